@@ -1,0 +1,48 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const repositoryRoot = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Every workspace package's exports, each pointed at its source, so that tests never run a stale build. */
+function sourceAliases() {
+  const aliases = [];
+  for (const group of ["packages", "apps", "tooling"]) {
+    for (const folder of readdirSync(`${repositoryRoot}${group}`)) {
+      const root = `${repositoryRoot}${group}/${folder}`;
+      if (!existsSync(`${root}/package.json`)) continue;
+      const manifest = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+      for (const [subpath, target] of Object.entries(manifest.exports ?? {})) {
+        const built = target.default;
+        if (built === undefined || !built.startsWith("./dist/")) continue;
+        const specifier = manifest.name + subpath.slice(1);
+        aliases.push({
+          find: new RegExp(`^${specifier.replaceAll("/", "\\/")}$`),
+          replacement: `${root}/src/${built.slice("./dist/".length).replace(/\.js$/, ".ts")}`,
+        });
+      }
+    }
+  }
+  return aliases;
+}
+
+/**
+ * The test configuration of one package.
+ * @param {string} configUrl `import.meta.url` of the package's vitest.config.ts
+ * @param {{ engines?: boolean }} [options] `engines`: the tests need ClickHouse or Redis
+ */
+export function packageTests(configUrl, { engines = false } = {}) {
+  return defineConfig({
+    root: fileURLToPath(new URL(".", configUrl)),
+    resolve: { alias: sourceAliases() },
+    test: {
+      // Threads crash the embedded ClickHouse engine: one instance belongs to one process.
+      pool: "forks",
+      include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+      exclude: ["**/dist/**", "**/node_modules/**"],
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
+      ...(engines ? { globalSetup: [`${repositoryRoot}tooling/services/src/vitest.ts`] } : {}),
+    },
+  });
+}
