@@ -1,1 +1,76 @@
-export {};
+export {
+  classifyError,
+  type ErrorClass,
+  type ErrorFields,
+  EventSourcingError,
+  type EventSourcingErrorCode,
+  type EventSourcingErrorOptions,
+  isEventSourcingError,
+} from "./errors/eventSourcingError.js";
+export { type AcceptedClock, createAcceptedClock } from "./events/acceptedClock.js";
+export { assertAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId.js";
+export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
+export type { Event, EventMetadata } from "./events/event.js";
+export type { EventHandler } from "./processing/eventHandler.js";
+export { createProjectionConsumer } from "./processing/projectionConsumer.js";
+export {
+  type DeadLetter,
+  type DeadLetterSelection,
+  type DeadLetters,
+  defaultConcurrency,
+  type ProjectionQueue,
+  type ProjectionRun,
+  type ProjectionRunContext,
+  type ProjectionWorker,
+  projectionQueueDefaults,
+  type QueueCounts,
+  type ScheduleOptions,
+} from "./processing/projectionQueue.js";
+export { type LagSource, type ReconcileOptions, reconcile } from "./processing/reconciler.js";
+export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
+export type { ProjectionRecord } from "./projections/projectionRecord.js";
+export {
+  makeProjectionVersion,
+  type ProjectionVersion,
+  type ProjectionVersionParts,
+  parseProjectionVersion,
+  readProjectionVersion,
+} from "./projections/projectionVersion.js";
+export { canonicalJson } from "./serialization/canonicalJson.js";
+export {
+  createEventSourcingPipeline,
+  type EventSourcingPipeline,
+  type EventSourcingPipelineDefinition,
+} from "./services/createEventSourcingPipeline.js";
+export type { EventSourcingHooks } from "./services/eventSourcingHooks.js";
+export type { EventSourcingOptions } from "./services/eventSourcingOptions.js";
+export {
+  EventSourcingService,
+  type EventSourcingServiceDefinition,
+  type GetProjectionOptions,
+  type RebuildAllOptions,
+  type RebuildFailure,
+  type RebuildManyOptions,
+  type RebuildOptions,
+  type RebuildProgress,
+  type RebuildResult,
+  type RebuildSummary,
+} from "./services/eventSourcingService.js";
+export type { AggregateWatermark, EventStore, ListChangedOptions } from "./stores/eventStore.js";
+export type { Page, PageOptions } from "./stores/page.js";
+export type { ProjectionRead, ProjectionStore } from "./stores/projectionStore.js";
+export type { EventStoreContext, ProjectionStoreContext, StoreContext } from "./stores/storeContext.js";
+export {
+  compareByTimestamp,
+  type EventComparator,
+  type EventOrdering,
+} from "./streams/eventOrdering.js";
+export {
+  createEventStream,
+  type EventStream,
+  type EventStreamMetadata,
+  type EventStreamOptions,
+} from "./streams/eventStream.js";
+export { telemetryNames } from "./telemetry/names.js";
+export { type SpanOptions, withSpan } from "./telemetry/withSpan.js";
+export { isTenantId, MAX_TENANT_ID_LENGTH, parseTenantId, type TenantId } from "./tenancy/tenantId.js";

@@ -1,0 +1,15 @@
+import type { Event } from "../events/event.js";
+import type { EventSourcingService } from "../services/eventSourcingService.js";
+import type { ProjectionRun } from "./projectionQueue.js";
+
+/** The run a worker does for each scheduled aggregate: rebuild its projection, under the ref's tenant. */
+export function createProjectionConsumer<TEvent extends Event, TProjection>(
+  service: Pick<EventSourcingService<string, TEvent, TProjection>, "rebuildProjection">,
+): ProjectionRun {
+  return async ({ tenantId, aggregateId }) => {
+    await service.rebuildProjection(aggregateId, {
+      eventStoreContext: { tenantId },
+      projectionStoreContext: { tenantId },
+    });
+  };
+}

@@ -1,0 +1,423 @@
+import { metrics, type Span, trace } from "@opentelemetry/api";
+import { EventSourcingError, isEventSourcingError } from "../errors/eventSourcingError.js";
+import type { AggregateRef } from "../events/aggregateRef.js";
+import type { Event } from "../events/event.js";
+import type { EventHandler } from "../processing/eventHandler.js";
+import { buildProjectionMetadata } from "../projections/projectionMetadata.js";
+import type { ProjectionRecord } from "../projections/projectionRecord.js";
+import { makeProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
+import type { EventStore } from "../stores/eventStore.js";
+import type { ProjectionRead, ProjectionStore } from "../stores/projectionStore.js";
+import type { EventStoreContext, ProjectionStoreContext } from "../stores/storeContext.js";
+import { createEventStream, type EventStream } from "../streams/eventStream.js";
+import { telemetryNames } from "../telemetry/names.js";
+import { withSpan } from "../telemetry/withSpan.js";
+import type { EventSourcingOptions } from "./eventSourcingOptions.js";
+
+const { attributes, events, metrics: metricNames, spans } = telemetryNames;
+const tracer = trace.getTracer("@es/core");
+
+export interface EventSourcingServiceDefinition<
+  TAggregateId extends string,
+  TEvent extends Event,
+  TProjection,
+> {
+  readonly eventStore: EventStore<TAggregateId, TEvent>;
+  readonly projectionStore: ProjectionStore<TAggregateId, TProjection>;
+  readonly eventHandler: EventHandler<TAggregateId, TEvent, TProjection>;
+  readonly serviceOptions?: EventSourcingOptions<TAggregateId, TEvent, TProjection>;
+}
+
+export interface RebuildOptions {
+  readonly eventStoreContext: EventStoreContext;
+  readonly projectionStoreContext: ProjectionStoreContext;
+}
+
+/** `no-events`: nothing is stored of the aggregate, so nothing was written. */
+export type RebuildResult<TAggregateId extends string, TProjection> =
+  | { readonly outcome: "rebuilt"; readonly record: ProjectionRecord<TAggregateId, TProjection> }
+  | { readonly outcome: "no-events" };
+
+export interface GetProjectionOptions {
+  readonly projectionStoreContext: ProjectionStoreContext;
+}
+
+export interface RebuildFailure<TAggregateId extends string = string> {
+  readonly aggregateId: TAggregateId;
+  readonly error: EventSourcingError;
+}
+
+/** Where a batch rebuild is. */
+export interface RebuildProgress<TAggregateId extends string = string> {
+  readonly rebuilt: number;
+  /** Aggregates without events. */
+  readonly empty: number;
+  readonly failed: number;
+  /** Failures since the last report. */
+  readonly failures: readonly RebuildFailure<TAggregateId>[];
+  /** For `rebuildAllProjections`: give it back as `cursor` to resume after this report; `null` when all are done. */
+  readonly cursor: string | null;
+}
+
+export interface RebuildManyOptions<TAggregateId extends string = string> extends RebuildOptions {
+  /** Aggregates read in one round trip. @default 100 */
+  readonly batchSize?: number;
+  /** Called, and awaited, after each batch: throttle or save the cursor here. */
+  readonly onProgress?: (progress: RebuildProgress<TAggregateId>) => void | Promise<void>;
+  /** Stops between batches; the call then rejects with `ABORTED`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RebuildAllOptions<TAggregateId extends string = string>
+  extends RebuildManyOptions<TAggregateId> {
+  /** Resume after a progress report. */
+  readonly cursor?: string;
+}
+
+/** The end of a batch rebuild. A failed aggregate never stops the others. */
+export interface RebuildSummary<TAggregateId extends string = string> {
+  readonly rebuilt: number;
+  readonly empty: number;
+  readonly failed: number;
+  /** The first 1 000; `onProgress` is told of all. */
+  readonly failures: readonly RebuildFailure<TAggregateId>[];
+}
+
+const KEPT_FAILURES = 1_000;
+
+/** Rebuilds and reads the projections of one kind of aggregate. Stateless: any number may work on the same stores. */
+export class EventSourcingService<TAggregateId extends string, TEvent extends Event, TProjection> {
+  readonly #definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>;
+  readonly #duration = metrics.getMeter("@es/core").createHistogram(metricNames.rebuildDuration, {
+    unit: "s",
+    description: "From reading events to stored",
+  });
+  readonly #foldedEvents = metrics.getMeter("@es/core").createCounter(metricNames.rebuiltEvents, {
+    unit: "{event}",
+    description: "Events folded into projections",
+  });
+
+  constructor(definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>) {
+    this.#definition = definition;
+  }
+
+  /**
+   * Reads the events of the aggregate, folds them and stores the result. Safe to repeat and to run concurrently: of
+   * several, the one that saw most stays.
+   */
+  rebuildProjection(
+    aggregateId: TAggregateId,
+    options: RebuildOptions,
+  ): Promise<RebuildResult<TAggregateId, TProjection>> {
+    return this.#traced(spans.rebuildProjection, aggregateId, options.eventStoreContext, (span) =>
+      this.#rebuild(aggregateId, options, 0, span),
+    );
+  }
+
+  /**
+   * Rebuilds although nothing changed, so that what is stored is replaced even by a fold of the same events. It never
+   * replaces a projection of more events.
+   */
+  forceRebuildProjection(
+    aggregateId: TAggregateId,
+    options: RebuildOptions,
+  ): Promise<RebuildResult<TAggregateId, TProjection>> {
+    return this.#traced(
+      spans.forceRebuildProjection,
+      aggregateId,
+      options.eventStoreContext,
+      async (span) => {
+        const current = await this.#definition.projectionStore.getProjection(
+          aggregateId,
+          options.projectionStoreContext,
+        );
+        const revision =
+          current.status === "found" ? readProjectionVersion(current.record.version).revision : 0;
+        return this.#rebuild(aggregateId, options, revision + 1, span);
+      },
+    );
+  }
+
+  /** What is stored. Emits `projection.not_found` on the active span when nothing is. */
+  getProjection(
+    aggregateId: TAggregateId,
+    options: GetProjectionOptions,
+  ): Promise<ProjectionRead<TAggregateId, TProjection>> {
+    const context = options.projectionStoreContext;
+    return this.#traced(spans.getProjection, aggregateId, context, async (span) => {
+      const read = await this.#definition.projectionStore.getProjection(aggregateId, context);
+      span.setAttribute(attributes.outcome, read.status);
+      if (read.status === "absent") {
+        span.addEvent(events.notFound, {
+          [attributes.tenantId]: context.tenantId,
+          [attributes.aggregateId]: aggregateId,
+        });
+      }
+      if (read.status === "found") {
+        span.setAttribute(attributes.eventCount, read.record.metadata.eventCount);
+      }
+      return read;
+    });
+  }
+
+  /** Rebuilds a list of aggregates, batch by batch, past those that fail. Memory is bounded by one batch. */
+  rebuildProjections(
+    aggregateIds: Iterable<TAggregateId> | AsyncIterable<TAggregateId>,
+    options: RebuildManyOptions<TAggregateId>,
+  ): Promise<RebuildSummary<TAggregateId>> {
+    return withSpan(tracer, spans.rebuildProjections, this.#tenantAttributes(options), async (span) => {
+      const run = new BatchRun(options);
+      for await (const batch of batchesOf(aggregateIds, options.batchSize ?? 100)) {
+        run.throwIfAborted();
+        await this.#rebuildBatch(batch, options, run);
+        await run.report(null);
+      }
+      return run.finish(span);
+    });
+  }
+
+  /** Rebuilds every aggregate of the tenant in the order of its ids. Resume with the cursor of a progress report. */
+  rebuildAllProjections(options: RebuildAllOptions<TAggregateId>): Promise<RebuildSummary<TAggregateId>> {
+    return withSpan(tracer, spans.rebuildAllProjections, this.#tenantAttributes(options), async (span) => {
+      const run = new BatchRun(options);
+      let cursor = options.cursor ?? null;
+      do {
+        run.throwIfAborted();
+        const page = await this.#definition.eventStore.listAggregateIds(options.eventStoreContext, {
+          limit: options.batchSize ?? 100,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        await this.#rebuildBatch(page.items, options, run);
+        cursor = page.nextCursor;
+        await run.report(cursor);
+      } while (cursor !== null);
+      return run.finish(span);
+    });
+  }
+
+  async #rebuildBatch(
+    aggregateIds: readonly TAggregateId[],
+    options: RebuildManyOptions<TAggregateId>,
+    run: BatchRun<TAggregateId>,
+  ): Promise<void> {
+    const { eventStore, projectionStore } = this.#definition;
+    let read: ReadonlyMap<TAggregateId, readonly TEvent[]>;
+    try {
+      read = await eventStore.getEventsOfMany(aggregateIds, options.eventStoreContext);
+    } catch (error) {
+      if (!isEventSourcingError(error, "EVENT_UNDECODABLE")) throw error;
+      // One of them cannot be decoded: read one by one to learn which.
+      read = await this.#readOneByOne(aggregateIds, options, run);
+    }
+    const records: ProjectionRecord<TAggregateId, TProjection>[] = [];
+    for (const [aggregateId, stored] of read) {
+      try {
+        const record = await this.#fold(aggregateId, stored, options.eventStoreContext, 0);
+        if (record === null) run.empty++;
+        else records.push(record);
+      } catch (error) {
+        run.fail(aggregateId, error);
+      }
+    }
+    if (records.length > 0) await projectionStore.storeProjections(records, options.projectionStoreContext);
+    run.rebuilt += records.length;
+    for (const record of records) await this.#afterPersist(record, options.eventStoreContext);
+  }
+
+  async #readOneByOne(
+    aggregateIds: readonly TAggregateId[],
+    options: RebuildOptions,
+    run: BatchRun<TAggregateId>,
+  ): Promise<Map<TAggregateId, readonly TEvent[]>> {
+    const read = new Map<TAggregateId, readonly TEvent[]>();
+    for (const aggregateId of aggregateIds) {
+      try {
+        read.set(
+          aggregateId,
+          await this.#definition.eventStore.getEvents(aggregateId, options.eventStoreContext),
+        );
+      } catch (error) {
+        if (!isEventSourcingError(error, "EVENT_UNDECODABLE")) throw error;
+        run.fail(aggregateId, error);
+      }
+    }
+    return read;
+  }
+
+  async #rebuild(
+    aggregateId: TAggregateId,
+    options: RebuildOptions,
+    revision: number,
+    span: Span,
+  ): Promise<RebuildResult<TAggregateId, TProjection>> {
+    const started = performance.now();
+    const { eventStore, projectionStore } = this.#definition;
+    const stored = await eventStore.getEvents(aggregateId, options.eventStoreContext);
+    const record = await this.#fold(aggregateId, stored, options.eventStoreContext, revision);
+    span.setAttribute(attributes.eventCount, record?.metadata.eventCount ?? 0);
+    if (record === null) {
+      span.setAttribute(attributes.outcome, "no-events");
+      return { outcome: "no-events" };
+    }
+    await projectionStore.storeProjection(record, options.projectionStoreContext);
+    span.setAttribute(attributes.projectionVersion, String(record.version));
+    span.setAttribute(attributes.outcome, "rebuilt");
+    this.#duration.record((performance.now() - started) / 1_000);
+    await this.#afterPersist(record, options.eventStoreContext);
+    return { outcome: "rebuilt", record };
+  }
+
+  /** Everything between reading and writing; `null` without events. */
+  async #fold(
+    aggregateId: TAggregateId,
+    stored: readonly TEvent[],
+    context: EventStoreContext,
+    revision: number,
+  ): Promise<ProjectionRecord<TAggregateId, TProjection> | null> {
+    const { eventHandler, serviceOptions } = this.#definition;
+    const hooks = serviceOptions?.hooks;
+    const ref: AggregateRef<TAggregateId> = { tenantId: context.tenantId, aggregateId };
+    const stream = createEventStream(aggregateId, stored, {
+      ordering: serviceOptions?.ordering ?? "timestamp",
+    });
+    if (stream.metadata.count === 0) return null;
+
+    await guarded("HOOK_FAILED", "beforeHandle hook", ref, () => hooks?.beforeHandle?.(stream, ref));
+    const projection = await guarded("HANDLER_FAILED", "event handler", ref, () =>
+      eventHandler.handle(stream),
+    );
+    await guarded("HOOK_FAILED", "afterHandle hook", ref, () =>
+      hooks?.afterHandle?.(stream, projection, ref),
+    );
+
+    this.#foldedEvents.add(stream.metadata.count);
+    const record: ProjectionRecord<TAggregateId, TProjection> = {
+      aggregateId,
+      version: this.#versionOf(stream, revision),
+      projection,
+      metadata: buildProjectionMetadata(stream),
+    };
+    const added = await guarded("HOOK_FAILED", "beforePersist hook", ref, () =>
+      hooks?.beforePersist?.(record, ref),
+    );
+    return added === undefined ? record : { ...record, metadata: { ...record.metadata, ...added } };
+  }
+
+  #versionOf(stream: EventStream<TAggregateId, TEvent>, revision: number) {
+    return makeProjectionVersion({
+      eventCount: stream.metadata.count,
+      acceptedSum: stream.metadata.acceptedSum,
+      handlerVersion: this.#definition.eventHandler.version ?? 1,
+      revision,
+    });
+  }
+
+  async #afterPersist(
+    record: ProjectionRecord<TAggregateId, TProjection>,
+    context: EventStoreContext,
+  ): Promise<void> {
+    const hooks = this.#definition.serviceOptions?.hooks;
+    if (hooks?.afterPersist === undefined) return;
+    const ref = { tenantId: context.tenantId, aggregateId: record.aggregateId };
+    try {
+      await hooks.afterPersist(record, ref);
+    } catch (error) {
+      trace.getActiveSpan()?.addEvent(events.hookFailed, { reason: String(error) });
+      hooks.onHookError?.(error, ref);
+    }
+  }
+
+  #traced<T>(
+    name: string,
+    aggregateId: TAggregateId,
+    context: EventStoreContext,
+    work: (span: Span) => Promise<T>,
+  ) {
+    const spanAttributes = { [attributes.tenantId]: context.tenantId, [attributes.aggregateId]: aggregateId };
+    return withSpan(tracer, name, { attributes: spanAttributes }, work);
+  }
+
+  #tenantAttributes(options: RebuildOptions) {
+    return { attributes: { [attributes.tenantId]: options.eventStoreContext.tenantId } };
+  }
+}
+
+/** Calls code that is not ours, and says whose it was if it throws. */
+async function guarded<T>(
+  code: "HOOK_FAILED" | "HANDLER_FAILED",
+  whose: string,
+  ref: AggregateRef,
+  call: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EventSourcingError(
+      code,
+      `The ${whose} threw for aggregate ${JSON.stringify(ref.aggregateId)}: ${reason}`,
+      {
+        cause: error,
+        fields: { tenantId: ref.tenantId, aggregateId: ref.aggregateId },
+      },
+    );
+  }
+}
+
+/** The counts of one batch rebuild. */
+class BatchRun<TAggregateId extends string> {
+  rebuilt = 0;
+  empty = 0;
+  #failed = 0;
+  #sinceReport: RebuildFailure<TAggregateId>[] = [];
+  readonly #kept: RebuildFailure<TAggregateId>[] = [];
+  readonly #options: RebuildManyOptions<TAggregateId>;
+
+  constructor(options: RebuildManyOptions<TAggregateId>) {
+    this.#options = options;
+  }
+
+  /** Counts a failure of this one aggregate; anything else, an engine that is down say, ends the batch. */
+  fail(aggregateId: TAggregateId, error: unknown): void {
+    if (!isEventSourcingError(error) || error.retryable) throw error;
+    this.#failed++;
+    const failure = { aggregateId, error };
+    this.#sinceReport.push(failure);
+    if (this.#kept.length < KEPT_FAILURES) this.#kept.push(failure);
+  }
+
+  throwIfAborted(): void {
+    if (this.#options.signal?.aborted === true) {
+      throw new EventSourcingError("ABORTED", "The rebuild was aborted between two batches.", {
+        cause: this.#options.signal.reason,
+      });
+    }
+  }
+
+  async report(cursor: string | null): Promise<void> {
+    const failures = this.#sinceReport;
+    this.#sinceReport = [];
+    const { rebuilt, empty } = this;
+    await this.#options.onProgress?.({ rebuilt, empty, failed: this.#failed, failures, cursor });
+  }
+
+  finish(span: Span): RebuildSummary<TAggregateId> {
+    span.setAttribute(attributes.aggregateCount, this.rebuilt + this.empty + this.#failed);
+    return { rebuilt: this.rebuilt, empty: this.empty, failed: this.#failed, failures: this.#kept };
+  }
+}
+
+async function* batchesOf<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  size: number,
+): AsyncGenerator<readonly T[]> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length >= size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,53 @@
+import type { Event } from "../events/event.js";
+import type { Page, PageOptions } from "./page.js";
+import type { EventStoreContext } from "./storeContext.js";
+
+export interface ListChangedOptions extends PageOptions {
+  /** Only aggregates with an event accepted at or after this instant. Unix nanoseconds. */
+  readonly since: bigint;
+}
+
+/** An aggregate with the watermark of what is stored of it. */
+export interface AggregateWatermark<TAggregateId extends string = string> {
+  readonly aggregateId: TAggregateId;
+  /** Distinct events stored. */
+  readonly eventCount: number;
+  /** Sum of `acceptedAt` over them. */
+  readonly acceptedSum: bigint;
+  /** Newest `acceptedAt` of them, Unix nanoseconds. */
+  readonly lastAcceptedAt: bigint;
+}
+
+/**
+ * Keeps the events of aggregates, tenant by tenant.
+ *
+ * Guarantees of every implementation:
+ * - when `storeEvents` resolves, all its events are durable and seen by every later read; when it rejects, the caller may
+ *   send the same events again;
+ * - an event stored any number of times counts once in every read; of two with the same id the one accepted last counts;
+ * - no call sees, changes or counts another tenant's events.
+ *
+ * Every call rejects with `EventSourcingError`: `INVALID_AGGREGATE_ID`, `INVALID_EVENT` (before anything is written),
+ * `STORE_UNAVAILABLE`, `STORE_OVERLOADED` (both retryable), `STORE_REJECTED`, `EVENT_UNDECODABLE`.
+ */
+export interface EventStore<TAggregateId extends string = string, TEvent extends Event = Event> {
+  storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void>;
+
+  /** All events of one aggregate, each identity once, by `occurredAt`, then `id`. Empty for an unknown aggregate. */
+  getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]>;
+
+  /** `getEvents` of many aggregates in one round trip. The map has an entry for every id asked for. */
+  getEventsOfMany(
+    aggregateIds: readonly TAggregateId[],
+    context: EventStoreContext,
+  ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>>;
+
+  /** Every aggregate of the tenant once, ordered by id (UTF-8 bytes), page by page. */
+  listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>>;
+
+  /** Aggregates that changed since an instant, ordered by id, with the watermark of *all* their events. */
+  listChangedAggregates(
+    context: EventStoreContext,
+    options: ListChangedOptions,
+  ): Promise<Page<AggregateWatermark<TAggregateId>>>;
+}
