@@ -1,1 +1,1 @@
-export {};
+export { startTestServices, type TestService, type TestServices } from "./testServices.js";

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { rm } from "node:fs/promises";
+
+const START_TIMEOUT_MS = 60_000;
+
+export interface ChildServiceOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Resolves the service's address from a line it prints, or returns `undefined` while it isn't ready. */
+  readonly ready: (line: string) => string | undefined;
+  /** Removed when the service is closed. */
+  readonly dataDir: string;
+}
+
+/** Starts a server as a child process and waits until it says it is ready. It ends with this process. */
+export async function startChildService(
+  options: ChildServiceOptions,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const { command, args, dataDir } = options;
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const endWithUs = () => child.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  const close = async () => {
+    process.removeListener("exit", endWithUs);
+    await stop(child);
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    return { url: await readiness(child, options), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function readiness(child: ChildProcess, { command, args, ready }: ChildServiceOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    const fail = (why: string) =>
+      reject(new Error(`${command} ${args.join(" ")} ${why}. It printed:\n${output.trim() || "(nothing)"}`));
+    const timer = setTimeout(
+      () => fail(`was not ready within ${START_TIMEOUT_MS / 1_000} s`),
+      START_TIMEOUT_MS,
+    );
+    const read = (chunk: Buffer) => {
+      output += chunk.toString("utf8");
+      for (const line of output.split("\n")) {
+        const url = ready(line);
+        if (url === undefined) continue;
+        clearTimeout(timer);
+        resolve(url);
+        return;
+      }
+    };
+    child.stdout?.on("data", read);
+    child.stderr?.on("data", read);
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      fail(`did not start: ${error.message}`);
+    });
+    child.once("exit", (code, signal) => {
+      clearTimeout(timer);
+      fail(`ended with ${signal ?? `code ${code}`}`);
+    });
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await ended;
+  clearTimeout(timer);
+}

@@ -1,0 +1,19 @@
+import { mkdtemp } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { startChildService } from "./childService.js";
+import type { TestService } from "./testServices.js";
+
+/** The embedded engine as a process of its own, on a free port, over an empty data directory. */
+export async function startLocalClickHouse(): Promise<TestService> {
+  const manifest = createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json");
+  const dataDir = await mkdtemp(join(tmpdir(), "es-clickhouse-"));
+  const { url, close } = await startChildService({
+    command: process.execPath,
+    args: [join(dirname(manifest), "bin/clickhouse-embedded.mjs"), "--data-dir", dataDir, "--port", "0"],
+    ready: (line) => /https?:\/\/[^\s"',]+/.exec(line)?.[0],
+    dataDir,
+  });
+  return { url, source: "local @es/clickhouse-embedded", close };
+}
