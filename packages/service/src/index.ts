@@ -1,1 +1,18 @@
-export {};
+export { ConfigurationError } from "./configurationError.js";
+export { type Environment, readEnvironment, variable } from "./environment.js";
+export { createHealthRoutes, type HealthRoutes, type ReadinessCheck } from "./health.js";
+export {
+  type HttpHandler,
+  type HttpServerOptions,
+  type RunningHttpServer,
+  startHttpServer,
+} from "./httpServer.js";
+export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
+export { type RunningService, type RunServiceOptions, runService } from "./runService.js";
+export {
+  OWN_TELEMETRY_ATTRIBUTE,
+  startTelemetry,
+  type Telemetry,
+  type TelemetryOptions,
+} from "./telemetry.js";
+export { type UntilReadyOptions, untilReady } from "./untilReady.js";

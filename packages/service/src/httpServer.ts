@@ -1,0 +1,101 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ConfigurationError } from "./configurationError.js";
+import { createHealthRoutes, type ReadinessCheck } from "./health.js";
+
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** The variable an operator changes when the port is taken. */
+  readonly portVariable: string;
+  readonly handler: HttpHandler;
+  /** What `/readyz` asks. */
+  readonly readiness: Readonly<Record<string, ReadinessCheck>>;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface RunningHttpServer {
+  /** `http://host:port`, with the port the system chose. */
+  readonly url: string;
+  /** From now on `/readyz` answers 503, so that a load balancer looks elsewhere. */
+  beginDrain(): void;
+  /** Stops accepting, lets requests in flight finish for up to `timeoutMs`, then cuts them. */
+  close(timeoutMs?: number): Promise<void>;
+}
+
+/** Listens, with `/healthz` and `/readyz` in front of the handler. @throws ConfigurationError if the port is taken */
+export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
+  const health = createHealthRoutes(options.readiness);
+  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      options.onError(error);
+      if (response.headersSent) response.destroy();
+      else
+        response
+          .writeHead(500, { "content-type": "application/json" })
+          .end('{"error":{"message":"Internal error"}}');
+    });
+  });
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (await health.handle(request, response)) return;
+    await options.handler(request, response);
+  }
+
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}`,
+    beginDrain: () => health.beginDrain(),
+    close: (timeoutMs = 10_000) => close(server, timeoutMs),
+  };
+}
+
+function listen(server: Server, { host, port, portVariable }: HttpServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(listenError(error, host, port, portVariable));
+    });
+    server.listen({ host, port }, () => resolve());
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number, variable: string): Error {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new ConfigurationError(
+        `Port ${port} on ${host} is taken by another process. Stop it, or choose another port with ${variable}.`,
+        { cause: error },
+      );
+    case "EACCES":
+      return new ConfigurationError(
+        `Port ${port} may not be used by this user. Choose one above 1023 with ${variable}.`,
+        { cause: error },
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new ConfigurationError(
+        `${host} is not an address of this machine, so ${variable} cannot listen there.`,
+        {
+          cause: error,
+        },
+      );
+    default:
+      return error;
+  }
+}
+
+function close(server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
