@@ -1,0 +1,125 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const installedMarker = join(root, "node_modules/.es-installed");
+
+/** Ends the process with a readable line if this Node.js is too old. */
+export function requireNode() {
+  const needed = manifest.engines.node.replace(">=", "").split(".").map(Number);
+  const actual = process.versions.node.split(".").map(Number);
+  const tooOld = actual[0] < needed[0] || (actual[0] === needed[0] && actual[1] < needed[1]);
+  if (tooOld) {
+    console.error(`This needs Node.js ${manifest.engines.node}; you run ${process.versions.node}.`);
+    process.exit(1);
+  }
+}
+
+/** Installs the locked dependencies, unless that was done for this lockfile. */
+export async function install() {
+  const lockfile = createHash("sha256")
+    .update(readFileSync(join(root, "pnpm-lock.yaml")))
+    .update(process.version)
+    .digest("hex");
+  if (existsSync(installedMarker) && readFileSync(installedMarker, "utf8") === lockfile) return;
+  // Through npx, for corepack does not work on every Node 20; without its own version switch, which downloads itself again.
+  const [, version] = manifest.packageManager.split("@");
+  await step("Installing dependencies", "npx", ["--yes", `pnpm@${version}`, "install", "--frozen-lockfile"], {
+    npm_config_manage_package_manager_versions: "false",
+    CI: "true",
+  });
+  mkdirSync(join(root, "node_modules"), { recursive: true });
+  writeFileSync(installedMarker, lockfile);
+}
+
+/** Builds with turbo, which skips what did not change. `filter`: only this package and what it needs. */
+export async function build(filter) {
+  const filters = filter === undefined ? [] : [`--filter=${filter}...`];
+  await turbo("Building", ["build", ...filters]);
+}
+
+/** Runs turbo tasks over the workspace. */
+export async function turbo(label, args) {
+  await step(label, join(root, "node_modules/.bin/turbo"), ["run", ...args, "--output-logs=errors-only"], {
+    TURBO_TELEMETRY_DISABLED: "1",
+    DO_NOT_TRACK: "1",
+  });
+}
+
+/**
+ * Runs a command and says how long it takes. Its output is shown only if it fails, which ends the process.
+ * @param {string} label
+ * @param {string} command
+ * @param {string[]} args
+ * @param {Record<string, string>} environment
+ */
+async function step(label, command, args, environment) {
+  const started = Date.now();
+  const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
+  const interactive = process.stderr.isTTY === true;
+  process.stderr.write(`${label}…${interactive ? "" : "\n"}`);
+  let output = "";
+  let lastLine = "";
+  const tick = setInterval(
+    () => {
+      if (interactive) process.stderr.write(`\r\x1b[K${label}… ${seconds()} ${lastLine.slice(0, 60)}`);
+      else process.stderr.write(`${label}… ${seconds()} ${lastLine}\n`);
+    },
+    interactive ? 500 : 15_000,
+  );
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const collect = (chunk) => {
+    output += chunk;
+    const lines = String(chunk).trim().split("\n");
+    lastLine = lines.at(-1)?.trim() ?? "";
+  };
+  child.stdout.on("data", collect);
+  child.stderr.on("data", collect);
+  const code = await new Promise((resolve) => {
+    child.once("error", (error) => {
+      output += error.message;
+      resolve(1);
+    });
+    child.once("close", resolve);
+  });
+  clearInterval(tick);
+  if (interactive) process.stderr.write("\r\x1b[K");
+  if (code !== 0) {
+    process.stderr.write(
+      `${output.trim()}\n\n${label} failed after ${seconds()}: ${command} ${args.join(" ")}\n`,
+    );
+    process.exit(1);
+  }
+  process.stderr.write(`${label}: done in ${seconds()}\n`);
+}
+
+/**
+ * Runs a command in this terminal and ends with its code; signals are passed on, so that it can drain.
+ * @returns {Promise<number>}
+ */
+export function runForeground(command, args, environment = {}) {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: "inherit",
+  });
+  const forward = (signal) => child.kill(signal);
+  // A terminal sends its interrupt to the whole group: the child has it already.
+  process.on("SIGINT", () => {
+    if (process.stdin.isTTY !== true) forward("SIGINT");
+  });
+  process.on("SIGTERM", () => forward("SIGTERM"));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve(signal === null ? (code ?? 1) : 1));
+  });
+}
