@@ -25,17 +25,11 @@ function canonicalObject(value: object): string {
   if (value instanceof Uint8Array) {
     return JSON.stringify(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"));
   }
-  const members: [string, unknown][] =
-    value instanceof Map
-      ? [...value].map(([key, member]) => [String(key), member])
-      : "toJSON" in value && typeof value.toJSON === "function"
-        ? []
-        : Object.entries(value);
-  if (!(value instanceof Map) && "toJSON" in value && typeof value.toJSON === "function") {
-    return canonicalJson(value.toJSON());
-  }
+  if ("toJSON" in value && typeof value.toJSON === "function") return canonicalJson(value.toJSON());
+  const members = value instanceof Map ? [...value] : Object.entries(value);
   return `{${members
     .filter(([, member]) => member !== undefined)
+    .map(([key, member]): [string, unknown] => [String(key), member])
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
     .join(",")}}`;
