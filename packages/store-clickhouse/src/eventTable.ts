@@ -1,0 +1,49 @@
+import type { Event, TenantId } from "@es/core";
+import type { MigrationSet } from "./migration.js";
+
+/** One row as JSONEachRow writes and reads it: 64-bit integers are decimal strings, maps are objects. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** The columns every event table has, under the names this one gives them. */
+export interface EventTableColumns {
+  /** String, first in the sorting key. */
+  readonly tenantId: string;
+  /** String, second in the sorting key. */
+  readonly aggregateId: string;
+  /** String, last in the sorting key. Unique within the aggregate. */
+  readonly eventId: string;
+  /** UInt64, Unix nanoseconds, the version of the ReplacingMergeTree. */
+  readonly acceptedAt: string;
+}
+
+/**
+ * What to read: a column, or an expression under a name of its own, such as
+ * `{ name: "StartTime", expression: "toUnixTimestamp64Nano(Timestamp)" }`. The name must differ from every column the
+ * expression reads.
+ */
+export type SelectedColumn = string | { readonly name: string; readonly expression: string };
+
+/**
+ * Keeps one kind of event in a table of its own. The table is a `ReplacingMergeTree(acceptedAt)` with the sorting key
+ * (tenantId, aggregateId, eventId); everything between those columns and the event is decided here.
+ */
+export interface EventTable<TEvent extends Event = Event> {
+  /** Without the database. */
+  readonly name: string;
+  readonly columns: EventTableColumns;
+  /** The columns `toRow` fills, those of `columns` included. */
+  readonly insertColumns: readonly string[];
+  /**
+   * JSON values only: 64-bit integers as decimal strings. A throw refuses the event, and with it the whole call, as
+   * `INVALID_EVENT` before anything is written.
+   */
+  toRow(event: TEvent, tenantId: TenantId): Row;
+  /** What `fromRow` needs; those of `columns` are always there. 64-bit and larger integers arrive as strings. */
+  readonly selectColumns: readonly SelectedColumn[];
+  /** A throw is reported as `EVENT_UNDECODABLE` of this aggregate alone. */
+  fromRow(row: Row): TEvent;
+  /** Puts the aggregate id of every span under `trace.id` too. @default false */
+  readonly aggregatesAreTraces?: boolean;
+  /** What makes the table; error messages name its component. */
+  readonly migrations: MigrationSet;
+}

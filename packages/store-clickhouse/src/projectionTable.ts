@@ -1,0 +1,41 @@
+import type { ProjectionRecord, TenantId } from "@es/core";
+import type { Row } from "./eventTable.js";
+import type { MigrationSet } from "./migration.js";
+
+/** The columns every projection table has, under the names this one gives them. */
+export interface ProjectionTableColumns {
+  /** String, first in the sorting key. */
+  readonly tenantId: string;
+  /** String, last in the sorting key. */
+  readonly aggregateId: string;
+  /** UInt256, the version of the ReplacingMergeTree. */
+  readonly version: string;
+  /** String, what `encode` gives. */
+  readonly projection: string;
+  /** String, the record's metadata as JSON. */
+  readonly metadata: string;
+}
+
+/**
+ * Keeps one kind of projection in a table: a `ReplacingMergeTree(version)` with the sorting key
+ * (tenantId, …fixed, aggregateId).
+ */
+export interface ProjectionTable<TProjection = unknown> {
+  /** Without the database. */
+  readonly name: string;
+  readonly columns: ProjectionTableColumns;
+  /** String columns with one value for all of this table's records, for tables that hold several kinds. @default {} */
+  readonly fixed?: Readonly<Record<string, string>>;
+  /** The columns `toTypedColumns` fills. @default [] */
+  readonly typedColumns?: readonly string[];
+  /** Columns of their own for what people filter on. JSON values only: 64-bit integers as decimal strings. */
+  toTypedColumns?(record: ProjectionRecord<string, TProjection>, tenantId: TenantId): Row;
+  /** @default canonicalJson */
+  encode?(projection: TProjection): string;
+  /** A throw is read as `undecodable`. @default JSON.parse */
+  decode?(text: string): TProjection;
+  /** Puts the aggregate id of every span under `trace.id` too. @default false */
+  readonly aggregatesAreTraces?: boolean;
+  /** What makes the table; error messages name its component. */
+  readonly migrations: MigrationSet;
+}
