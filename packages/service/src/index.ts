@@ -1,4 +1,6 @@
+export { type BackgroundStart, type BackgroundStartOptions, startInBackground } from "./backgroundStart.js";
 export { ConfigurationError } from "./configurationError.js";
+export { clickhouseVariables, queueVariables } from "./engineVariables.js";
 export { type Environment, readEnvironment, variable } from "./environment.js";
 export { createHealthRoutes, type HealthRoutes, type ReadinessCheck } from "./health.js";
 export {
