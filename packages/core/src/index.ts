@@ -10,6 +10,7 @@ export {
 export { type AcceptedClock, createAcceptedClock } from "./events/acceptedClock.js";
 export { assertAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId.js";
 export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
+export { assertEvent, MAX_EVENT_ID_LENGTH } from "./events/assertEvent.js";
 export type { Event, EventMetadata } from "./events/event.js";
 export type { EventHandler } from "./processing/eventHandler.js";
 export { createProjectionConsumer } from "./processing/projectionConsumer.js";
@@ -56,6 +57,7 @@ export {
   type RebuildResult,
   type RebuildSummary,
 } from "./services/eventSourcingService.js";
+export { decodeCursor, encodeCursor, pageLimit } from "./stores/cursor.js";
 export type { AggregateWatermark, EventStore, ListChangedOptions } from "./stores/eventStore.js";
 export type { Page, PageOptions } from "./stores/page.js";
 export type { ProjectionRead, ProjectionStore } from "./stores/projectionStore.js";

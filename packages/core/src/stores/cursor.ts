@@ -1,0 +1,33 @@
+import { EventSourcingError } from "../errors/eventSourcingError.js";
+import type { PageOptions } from "./page.js";
+
+const PREFIX = "1.";
+
+/** The cursor of the page that starts after `last` in a listing ordered by it: it outlives whatever is added. */
+export function encodeCursor(last: string): string {
+  return PREFIX + Buffer.from(last, "utf8").toString("base64url");
+}
+
+/** @throws EventSourcingError `INVALID_CURSOR` for anything `encodeCursor` did not give */
+export function decodeCursor(cursor: string): string {
+  if (typeof cursor === "string" && cursor.startsWith(PREFIX)) {
+    const last = Buffer.from(cursor.slice(PREFIX.length), "base64url").toString("utf8");
+    if (last.length > 0 && encodeCursor(last) === cursor) return last;
+  }
+  throw new EventSourcingError(
+    "INVALID_CURSOR",
+    `Not a cursor of this listing: ${JSON.stringify(String(cursor).slice(0, 64))}. Give back a page's nextCursor as it is.`,
+  );
+}
+
+/** @throws EventSourcingError `INVALID_OPTIONS` unless it is a whole number from 1 */
+export function pageLimit(options: PageOptions | undefined): number {
+  const limit = options?.limit ?? 1_000;
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    throw new EventSourcingError(
+      "INVALID_OPTIONS",
+      `A page's limit must be a whole number from 1, got ${limit}.`,
+    );
+  }
+  return limit;
+}
