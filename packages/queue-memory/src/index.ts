@@ -1,1 +1,2 @@
-export {};
+export { ProjectionQueueMemory, type ProjectionQueueMemoryOptions } from "./projectionQueueMemory.js";
+export type { WorkOptions } from "./projectionWorkerMemory.js";

@@ -1,0 +1,119 @@
+import { availableParallelism } from "node:os";
+import {
+  defaultConcurrency,
+  EventSourcingError,
+  type ProjectionRun,
+  type ProjectionWorker,
+  telemetryNames,
+  withSpan,
+} from "@es/core";
+import { context, ROOT_CONTEXT, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import type { Entry } from "./projectionQueueMemory.js";
+
+export interface WorkOptions {
+  /** Runs active at once. @default three quarters of the cores, at least 1 */
+  readonly concurrency?: number;
+}
+
+/** How a worker hands a started entry back to its queue. */
+export interface WorkerHost {
+  succeeded(entry: Entry): void;
+  failed(entry: Entry, error: unknown): void;
+  interrupted(entry: Entry): void;
+  closed(): void;
+}
+
+/** How long an aborted run may take to notice. */
+const ABORT_GRACE_MS = 1_000;
+
+export class ProjectionWorkerMemory implements ProjectionWorker {
+  readonly #run: ProjectionRun;
+  readonly #host: WorkerHost;
+  readonly #concurrency: number;
+  readonly #abort = new AbortController();
+  readonly #active = new Set<Promise<void>>();
+  readonly #tracer: Tracer = trace.getTracer("@es/queue-memory");
+  #closing: Promise<void> | null = null;
+
+  constructor(run: ProjectionRun, options: WorkOptions, host: WorkerHost) {
+    const concurrency = options.concurrency ?? defaultConcurrency(availableParallelism());
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+      throw new EventSourcingError(
+        "INVALID_OPTIONS",
+        `concurrency must be a whole number of at least 1, got ${concurrency}.`,
+      );
+    }
+    this.#run = run;
+    this.#concurrency = concurrency;
+    this.#host = host;
+  }
+
+  /** How many more runs it would take now. */
+  get free(): number {
+    return this.#closing === null ? this.#concurrency - this.#active.size : 0;
+  }
+
+  start(entry: Entry): void {
+    // The place is free before the host hears of it, for the host then looks for free workers.
+    const settle = (report: () => void) => {
+      this.#active.delete(running);
+      report();
+    };
+    const running: Promise<void> = this.#traced(entry).then(
+      () => settle(() => this.#host.succeeded(entry)),
+      (error: unknown) =>
+        settle(() =>
+          this.#abort.signal.aborted ? this.#host.interrupted(entry) : this.#host.failed(entry, error),
+        ),
+    );
+    this.#active.add(running);
+  }
+
+  close(options: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#drain(options.drainTimeoutMs ?? 30_000);
+    return this.#closing;
+  }
+
+  async #drain(drainTimeoutMs: number): Promise<void> {
+    const idle = Promise.all(this.#active);
+    if (!(await settledWithin(idle, drainTimeoutMs))) {
+      this.#abort.abort(new EventSourcingError("ABORTED", "The worker closed before this run ended."));
+      await settledWithin(idle, ABORT_GRACE_MS);
+    }
+    this.#host.closed();
+  }
+
+  /** Each run is a trace of its own, linked to the spans that scheduled it. */
+  #traced(entry: Entry): Promise<void> {
+    const { attributes } = telemetryNames;
+    const attempt = entry.failures + 1;
+    return context.with(ROOT_CONTEXT, () =>
+      withSpan(
+        this.#tracer,
+        "ProjectionQueueMemory.run",
+        {
+          kind: SpanKind.CONSUMER,
+          attributes: {
+            [attributes.tenantId]: entry.ref.tenantId,
+            [attributes.aggregateId]: entry.ref.aggregateId,
+            [attributes.attempt]: attempt,
+          },
+          links: entry.links,
+        },
+        async () => this.#run(entry.ref, { attempt, signal: this.#abort.signal }),
+      ),
+    );
+  }
+}
+
+async function settledWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
