@@ -1,1 +1,2 @@
-export {};
+export { type ConsoleConfig, consoleVariables } from "./config.js";
+export { type ConsoleDependencies, type RunningConsole, startConsole } from "./console.js";

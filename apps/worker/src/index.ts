@@ -1,1 +1,2 @@
-export {};
+export { type WorkerConfig, workerVariables } from "./config.js";
+export { startWorker, type WorkerDependencies } from "./worker.js";

@@ -27,7 +27,14 @@ export {
   type QueueCounts,
   type ScheduleOptions,
 } from "./processing/projectionQueue.js";
-export { type LagSource, type ReconcileOptions, reconcile } from "./processing/reconciler.js";
+export {
+  type LagSource,
+  type ReconcileOptions,
+  type Reconciler,
+  type ReconcilerOptions,
+  reconcile,
+  startReconciler,
+} from "./processing/reconciler.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";
 export {

@@ -1,0 +1,20 @@
+import { clickhouseVariables, type Environment, readEnvironment, variable } from "@es/service";
+import { z } from "zod";
+
+/** What the console itself needs, whatever engine it is wired to. */
+export const consoleVariables = {
+  CONSOLE_HOST: variable.text("127.0.0.1"),
+  CONSOLE_PORT: variable.port(4320),
+  /** The tenant whose traces are read. */
+  TENANT_ID: variable.text("default"),
+};
+
+const consoleService = z.object({ ...consoleVariables, ...clickhouseVariables });
+const consoleOnly = z.object(consoleVariables);
+
+export type ConsoleConfig = z.output<typeof consoleOnly>;
+export type ConsoleServiceConfig = z.output<typeof consoleService>;
+
+export function readConsoleServiceConfig(environment: Environment): ConsoleServiceConfig {
+  return readEnvironment(consoleService, environment);
+}

@@ -1,0 +1,48 @@
+import { parseTenantId } from "@es/core";
+import { type Logger, type RunningService, startHttpServer } from "@es/service";
+import type { TraceStore } from "@es/trace-service";
+import { getRequestListener } from "@hono/node-server";
+import type { ConsoleConfig } from "./config.js";
+import { createRoutes } from "./routes.js";
+
+export interface ConsoleDependencies {
+  readonly store: Pick<TraceStore, "reads" | "isReady">;
+  readonly logger: Logger;
+}
+
+export interface RunningConsole extends RunningService {
+  /** `http://host:port`; the read API is at `/api/traces`. */
+  readonly url: string;
+}
+
+/** The read API over HTTP. */
+export async function startConsole(
+  config: ConsoleConfig,
+  dependencies: ConsoleDependencies,
+): Promise<RunningConsole> {
+  const { store, logger } = dependencies;
+  const onError = (error: unknown) => logger.error({ error }, "A request failed");
+  const routes = createRoutes({
+    repository: store.reads,
+    tenantId: parseTenantId(config.TENANT_ID),
+    onError,
+  });
+  const listener = getRequestListener(routes.fetch);
+  const server = await startHttpServer({
+    host: config.CONSOLE_HOST,
+    port: config.CONSOLE_PORT,
+    portVariable: "CONSOLE_PORT",
+    async handler(request, response) {
+      await listener(request, response);
+    },
+    readiness: { clickhouse: store.isReady },
+    onError,
+  });
+  return {
+    url: server.url,
+    async stop() {
+      server.beginDrain();
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { createLogger, runService, startTelemetry } from "@es/service";
+import { openTraceStore } from "@es/trace-service";
+import { readConsoleServiceConfig } from "./config.js";
+import { startConsole } from "./console.js";
+
+await runService({
+  logger: () => createLogger({ name: "console" }),
+  async start() {
+    const config = readConsoleServiceConfig(process.env);
+    const telemetry = startTelemetry({ serviceName: "es-console" });
+    const logger = createLogger({ name: "console" });
+    const store = openTraceStore(config, logger);
+    const running = await startConsole(config, { store, logger });
+    logger.info({ url: running.url, telemetry: telemetry.description }, "Read API ready at /api/traces");
+    return {
+      async stop() {
+        await running.stop();
+        await store.close();
+        await telemetry.shutdown();
+      },
+    };
+  },
+});

@@ -1,0 +1,37 @@
+import {
+  clickhouseVariables,
+  type Environment,
+  queueVariables,
+  readEnvironment,
+  variable,
+} from "@es/service";
+import { z } from "zod";
+
+/** What ingest itself needs, whatever engines it is wired to. */
+export const ingestVariables = {
+  INGEST_HOST: variable.text("127.0.0.1"),
+  INGEST_PORT: variable.port(4318),
+  /** Largest request body after inflation. */
+  INGEST_MAX_BODY_BYTES: variable.bytes(64_000_000),
+  /** Bodies in memory at once, over all requests; beyond it clients are told to come back. */
+  INGEST_MAX_INFLIGHT_BYTES: variable.bytes(256_000_000),
+  /** The tenant of every span. */
+  TENANT_ID: variable.text("default"),
+};
+
+const ingestService = z.object({
+  ...ingestVariables,
+  ...clickhouseVariables,
+  ...queueVariables,
+  /** How long spans of a trace gather before its projection is rebuilt. It bounds the wait, too. */
+  QUEUE_DELAY_MS: variable.milliseconds(200),
+});
+
+const ingest = z.object(ingestVariables);
+
+export type IngestConfig = z.output<typeof ingest>;
+export type IngestServiceConfig = z.output<typeof ingestService>;
+
+export function readIngestServiceConfig(environment: Environment): IngestServiceConfig {
+  return readEnvironment(ingestService, environment);
+}

@@ -1,0 +1,88 @@
+import { classifyError, isEventSourcingError, parseTenantId } from "@es/core";
+import { createOtlpTraceHandler, type OtlpSpan, OtlpUnavailableError } from "@es/otlp";
+import { type Logger, OWN_TELEMETRY_ATTRIBUTE, type RunningService, startHttpServer } from "@es/service";
+import type { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
+import type { TraceStore } from "@es/trace-service";
+import type { IngestConfig } from "./config.js";
+
+export interface IngestDependencies {
+  readonly repository: Pick<SpanIngestionWriteRepositoryClickHouse, "storeSpans">;
+  readonly store: Pick<TraceStore, "isReady" | "schemaIsReady">;
+  readonly logger: Logger;
+}
+
+export interface RunningIngest extends RunningService {
+  /** `http://host:port`; OTLP is at `/v1/traces`. */
+  readonly url: string;
+}
+
+/** OTLP/HTTP in front of a write repository: a success is answered only after the spans are stored. */
+export async function startIngest(
+  config: IngestConfig,
+  dependencies: IngestDependencies,
+): Promise<RunningIngest> {
+  const { repository, store, logger } = dependencies;
+  const tenantId = parseTenantId(config.TENANT_ID);
+
+  const handler = createOtlpTraceHandler({
+    maxBodyBytes: config.INGEST_MAX_BODY_BYTES,
+    maxInFlightBytes: config.INGEST_MAX_INFLIGHT_BYTES,
+    onError: (error) => logger.error({ error }, "A request failed"),
+    async export({ spans }) {
+      const { accepted, own } = separateOwnTelemetry(spans);
+      if (accepted.length > 0) await storeSpans(accepted);
+      return own.length === 0 ? undefined : { rejected: own.length, message: ownTelemetryReason };
+    },
+  });
+
+  async function storeSpans(spans: readonly OtlpSpan[]): Promise<void> {
+    try {
+      await store.schemaIsReady();
+      await repository.storeSpans(spans, { tenantId });
+    } catch (error) {
+      logger.warn(
+        { error, spans: spans.length },
+        "Spans could not be stored; the client is told to send them again",
+      );
+      // Whatever keeps the store from taking spans, they are only safe with the client: let it keep them.
+      throw new OtlpUnavailableError(unavailableReason(error), {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        cause: error,
+      });
+    }
+  }
+
+  const server = await startHttpServer({
+    host: config.INGEST_HOST,
+    port: config.INGEST_PORT,
+    portVariable: "INGEST_PORT",
+    handler,
+    readiness: { clickhouse: store.isReady },
+    onError: (error) => logger.error({ error }, "A request failed"),
+  });
+  return {
+    url: server.url,
+    async stop() {
+      server.beginDrain();
+      await server.close();
+    },
+  };
+}
+
+const RETRY_AFTER_SECONDS = 2;
+
+const ownTelemetryReason = `Spans with the resource attribute ${OWN_TELEMETRY_ATTRIBUTE} are this system's own and are not ingested`;
+
+function separateOwnTelemetry(spans: readonly OtlpSpan[]) {
+  const isOwn = (span: OtlpSpan) => span.resource.attributes.get(OWN_TELEMETRY_ATTRIBUTE) === true;
+  const own = spans.filter(isOwn);
+  return { accepted: own.length === 0 ? spans : spans.filter((span) => !isOwn(span)), own };
+}
+
+/** For the client: what is wrong, without this system's inside. */
+function unavailableReason(error: unknown): string {
+  if (isEventSourcingError(error, "STORE_OVERLOADED"))
+    return "The span store is overloaded; send again later";
+  if (classifyError(error) === "transient") return "The span store does not answer; send again later";
+  return "The span store refuses writes; its operator has been told; send again later";
+}

@@ -1,0 +1,44 @@
+import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
+import type { Logger } from "@es/service";
+import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
+import { openTraceStore } from "@es/trace-service";
+import type { IngestServiceConfig } from "./config.js";
+import { type RunningIngest, startIngest } from "./ingest.js";
+
+/** Ingest as a process of its own: ClickHouse over HTTP, the queue on Redis. */
+export async function startIngestService(
+  config: IngestServiceConfig,
+  logger: Logger,
+): Promise<RunningIngest> {
+  const queue = new ProjectionQueueBullMQ({
+    connection: config.REDIS_URL,
+    queueName: config.QUEUE_NAME,
+    prefix: config.QUEUE_PREFIX,
+    delayMs: config.QUEUE_DELAY_MS,
+    onError: (error) => logger.warn({ error }, "Redis does not answer"),
+  });
+  const store = openTraceStore(config, logger);
+  const close = async () => {
+    await queue.close();
+    await store.close();
+  };
+  const repository = new SpanIngestionWriteRepositoryClickHouse({
+    eventStore: store.eventStore,
+    queue,
+    onScheduleError: (error) =>
+      logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
+  });
+  try {
+    const ingest = await startIngest(config, { repository, store, logger });
+    return {
+      url: ingest.url,
+      async stop() {
+        await ingest.stop();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,21 @@
+import { consoleVariables } from "@es/app-console";
+import { ingestVariables } from "@es/app-ingest";
+import { workerVariables } from "@es/app-worker";
+import { type Environment, readEnvironment, variable } from "@es/service";
+import { z } from "zod";
+
+const standalone = z.object({
+  ...ingestVariables,
+  ...workerVariables,
+  ...consoleVariables,
+  /** Everything it keeps. One process at a time. */
+  DATA_DIR: variable.text(".data"),
+  /** How long spans of a trace gather before its projection is rebuilt. It bounds the wait, too. */
+  QUEUE_DELAY_MS: variable.milliseconds(200),
+});
+
+export type StandaloneConfig = z.output<typeof standalone>;
+
+export function readStandaloneConfig(environment: Environment): StandaloneConfig {
+  return readEnvironment(standalone, environment);
+}

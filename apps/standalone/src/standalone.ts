@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { startConsole } from "@es/app-console";
+import { startIngest } from "@es/app-ingest";
+import { startWorker } from "@es/app-worker";
+import { startClickHouse } from "@es/clickhouse-embedded";
+import { ProjectionQueueMemory } from "@es/queue-memory";
+import type { Logger, RunningService } from "@es/service";
+import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
+import { openTraceStore } from "@es/trace-service";
+import type { StandaloneConfig } from "./config.js";
+
+export interface RunningStandalone extends RunningService {
+  readonly ingestUrl: string;
+  readonly consoleUrl: string;
+}
+
+const DATABASE = "es";
+
+/**
+ * Ingest, worker and console in one process, on the embedded engine and the in-process queue. A crash loses nothing that
+ * was acknowledged: at the next start the reconciler schedules every trace whose projection is behind.
+ */
+export async function startStandalone(config: StandaloneConfig, logger: Logger): Promise<RunningStandalone> {
+  // Closed in reverse order, whether the start failed half way or the service is stopped.
+  const closers: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const engine = await startClickHouse({ dataDir: join(config.DATA_DIR, "clickhouse") });
+    closers.push(() => engine.close());
+
+    const store = openTraceStore({ CLICKHOUSE_URL: engine.url, CLICKHOUSE_DATABASE: DATABASE }, logger);
+    closers.push(() => store.close());
+    await store.opened;
+
+    const queue = new ProjectionQueueMemory({ delayMs: config.QUEUE_DELAY_MS, limiter: null });
+    closers.push(() => queue.close());
+
+    const worker = startWorker(config, {
+      store,
+      queue,
+      work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
+      logger,
+    });
+    closers.push(() => worker.stop());
+
+    const console = await startConsole(config, { store, logger });
+    closers.push(() => console.stop());
+
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: store.eventStore,
+      queue,
+      onScheduleError: (error) =>
+        logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
+    });
+    const ingest = await startIngest(config, { repository, store, logger });
+    closers.push(() => ingest.stop());
+
+    return { ingestUrl: ingest.url, consoleUrl: console.url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import {
+  clickhouseVariables,
+  type Environment,
+  queueVariables,
+  readEnvironment,
+  variable,
+} from "@es/service";
+import { z } from "zod";
+
+/** What a worker itself needs, whatever engines it is wired to. */
+export const workerVariables = {
+  /** How often to look for traces whose projection lags behind their spans; 0 looks once, at start. */
+  RECONCILE_INTERVAL_MS: variable.milliseconds(30_000),
+  /**
+   * Traces rebuilt at once. The throughput profile of the services: many runs share few round trips to ClickHouse.
+   * The library's own default is three quarters of the cores.
+   */
+  WORKER_CONCURRENCY: variable.count(100),
+};
+
+const workerService = z.object({
+  ...workerVariables,
+  ...clickhouseVariables,
+  ...queueVariables,
+  WORKER_HOST: variable.text("127.0.0.1"),
+  /** `/healthz` and `/readyz`. */
+  WORKER_PORT: variable.port(4319),
+  /** Runs started per second over all workers of the queue; 0 sets no limit. The library's own default is 10. */
+  WORKER_RATE_LIMIT: variable.count(0, 0),
+});
+
+const worker = z.object(workerVariables);
+
+export type WorkerConfig = z.output<typeof worker>;
+export type WorkerServiceConfig = z.output<typeof workerService>;
+
+export function readWorkerServiceConfig(environment: Environment): WorkerServiceConfig {
+  return readEnvironment(workerService, environment);
+}

@@ -1,0 +1,61 @@
+import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
+import { type Logger, type RunningService, startHttpServer } from "@es/service";
+import { openTraceStore } from "@es/trace-service";
+import type { WorkerServiceConfig } from "./config.js";
+import { startWorker } from "./worker.js";
+
+/** A worker as a process of its own: ClickHouse over HTTP, the queue on Redis, and a port for its health. */
+export async function startWorkerService(
+  config: WorkerServiceConfig,
+  logger: Logger,
+): Promise<RunningService & { readonly url: string }> {
+  const shared = {
+    connection: config.REDIS_URL,
+    queueName: config.QUEUE_NAME,
+    prefix: config.QUEUE_PREFIX,
+    onError: (error: unknown) => logger.warn({ error }, "Redis does not answer"),
+  };
+  const queue = new ProjectionQueueBullMQ(shared);
+  const store = openTraceStore(config, logger);
+  const worker = startWorker(config, {
+    store,
+    queue,
+    work: (run) =>
+      new ProjectionWorkerBullMQ({
+        ...shared,
+        run,
+        concurrency: config.WORKER_CONCURRENCY,
+        limiter: config.WORKER_RATE_LIMIT === 0 ? null : { max: config.WORKER_RATE_LIMIT, durationMs: 1_000 },
+      }),
+    logger,
+  });
+  const closeEngines = async () => {
+    await worker.stop();
+    await queue.close();
+    await store.close();
+  };
+  try {
+    const server = await startHttpServer({
+      host: config.WORKER_HOST,
+      port: config.WORKER_PORT,
+      portVariable: "WORKER_PORT",
+      handler: (_request, response) => {
+        response.writeHead(404, { "content-type": "application/json" });
+        response.end('{"error":{"code":"NOT_FOUND","message":"A worker answers /healthz and /readyz only"}}');
+      },
+      readiness: { clickhouse: store.isReady, redis: async () => void (await queue.counts()) },
+      onError: (error) => logger.error({ error }, "A request failed"),
+    });
+    return {
+      url: server.url,
+      async stop() {
+        server.beginDrain();
+        await closeEngines();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await closeEngines();
+    throw error;
+  }
+}

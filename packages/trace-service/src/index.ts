@@ -1,0 +1,1 @@
+export { openTraceStore, type TraceStore, type TraceStoreConfig } from "./traceStore.js";

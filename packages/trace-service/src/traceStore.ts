@@ -1,0 +1,96 @@
+import { createClient } from "@clickhouse/client";
+import {
+  classifyError,
+  EventSourcingError,
+  type EventStore,
+  type LagSource,
+  type ProjectionStore,
+} from "@es/core";
+import { type Logger, type ReadinessCheck, startInBackground } from "@es/service";
+import { migrate } from "@es/store-clickhouse";
+import type { SpanEvent, TraceProjection } from "@es/trace-projection";
+import {
+  spanEventStoreClickHouse,
+  TraceLagSourceClickHouse,
+  TraceReadRepositoryClickHouse,
+  traceClickHouseMigrations,
+  traceProjectionStoreClickHouse,
+} from "@es/trace-projection/clickhouse";
+
+export interface TraceStoreConfig {
+  readonly CLICKHOUSE_URL: string;
+  readonly CLICKHOUSE_USER?: string | undefined;
+  readonly CLICKHOUSE_PASSWORD?: string | undefined;
+  readonly CLICKHOUSE_DATABASE: string;
+}
+
+/** Everything the services read from and write to ClickHouse. */
+export interface TraceStore {
+  readonly eventStore: EventStore<string, SpanEvent>;
+  readonly projectionStore: ProjectionStore<string, TraceProjection>;
+  readonly reads: TraceReadRepositoryClickHouse;
+  readonly lag: LagSource;
+  /** Rejects with the reason while ClickHouse does not answer or its schema is not there. */
+  readonly isReady: ReadinessCheck;
+  /** Rejects while the schema is not there: what a request that needs the store asks first. Costs nothing. */
+  readonly schemaIsReady: ReadinessCheck;
+  /** Resolves once the schema is there. */
+  readonly opened: Promise<void>;
+  close(): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_OPEN_CONNECTIONS = 16;
+
+/**
+ * Connects, and brings the schema up to date in the background: a service starts without ClickHouse and goes on when it
+ * comes up.
+ */
+export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceStore {
+  const database = config.CLICKHOUSE_DATABASE;
+  const client = createClient({
+    url: config.CLICKHOUSE_URL,
+    ...(config.CLICKHOUSE_USER === undefined ? {} : { username: config.CLICKHOUSE_USER }),
+    ...(config.CLICKHOUSE_PASSWORD === undefined ? {} : { password: config.CLICKHOUSE_PASSWORD }),
+    request_timeout: REQUEST_TIMEOUT_MS,
+    max_open_connections: MAX_OPEN_CONNECTIONS,
+  });
+  const schema = startInBackground(
+    async () => {
+      await migrate(client, { database, migrations: [traceClickHouseMigrations] });
+    },
+    {
+      name: "bring the ClickHouse schema up to date",
+      isTransient: (error) => classifyError(error) === "transient",
+      logger,
+    },
+  );
+  const schemaIsReady = async () => {
+    const state = schema.state();
+    if (state.done) return;
+    throw (
+      state.error ??
+      new EventSourcingError(
+        "STORE_UNAVAILABLE",
+        "The ClickHouse schema is being brought up to date; try again.",
+      )
+    );
+  };
+  return {
+    eventStore: spanEventStoreClickHouse(client, { database }),
+    projectionStore: traceProjectionStoreClickHouse(client, { database }),
+    reads: new TraceReadRepositoryClickHouse(client, { database }),
+    lag: new TraceLagSourceClickHouse(client, { database }),
+    schemaIsReady,
+    async isReady() {
+      await schemaIsReady();
+      const pong = await client.ping();
+      if (!pong.success) throw pong.error;
+    },
+    opened: schema.finished,
+    async close() {
+      schema.stop();
+      await client.close();
+    },
+  };
+}
