@@ -1,0 +1,269 @@
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { ClickHouseError } from "./clickHouseError.js";
+import { StartError } from "./startError.js";
+
+/** An open native connection; only the addon looks inside. */
+type NativeConnection = object;
+
+/**
+ * The part of chdb's native addon we drive. Its JavaScript `Session` is not used: it whitelists insert formats, serialises
+ * every parameterised query of the process, and delays closing one session until all other sessions are idle.
+ */
+interface NativeAddon {
+  CreateConnection(path: string, args?: readonly string[]): NativeConnection | null;
+  CloseConnection(connection: NativeConnection): void;
+  QueryWithConnection(connection: NativeConnection, sql: string, format: string): string;
+  QueryAsyncConnection(connection: NativeConnection, sql: string, format: string): Promise<NativeResult>;
+  InsertRawAsyncConnection(
+    connection: NativeConnection,
+    sql: string,
+    data: Buffer,
+    countLines: boolean,
+  ): Promise<NativeInsertResult>;
+}
+
+interface NativeResult {
+  readonly bytes: Uint8Array;
+  readonly elapsed: number;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+}
+
+interface NativeInsertResult {
+  readonly elapsed: number;
+  readonly rowsWritten: number;
+  readonly bytesWritten: number;
+}
+
+/** What a statement did, as far as the engine says. `elapsed` is in seconds. */
+export interface ExecutionResult {
+  readonly bytes: Uint8Array;
+  readonly elapsed: number;
+  readonly resultRows: number;
+  readonly resultBytes: number;
+  readonly writtenRows: number;
+  readonly writtenBytes: number;
+}
+
+function loadAddon(): NativeAddon {
+  // The loader is chdb's own, reached by path because its exports map hides it: it picks the platform's binary and says
+  // what to do when there is none.
+  const fromHere = createRequire(import.meta.url);
+  const fromChdb = createRequire(fromHere.resolve("chdb/package.json"));
+  try {
+    return fromChdb("./dist/loader.js").loadNative() as NativeAddon;
+  } catch (cause) {
+    throw new StartError("ENGINE_UNAVAILABLE", `the ClickHouse engine cannot be loaded: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** The one engine this process may have: the native library binds one data directory per process. */
+let openDirectory: string | undefined;
+
+/** Open connections of this process. Leaving the process with an open one crashes it, so exit closes the idle ones. */
+const openConnections = new Set<EngineConnection>();
+let exitHookInstalled = false;
+
+/** The engine on one data directory. Everything it runs goes through an {@link EngineConnection}. */
+export class Engine {
+  readonly #addon: NativeAddon;
+  readonly #args: readonly string[];
+  readonly dataDir: string;
+  /** Keeps the data directory open while request connections come and go, and runs control statements. */
+  readonly control: EngineConnection;
+
+  private constructor(addon: NativeAddon, dataDir: string, args: readonly string[]) {
+    this.#addon = addon;
+    this.#args = args;
+    this.dataDir = dataDir;
+    this.control = this.connect();
+  }
+
+  /**
+   * Opens the data directory, creating it when it is missing.
+   * @throws {StartError} `DATA_DIR_LOCKED`, `DATA_DIR_NOT_WRITABLE`, `DATA_DIR_IN_USE`, `ENGINE_UNAVAILABLE`
+   */
+  static open(dataDir: string, args: readonly string[] = []): Engine {
+    if (openDirectory !== undefined) {
+      throw new StartError(
+        "DATA_DIR_IN_USE",
+        `this process already runs an engine on ${openDirectory}; one process has one engine: close it first or start another process`,
+      );
+    }
+    ensureWritable(dataDir);
+    const holder = lockHolder(dataDir);
+    if (holder !== undefined) throw lockedError(dataDir, holder);
+    const addon = loadAddon();
+    if (!exitHookInstalled) {
+      exitHookInstalled = true;
+      process.on("exit", () => {
+        for (const connection of openConnections) connection.closeIfIdle();
+      });
+    }
+    openDirectory = dataDir;
+    try {
+      return new Engine(addon, dataDir, args);
+    } catch (cause) {
+      openDirectory = undefined;
+      const lateHolder = lockHolder(dataDir) ?? statusPid(dataDir);
+      if (lateHolder !== undefined) throw lockedError(dataDir, lateHolder);
+      throw new StartError("ENGINE_UNAVAILABLE", `the engine cannot open ${dataDir}: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /** A connection with its own settings, current database, parameters and temporary tables. About 1 ms. */
+  connect(): EngineConnection {
+    const native = this.#addon.CreateConnection(this.dataDir, this.#args);
+    if (native === null) throw new Error(`no connection to ${this.dataDir}`);
+    return new EngineConnection(this.#addon, native);
+  }
+
+  /** Releases the data directory. Every other connection must be closed and idle by then. */
+  close(): void {
+    this.control.close();
+    openDirectory = undefined;
+  }
+}
+
+export class EngineConnection {
+  readonly #addon: NativeAddon;
+  #native: NativeConnection | undefined;
+  #running = 0;
+  #closing = false;
+
+  constructor(addon: NativeAddon, native: NativeConnection) {
+    this.#addon = addon;
+    this.#native = native;
+    openConnections.add(this);
+  }
+
+  /** Runs a short statement on the calling thread. For SET, USE, KILL and reads of system tables only. */
+  runSync(sql: string, format = "TabSeparated"): string {
+    try {
+      return this.#addon.QueryWithConnection(this.#handle(), sql, format);
+    } catch (cause) {
+      throw ClickHouseError.fromEngine(cause);
+    }
+  }
+
+  /** Runs one statement on the thread pool. `format` holds where the statement has no FORMAT clause. */
+  async run(sql: string, format: string): Promise<ExecutionResult> {
+    const result = await this.#track(this.#addon.QueryAsyncConnection(this.#handle(), sql, format));
+    return {
+      bytes: result.bytes,
+      elapsed: result.elapsed,
+      resultRows: result.rowsRead,
+      resultBytes: result.bytesRead,
+      writtenRows: 0,
+      writtenBytes: 0,
+    };
+  }
+
+  /** Runs an INSERT with its data, any format. `data` must not change until the promise settles. */
+  async insert(sql: string, data: Buffer): Promise<ExecutionResult> {
+    const result = await this.#track(this.#addon.InsertRawAsyncConnection(this.#handle(), sql, data, false));
+    return {
+      bytes: new Uint8Array(0),
+      elapsed: result.elapsed,
+      resultRows: 0,
+      resultBytes: 0,
+      writtenRows: result.rowsWritten,
+      writtenBytes: result.bytesWritten,
+    };
+  }
+
+  /** Closes now, or when the running statement ends: closing under a running one kills the engine. Idempotent. */
+  close(): void {
+    this.#closing = true;
+    if (this.#running > 0 || this.#native === undefined) return;
+    const native = this.#native;
+    this.#native = undefined;
+    openConnections.delete(this);
+    this.#addon.CloseConnection(native);
+  }
+
+  closeIfIdle(): void {
+    if (this.#running === 0) this.close();
+  }
+
+  #handle(): NativeConnection {
+    if (this.#native === undefined || this.#closing) {
+      throw new ClickHouseError(236, "ABORTED", "The connection to the engine is closed.");
+    }
+    return this.#native;
+  }
+
+  async #track<T>(operation: Promise<T>): Promise<T> {
+    this.#running += 1;
+    try {
+      return await operation;
+    } catch (cause) {
+      throw ClickHouseError.fromEngine(cause);
+    } finally {
+      this.#running -= 1;
+      if (this.#closing) this.close();
+    }
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function ensureWritable(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    // access(2) answers "yes" to root on a read-only mount's files, so create something.
+    mkdirSync(join(dataDir, "tmp"), { recursive: true });
+    if (!statSync(dataDir).isDirectory()) throw new Error("it is not a directory");
+  } catch (cause) {
+    throw new StartError(
+      "DATA_DIR_NOT_WRITABLE",
+      `the data directory ${dataDir} cannot be written: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function lockedError(dataDir: string, pid: number): StartError {
+  return new StartError(
+    "DATA_DIR_LOCKED",
+    `the data directory ${dataDir} is locked by process ${pid}; stop that process or choose another directory`,
+  );
+}
+
+/**
+ * The process that holds the engine's lock on the directory, where the system tells (Linux). Asked before opening because
+ * the engine prints its own several-line complaint when it finds the lock taken.
+ */
+function lockHolder(dataDir: string): number | undefined {
+  try {
+    const inode = String(statSync(join(dataDir, "status")).ino);
+    for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
+      const fields = line.trim().split(/\s+/);
+      const pid = Number(fields[4]);
+      if (fields[5]?.split(":")[2] === inode && pid !== process.pid) return pid;
+    }
+  } catch {
+    // No status file yet, or no /proc.
+  }
+  return undefined;
+}
+
+/** The live process named in the status file, if it is not this one. */
+function statusPid(dataDir: string): number | undefined {
+  try {
+    const pid = Number(/^PID: (\d+)/m.exec(readFileSync(join(dataDir, "status"), "utf8"))?.[1]);
+    if (!Number.isInteger(pid) || pid === process.pid) return undefined;
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    return undefined;
+  }
+}

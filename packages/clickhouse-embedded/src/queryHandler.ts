@@ -1,0 +1,510 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+import { ClickHouseError } from "./clickHouseError.js";
+import { decompressor, responseEncoding } from "./compression.js";
+import type { Engine, EngineConnection, ExecutionResult } from "./engine.js";
+import { multipartBoundary, parseMultipart } from "./multipart.js";
+import { type PipePool, PipeReader, PipeWriter } from "./pipePool.js";
+import { type BodyStart, readBodyStart, readWhole } from "./requestBody.js";
+import { type RequestParameters, readParameters } from "./requestParameters.js";
+import { applyRequest, quoteIdentifier, quoteString, tagSetting } from "./requestSettings.js";
+import type { Lease, Sessions } from "./sessions.js";
+import type { Slots } from "./slots.js";
+import { inspectStatement, isReadOnlyKind, refuseStatementAfterValues, type Statement } from "./statement.js";
+
+/** Bodies up to this size go to the engine in one piece; larger inserts stream through a pipe. */
+const inlineBodyBytes = 8 * 1024 * 1024;
+/** An answer up to this size is complete before its headers are sent, so that its errors get their status. As ClickHouse's `buffer_size`. */
+const bufferedAnswerBytes = 1024 * 1024;
+/** As much of it is kept with `wait_end_of_query=1`. */
+const longestBufferedAnswerBytes = 256 * 1024 * 1024;
+/** Enough to hold the head of any INSERT; its data is not looked at. */
+const statementHeadBytes = 1024 * 1024;
+
+/** What the handler works with, and the facts about the engine its answers repeat. */
+export interface QueryHandlerContext {
+  readonly engine: Engine;
+  readonly sessions: Sessions;
+  readonly pipes: PipePool;
+  readonly slots: Slots;
+  readonly version: string;
+  readonly timezone: string;
+  readonly displayName: string;
+  readonly contentTypes: ReadonlyMap<string, string>;
+  readonly maxBodyBytes: number;
+}
+
+/** A statement with everything known about it before it runs. */
+interface Prepared {
+  readonly statement: Statement;
+  /** The statement's bytes; of an INSERT also the data read so far. */
+  readonly text: Buffer;
+  /** The rest of an INSERT's data. */
+  readonly rest: AsyncIterator<Buffer> | undefined;
+  readonly defaultFormat: string;
+}
+
+/** Runs one HTTP request's statement and answers it as ClickHouse does. */
+export class QueryHandler {
+  readonly #context: QueryHandlerContext;
+  /** Ids of running queries, as clients name them, with the tag that finds them in `system.processes`. */
+  readonly #running = new Map<string, string>();
+
+  constructor(context: QueryHandlerContext) {
+    this.#context = context;
+  }
+
+  /** Answers every outcome itself; rejects only when the client is gone. */
+  async handle(request: IncomingMessage, response: ServerResponse, url: URLSearchParams): Promise<void> {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort(new Error("the client closed the connection")));
+    const queryId = url.get("query_id") || randomUUID();
+    response.setHeader("X-ClickHouse-Query-Id", queryId);
+    response.setHeader("X-ClickHouse-Timezone", url.get("session_timezone") || this.#context.timezone);
+    const tag = randomBytes(16).toString("hex");
+    if (this.#running.has(queryId)) {
+      throw new ClickHouseError(
+        216,
+        "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+        `Query with id = ${queryId} is already running.`,
+      );
+    }
+    this.#running.set(queryId, tag);
+    try {
+      await this.#handle(request, response, url, tag, gone.signal);
+    } finally {
+      this.#running.delete(queryId);
+    }
+  }
+
+  async #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URLSearchParams,
+    tag: string,
+    gone: AbortSignal,
+  ): Promise<void> {
+    const { sessions, slots, maxBodyBytes } = this.#context;
+    const inflate = decompressor(request.headers["content-encoding"]);
+    const source: Readable = inflate === undefined ? request : joinStreams(request, inflate);
+    const boundary = multipartBoundary(request.headers["content-type"]);
+    let body = await readBodyStart(source, inlineBodyBytes);
+    let form: ReturnType<typeof parseMultipart> | undefined;
+    if (boundary !== undefined) {
+      form = parseMultipart(await readWhole(body, maxBodyBytes), boundary);
+      body = { start: Buffer.alloc(0), rest: undefined };
+    }
+    const externalTables = readExternalTables(url, form?.files ?? new Map());
+    const parameters = readParameters(url, form?.fields ?? new Map());
+    const prepared = await prepare(parameters, request, body, maxBodyBytes);
+    const readOnly = request.method === "GET" || request.method === "HEAD";
+
+    const lease = sessions.lease(parameters.session);
+    try {
+      if (lease.isSession && readOnly && !isReadOnlyKind(prepared.statement)) {
+        // The setting that forbids writing cannot be taken back, which a session would have to do.
+        throw new ClickHouseError(164, "READONLY", "default: Cannot execute query in readonly mode.");
+      }
+      const release = await slots.take(gone);
+      let restore: () => void = () => {};
+      try {
+        restore = applyRequest(lease, parameters, prepared.statement, prepared.text, readOnly, tag);
+        for (const table of externalTables) await createExternalTable(lease.connection, table);
+        await this.#execute(lease, prepared, parameters, request, response, tag, gone);
+      } finally {
+        if (lease.isSession) {
+          for (const { name } of externalTables) {
+            lease.connection.runSync(`DROP TEMPORARY TABLE IF EXISTS ${quoteIdentifier(name)}`);
+          }
+        }
+        restore();
+        release();
+      }
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #execute(
+    lease: Lease,
+    prepared: Prepared,
+    parameters: RequestParameters,
+    request: IncomingMessage,
+    response: ServerResponse,
+    tag: string,
+    gone: AbortSignal,
+  ): Promise<void> {
+    const { statement, text } = prepared;
+    const format = statement.format?.name ?? prepared.defaultFormat;
+    const encoding = parameters.compressResponse
+      ? responseEncoding(request.headers["accept-encoding"])
+      : undefined;
+    const started = performance.now();
+    const answer = (result: ExecutionResult | undefined): Duplex | undefined => {
+      response.statusCode = 200;
+      response.setHeader(
+        "Content-Type",
+        this.#context.contentTypes.get(format) ?? "text/plain; charset=UTF-8",
+      );
+      response.setHeader("X-ClickHouse-Format", format);
+      response.setHeader("X-ClickHouse-Summary", summary(result, performance.now() - started));
+      if (encoding === undefined) return undefined;
+      response.setHeader("Content-Encoding", encoding.name);
+      return encoding.create();
+    };
+    if (statement.isSelect) {
+      await this.#select(lease.connection, prepared, parameters, response, tag, gone, answer);
+      return;
+    }
+    const result =
+      statement.kind === "INSERT"
+        ? await this.#insert(lease.connection, prepared, tag)
+        : await this.#cancelling(tag, gone, isReadOnlyKind(statement), () =>
+            lease.connection.run(this.#withEngineIds(statement, sqlText(text, 0, statement.end)), format),
+          );
+    const compressor = answer(result);
+    if (compressor === undefined) response.end(result.bytes);
+    else {
+      compressor.pipe(response);
+      compressor.end(result.bytes);
+    }
+    await finished(response, gone);
+  }
+
+  /** The engine writes into a pipe, so any format streams, and waits while the client is slow. */
+  async #select(
+    connection: EngineConnection,
+    { statement, text, defaultFormat }: Prepared,
+    parameters: RequestParameters,
+    response: ServerResponse,
+    tag: string,
+    gone: AbortSignal,
+    answer: (result: ExecutionResult | undefined) => Duplex | undefined,
+  ): Promise<void> {
+    const pipe = this.#context.pipes.take();
+    const reader = new PipeReader(pipe);
+    const outfileAt = statement.format?.at ?? statement.end;
+    const sql = `${sqlText(text, 0, outfileAt)} INTO OUTFILE ${quoteString(pipe)} APPEND ${sqlText(text, outfileAt, statement.end)}`;
+    const stopReading = () => reader.destroy();
+    gone.addEventListener("abort", stopReading, { once: true });
+    const failure: { error?: unknown } = {};
+    const outcome = this.#cancelling(tag, gone, true, () => connection.run(sql, defaultFormat)).then(
+      (result) => {
+        reader.finish();
+        return result;
+      },
+      (error: unknown) => {
+        failure.error = error;
+        reader.finish();
+        return undefined;
+      },
+    );
+    try {
+      const limit = parameters.waitEndOfQuery ? longestBufferedAnswerBytes : bufferedAnswerBytes;
+      const chunks = (reader.stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+      const first: Buffer[] = [];
+      let size = 0;
+      let ended = false;
+      while (size <= limit) {
+        const next = await chunks.next();
+        if (next.done === true) {
+          ended = true;
+          break;
+        }
+        first.push(next.value);
+        size += next.value.length;
+      }
+      const result = ended ? await outcome : undefined;
+      gone.throwIfAborted();
+      if (failure.error !== undefined) throw failure.error;
+
+      const exceptionTag = randomBytes(8).toString("hex");
+      if (!ended) response.setHeader("X-ClickHouse-Exception-Tag", exceptionTag);
+      const compressor = answer(result);
+      if (ended && compressor === undefined) {
+        response.end(Buffer.concat(first, size));
+        await finished(response, gone);
+        return;
+      }
+      const target = compressor ?? response;
+      compressor?.pipe(response);
+      for (const chunk of first) await write(target, chunk, gone);
+      while (!ended) {
+        const next = await chunks.next();
+        if (next.done === true) ended = true;
+        else await write(target, next.value, gone);
+      }
+      await outcome;
+      gone.throwIfAborted();
+      if (failure.error === undefined) target.end();
+      else {
+        await this.#breakOff(response, compressor, failure.error, exceptionTag);
+        return;
+      }
+      await finished(response, gone);
+    } finally {
+      gone.removeEventListener("abort", stopReading);
+      reader.destroy();
+      await outcome;
+      this.#context.pipes.give(pipe);
+    }
+  }
+
+  /**
+   * An error behind the first part of an answer: its text in the form clients look for, then a connection closed without the
+   * end of the body, so that nobody takes the answer for complete.
+   */
+  async #breakOff(
+    response: ServerResponse,
+    compressor: Duplex | undefined,
+    error: unknown,
+    exceptionTag: string,
+  ): Promise<void> {
+    const message = Buffer.from(ClickHouseError.fromEngine(error).toText(this.#context.version));
+    const block = Buffer.concat([
+      Buffer.from(`\r\n__exception__\r\n${exceptionTag}\r\n`),
+      message,
+      Buffer.from(`${message.length} ${exceptionTag}\r\n__exception__\r\n`),
+    ]);
+    if (compressor === undefined) {
+      await new Promise<void>((resolve) => response.write(block, () => resolve()));
+    } else {
+      compressor.unpipe(response);
+      const tail: Buffer[] = [];
+      compressor.on("data", (chunk: Buffer) => tail.push(chunk));
+      await new Promise<void>((resolve) => compressor.end(block, () => compressor.once("end", resolve)));
+      await new Promise<void>((resolve) => response.write(Buffer.concat(tail), () => resolve()));
+    }
+    response.socket?.end();
+  }
+
+  async #insert(connection: EngineConnection, prepared: Prepared, tag: string): Promise<ExecutionResult> {
+    const { statement, text, rest } = prepared;
+    const data = statement.insertData;
+    if (data === undefined) {
+      // Through the insert call also without data: only it tells how many rows were written.
+      return connection.insert(sqlText(text, 0, statement.end), Buffer.from("\n"));
+    }
+    const head = sqlText(text, 0, data.sourceAt);
+    const clause = `${sqlText(text, data.sourceAt, data.formatAt)} FORMAT ${data.format}`;
+    const start = text.subarray(data.dataStart);
+    if (rest === undefined && (start.length > 0 || !data.direct)) {
+      if (data.format === "Values") refuseStatementAfterValues(start);
+      return connection.insert(sqlText(text, 0, data.dataStart).trimEnd(), start);
+    }
+    if (rest === undefined)
+      return written(await connection.run(`${head} FROM INFILE '/dev/null' ${clause}`, "Null"));
+
+    const pipe = this.#context.pipes.take();
+    const writer = new PipeWriter(pipe);
+    let settled = false;
+    const outcome = connection
+      .run(`${head} FROM INFILE ${quoteString(pipe)} ${clause}`, "Null")
+      .finally(() => {
+        settled = true;
+        writer.destroy();
+      });
+    // Awaited below; until then a failure must not count as unhandled.
+    outcome.catch(() => {});
+    try {
+      const always = new AbortController().signal;
+      if (!settled) await write(writer.stream, start, always);
+      for (;;) {
+        const next = await rest.next();
+        if (next.done === true || settled) break;
+        await write(writer.stream, next.value, always);
+      }
+      if (!settled) await writer.end();
+      return written(await outcome);
+    } catch (error) {
+      // The body did not arrive whole: what the pipe holds must not be taken for all of it.
+      this.#kill(tag);
+      writer.destroy();
+      await outcome.catch(() => {});
+      throw error;
+    } finally {
+      this.#context.pipes.give(pipe);
+    }
+  }
+
+  /** Runs a statement and, if it only reads, stops it when the client goes. */
+  async #cancelling(
+    tag: string,
+    gone: AbortSignal,
+    cancellable: boolean,
+    run: () => Promise<ExecutionResult>,
+  ): Promise<ExecutionResult> {
+    gone.throwIfAborted();
+    if (!cancellable) return run();
+    let timer: NodeJS.Timeout | undefined;
+    // Again until it ends: the engine may not have registered the query yet.
+    const kill = () => {
+      this.#kill(tag);
+      timer = setTimeout(kill, 50);
+    };
+    gone.addEventListener("abort", kill, { once: true });
+    try {
+      return await run();
+    } finally {
+      gone.removeEventListener("abort", kill);
+      clearTimeout(timer);
+    }
+  }
+
+  #kill(tag: string): void {
+    this.#context.engine.control.runSync(
+      `KILL QUERY WHERE Settings['${tagSetting}'] = '${tag}' ASYNC FORMAT Null`,
+    );
+  }
+
+  /** The engine chooses its own query ids, so KILL QUERY is told those of the ids it names. */
+  #withEngineIds(statement: Statement, sql: string): string {
+    if (statement.kind !== "KILL") return sql;
+    let translated = sql;
+    for (const [queryId, tag] of this.#running) {
+      const literal = quoteString(queryId);
+      if (!translated.includes(literal)) continue;
+      const engineId = this.#context.engine.control
+        .runSync(`SELECT query_id FROM system.processes WHERE Settings['${tagSetting}'] = '${tag}'`)
+        .trim();
+      if (engineId !== "") translated = translated.replaceAll(literal, quoteString(engineId));
+    }
+    return translated;
+  }
+}
+
+async function prepare(
+  parameters: RequestParameters,
+  request: IncomingMessage,
+  body: BodyStart,
+  maxBodyBytes: number,
+): Promise<Prepared> {
+  const fromHeader = request.headers["x-clickhouse-format"];
+  const defaultFormat =
+    parameters.defaultFormat ?? (typeof fromHeader === "string" ? fromHeader : undefined) ?? "TabSeparated";
+  if (!/^\w+$/.test(defaultFormat)) {
+    throw new ClickHouseError(73, "UNKNOWN_FORMAT", `Unknown format ${defaultFormat}`);
+  }
+  const query = parameters.query === "" ? Buffer.alloc(0) : Buffer.from(`${parameters.query}\n`);
+  const start = query.length === 0 ? body.start : Buffer.concat([query, body.start]);
+  if (start.length > statementHeadBytes) {
+    const head = start.toString("latin1", 0, statementHeadBytes);
+    const statement = /^\s*insert\b/i.test(head) ? inspectStatement(head) : undefined;
+    if (statement?.insertData?.direct === true)
+      return { statement, text: start, rest: body.rest, defaultFormat };
+  }
+  const whole = await readWhole({ start, rest: body.rest }, maxBodyBytes);
+  return {
+    statement: inspectStatement(whole.toString("latin1")),
+    text: whole,
+    rest: undefined,
+    defaultFormat,
+  };
+}
+
+function sqlText(text: Buffer, from: number, to: number): string {
+  return text.toString("utf8", from, to);
+}
+
+function joinStreams(request: Readable, inflate: Duplex): Duplex {
+  request.once("error", (error) => inflate.destroy(error));
+  request.once("aborted", () => inflate.destroy(new Error("the client closed the connection")));
+  return request.pipe(inflate);
+}
+
+async function write(target: NodeJS.WritableStream, chunk: Buffer, gone: AbortSignal): Promise<void> {
+  gone.throwIfAborted();
+  if (target.write(chunk)) return;
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      target.off("drain", settle);
+      target.off("close", settle);
+      gone.removeEventListener("abort", settle);
+      resolve();
+    };
+    target.once("drain", settle);
+    target.once("close", settle);
+    gone.addEventListener("abort", settle, { once: true });
+  });
+  gone.throwIfAborted();
+}
+
+async function finished(response: ServerResponse, gone: AbortSignal): Promise<void> {
+  if (response.writableFinished || gone.aborted) return;
+  await new Promise<void>((resolve) => {
+    response.once("finish", resolve);
+    gone.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** The engine counts what an INSERT from a pipe wrote as its result. */
+function written(result: ExecutionResult): ExecutionResult {
+  return {
+    ...result,
+    resultRows: 0,
+    resultBytes: 0,
+    writtenRows: result.resultRows,
+    writtenBytes: result.resultBytes,
+  };
+}
+
+function summary(result: ExecutionResult | undefined, elapsedMs: number): string {
+  const written = { rows: String(result?.writtenRows ?? 0), bytes: String(result?.writtenBytes ?? 0) };
+  const selected = { rows: String(result?.resultRows ?? 0), bytes: String(result?.resultBytes ?? 0) };
+  const isWrite = result !== undefined && result.writtenRows > 0;
+  const read = isWrite ? written : selected;
+  return JSON.stringify({
+    read_rows: read.rows,
+    read_bytes: read.bytes,
+    written_rows: written.rows,
+    written_bytes: written.bytes,
+    total_rows_to_read: "0",
+    result_rows: read.rows,
+    result_bytes: read.bytes,
+    elapsed_ns: String(Math.round(elapsedMs * 1e6)),
+  });
+}
+
+interface ExternalTable {
+  readonly name: string;
+  readonly structure: string;
+  readonly format: string;
+  readonly data: Buffer;
+}
+
+/** Takes the parameters that describe the external tables out of `url`, where they would be taken for settings. */
+function readExternalTables(
+  url: URLSearchParams,
+  files: ReadonlyMap<string, Buffer>,
+): readonly ExternalTable[] {
+  return [...files].map(([name, data]) => {
+    const take = (suffix: string) => {
+      const value = url.get(`${name}_${suffix}`);
+      url.delete(`${name}_${suffix}`);
+      return value ?? undefined;
+    };
+    const types = take("types")
+      ?.split(",")
+      .map((type, index) => `_${index + 1} ${type}`)
+      .join(", ");
+    const structure = take("structure") ?? types;
+    const format = take("format") ?? "TabSeparated";
+    if (structure === undefined) {
+      throw new ClickHouseError(
+        36,
+        "BAD_ARGUMENTS",
+        `Neither ${name}_structure nor ${name}_types has been provided for external table ${name}.`,
+      );
+    }
+    if (!/^\w+$/.test(format)) throw new ClickHouseError(73, "UNKNOWN_FORMAT", `Unknown format ${format}`);
+    return { name, structure, format, data };
+  });
+}
+
+async function createExternalTable(connection: EngineConnection, table: ExternalTable): Promise<void> {
+  const name = quoteIdentifier(table.name);
+  connection.runSync(`CREATE TEMPORARY TABLE ${name} (${table.structure})`);
+  if (table.data.length > 0)
+    await connection.insert(`INSERT INTO ${name} FORMAT ${table.format}`, table.data);
+}

@@ -1,0 +1,292 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
+import { type Account, authenticate, isBrowserAttack, isLoopback } from "./access.js";
+import { ClickHouseError } from "./clickHouseError.js";
+import { Engine } from "./engine.js";
+import { PipePool } from "./pipePool.js";
+import { QueryHandler } from "./queryHandler.js";
+import { Sessions } from "./sessions.js";
+import { Slots } from "./slots.js";
+import { StartError } from "./startError.js";
+
+export interface ClickHouseOptions {
+  /** The data directory, created when missing. It belongs to one process at a time. */
+  readonly dataDir: string;
+  /** The address to listen on. Default `127.0.0.1`. Any other than a loopback address needs a password. */
+  readonly host?: string;
+  /** The port to listen on; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** The only account's name. Default `default`. */
+  readonly username?: string;
+  /** The account's password. Default: none, which only loopback addresses may have. */
+  readonly password?: string;
+  /**
+   * `process`, the default: an acknowledged insert survives the death of the process, also by kill -9. `fsync`: it survives the loss of
+   * power as well, at the price of waiting for the disk on every insert.
+   */
+  readonly durability?: "process" | "fsync";
+  /** Host names, besides `localhost` and IP addresses, that requests without a password may be addressed to. */
+  readonly allowedHosts?: readonly string[];
+  /**
+   * How many statements run at once; more wait in line. Each holds a thread of Node's pool while it runs. Default: the size of that
+   * pool (`UV_THREADPOOL_SIZE`, 4 if unset) less one, which must stay free.
+   */
+  readonly maxConcurrentQueries?: number;
+  /** The largest body of a statement that cannot be streamed, in bytes. Default 256 MiB. */
+  readonly maxBodyBytes?: number;
+  /** How long `close()` waits for running statements before it stops them, in milliseconds. Default 10 000. */
+  readonly drainTimeoutMs?: number;
+}
+
+export interface RunningClickHouse {
+  /** The address for `createClient({ url })`, without credentials. */
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Stops accepting, lets running statements finish (for at most `drainTimeoutMs`, then stops them), and releases the data directory:
+   * when it resolves, it can be opened again. Idempotent.
+   */
+  close(): Promise<void>;
+}
+
+/** As many bytes of request line and headers; ClickHouse clients put settings and parameters in the URL. */
+const maxHeaderSize = 1024 * 1024;
+
+/**
+ * Runs the ClickHouse engine in this process on `dataDir` and serves ClickHouse's HTTP interface.
+ * @throws {StartError} with a `code` that says why, and a message that says what to do
+ */
+export async function startClickHouse(options: ClickHouseOptions): Promise<RunningClickHouse> {
+  const host = options.host ?? "127.0.0.1";
+  const port = options.port ?? 0;
+  const account: Account = { username: options.username ?? "default", password: options.password ?? "" };
+  validate(options, host, port, account);
+
+  const poolSize = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+  const concurrency = options.maxConcurrentQueries ?? Math.max(1, poolSize - 1);
+  const dataDir = resolve(options.dataDir);
+
+  // The port first: finding it taken must not cost opening the data.
+  let serve: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  const server = createServer(
+    { maxHeaderSize, requestTimeout: 0, keepAliveTimeout: 30_000 },
+    (request, response) => serve?.(request, response),
+  );
+  await listen(server, host, port);
+  let engine: Engine | undefined;
+  let pipes: PipePool | undefined;
+  try {
+    engine = Engine.open(dataDir, engineArguments(options.durability ?? "process"));
+    pipes = new PipePool(concurrency);
+  } catch (error) {
+    engine?.close();
+    await new Promise((done) => server.close(done));
+    throw error;
+  }
+  const running = new RunningServer(server, engine, pipes, concurrency, account, options);
+  serve = (request, response) => running.serve(request, response);
+  const actualPort = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${actualPort}`,
+    port: actualPort,
+    close: () => running.close(),
+  };
+}
+
+class RunningServer {
+  readonly #server: Server;
+  readonly #engine: Engine;
+  readonly #pipes: PipePool;
+  readonly #sessions: Sessions;
+  readonly #handler: QueryHandler;
+  readonly #account: Account;
+  readonly #allowedHosts: readonly string[];
+  readonly #drainTimeoutMs: number;
+  readonly #version: string;
+  readonly #displayName: string;
+  readonly #inFlight = new Map<ServerResponse, Promise<void>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    server: Server,
+    engine: Engine,
+    pipes: PipePool,
+    concurrency: number,
+    account: Account,
+    options: ClickHouseOptions,
+  ) {
+    this.#server = server;
+    this.#engine = engine;
+    this.#pipes = pipes;
+    this.#sessions = new Sessions(engine);
+    this.#account = account;
+    this.#allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
+    this.#drainTimeoutMs = options.drainTimeoutMs ?? 10_000;
+    const facts = JSON.parse(
+      engine.control.runSync(
+        "SELECT version() AS version, timezone() AS timezone, hostName() AS host",
+        "JSONEachRow",
+      ),
+    ) as { readonly version: string; readonly timezone: string; readonly host: string };
+    const formats = JSON.parse(
+      engine.control.runSync("SELECT name, content_type FROM system.formats WHERE is_output", "JSONCompact"),
+    ) as { readonly data: readonly (readonly [string, string])[] };
+    this.#version = facts.version;
+    this.#displayName = facts.host;
+    this.#handler = new QueryHandler({
+      engine,
+      pipes,
+      sessions: this.#sessions,
+      slots: new Slots(concurrency),
+      version: facts.version,
+      timezone: facts.timezone,
+      displayName: facts.host,
+      contentTypes: new Map(formats.data),
+      maxBodyBytes: options.maxBodyBytes ?? 256 * 1024 * 1024,
+    });
+  }
+
+  serve(request: IncomingMessage, response: ServerResponse): void {
+    const done = this.#answer(request, response)
+      .catch((error: unknown) => this.#fail(request, response, error))
+      .finally(() => this.#inFlight.delete(response));
+    this.#inFlight.set(response, done);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("X-ClickHouse-Server-Display-Name", this.#displayName);
+    if (this.#closed !== undefined) response.setHeader("Connection", "close");
+    const target = request.url ?? "/";
+    const question = target.indexOf("?");
+    const path = question === -1 ? target : target.slice(0, question);
+    const url = new URLSearchParams(question === -1 ? "" : target.slice(question + 1));
+    const reading = request.method === "GET" || request.method === "HEAD";
+
+    if (this.#account.password === "" && isBrowserAttack(request, this.#allowedHosts)) {
+      throw new ClickHouseError(
+        497,
+        "ACCESS_DENIED",
+        `This server has no password and so refuses requests from web pages and to unknown host names (Host: ${request.headers.host}). Address it by IP or localhost, list the name in allowedHosts, or set a password.`,
+      );
+    }
+    if (reading && (path === "/ping" || path === "/replicas_status")) return plain(response, 200, "Ok.\n");
+    if (reading && path === "/" && !url.has("query")) return plain(response, 200, "Ok.\n");
+    if (path !== "/") {
+      return plain(
+        response,
+        404,
+        `There is no handle ${path}\n\nUse / or /ping for health checks.\nSend queries from your program with POST method or GET /?query=...\n`,
+      );
+    }
+    if (request.method === "OPTIONS") return plain(response, 204, "");
+    if (!reading && request.method !== "POST") {
+      response.setHeader("Allow", "GET, HEAD, POST, OPTIONS");
+      return plain(response, 405, `Method ${request.method} is not supported; use POST, GET or HEAD.\n`);
+    }
+    authenticate(request, url, this.#account);
+    await this.#handler.handle(request, response, url);
+  }
+
+  #fail(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const error = ClickHouseError.fromEngine(cause);
+    response.setHeader("X-ClickHouse-Exception-Code", String(error.code));
+    if (error.httpStatus === 401)
+      response.setHeader("WWW-Authenticate", 'Basic realm="ClickHouse server HTTP API"');
+    response.removeHeader("Content-Encoding");
+    // A body nobody will read is not worth keeping the connection for.
+    if (!request.complete) response.setHeader("Connection", "close");
+    plain(response, error.httpStatus, error.toText(this.#version));
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    for (const response of this.#inFlight.keys()) {
+      if (!response.headersSent) response.setHeader("Connection", "close");
+    }
+    const drained = Promise.all(this.#inFlight.values());
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), this.#drainTimeoutMs);
+    });
+    if ((await Promise.race([drained, tooLong])) === "late") {
+      this.#server.closeAllConnections();
+      this.#engine.control.runSync("KILL QUERY WHERE query_id != queryID() ASYNC FORMAT Null");
+    }
+    clearTimeout(timer);
+    this.#server.closeIdleConnections();
+    await drained;
+    this.#server.closeAllConnections();
+    await stopped;
+    this.#sessions.closeAll();
+    this.#engine.close();
+    this.#pipes.close();
+  }
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader("Content-Type", "text/plain; charset=UTF-8");
+  response.end(text);
+}
+
+function validate(options: ClickHouseOptions, host: string, port: number, account: Account): void {
+  const invalid = (message: string) => new StartError("INVALID_OPTIONS", message);
+  if (typeof options.dataDir !== "string" || options.dataDir === "") {
+    throw invalid("dataDir is missing: name the directory to keep the data in");
+  }
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw invalid(`port ${port} is not a port: use 0 to 65535`);
+  }
+  const concurrency = options.maxConcurrentQueries ?? 1;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw invalid(`maxConcurrentQueries is ${concurrency}: use a whole number above 0`);
+  }
+  if (!isLoopback(host) && account.password === "") {
+    throw new StartError(
+      "PASSWORD_REQUIRED",
+      `refusing to listen on ${host} without a password: others could reach it; set a password or listen on 127.0.0.1`,
+    );
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  } catch (cause) {
+    const { code } = cause as { readonly code?: string };
+    if (code === "EADDRINUSE") {
+      throw new StartError(
+        "PORT_IN_USE",
+        `port ${port} on ${host} is taken; stop what listens there or choose another port`,
+        {
+          cause,
+        },
+      );
+    }
+    throw new StartError("CANNOT_LISTEN", `cannot listen on ${host} port ${port}: ${code ?? String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function engineArguments(durability: "process" | "fsync"): readonly string[] {
+  if (durability === "process") return [];
+  return ["--merge_tree.fsync_after_insert=1", "--merge_tree.fsync_part_directory=1"];
+}
