@@ -1,0 +1,150 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CodeBlock, codeBlocks, documents } from "./markdown.js";
+import { root } from "./workspace.js";
+
+const run = promisify(execFile);
+const blocks = documents().flatMap(codeBlocks);
+const place = ({ document, line }: CodeBlock) => `${document}:${line}`;
+const languageOf = ({ info }: CodeBlock) => info.split(" ", 1)[0] ?? "";
+
+/** Where the blocks of a document find their imports: their own package, or this one for documents of the repository. */
+const ownerOf = (document: string) =>
+  /^(?:packages|apps)\//.test(document) ? dirname(document) : "tooling/repository";
+
+const typescript = blocks.filter((block) => languageOf(block) === "ts");
+const shell = blocks.filter((block) => languageOf(block) === "bash");
+
+describe("documentation", () => {
+  it("shows code in languages that are run", () => {
+    const others = blocks.filter((block) => !["ts", "bash", "text", "mermaid"].includes(languageOf(block)));
+    expect(others.map(place)).toEqual([]);
+  });
+
+  it("links only to what exists", () => {
+    const broken = documents().flatMap((document) =>
+      [...readFileSync(join(root, document), "utf8").matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)]
+        .map((match) => match[1] ?? "")
+        .filter((target) => !existsSync(resolve(root, dirname(document), target)))
+        .map((target) => `${document}: ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+describe("TypeScript blocks", () => {
+  const owners = [...new Set(typescript.map(({ document }) => ownerOf(document)))];
+  const folderOf = (owner: string) => join(root, owner, ".snippets");
+  const fileOf = (block: CodeBlock) =>
+    `${block.document.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${block.line}${block.info.includes("typecheck") ? ".types" : ""}`;
+
+  beforeAll(async () => {
+    for (const owner of owners) {
+      await rm(folderOf(owner), { recursive: true, force: true });
+      await mkdir(folderOf(owner), { recursive: true });
+      await writeFile(
+        join(folderOf(owner), "tsconfig.json"),
+        JSON.stringify({
+          extends: relative(folderOf(owner), join(root, "tooling/tsconfig/base.json")),
+          compilerOptions: {
+            outDir: "out",
+            rootDir: ".",
+            moduleDetection: "force",
+            typeRoots: [join(root, "node_modules/@types")],
+          },
+          include: ["*.ts"],
+        }),
+      );
+    }
+    for (const block of typescript) {
+      await writeFile(join(folderOf(ownerOf(block.document)), `${fileOf(block)}.ts`), `${block.code}\n`);
+    }
+  });
+
+  afterAll(async () => {
+    for (const owner of owners) await rm(folderOf(owner), { recursive: true, force: true });
+  });
+
+  describe.each(owners)("of %s", (owner) => {
+    const own = typescript.filter(({ document }) => ownerOf(document) === owner);
+
+    it("compile", { timeout: 60_000 }, async () => {
+      const compiled = await run(join(root, "node_modules/.bin/tsc"), ["-p", folderOf(owner)]).catch(
+        (error: { stdout: string }) => error,
+      );
+      expect(compiled.stdout).toBe("");
+    });
+
+    const runnable = own.filter(({ info }) => !info.includes("typecheck"));
+    it.each(runnable.map((block) => [place(block), block] as const))(
+      "run: %s",
+      { timeout: 120_000 },
+      async (_, block) => {
+        const script = join(folderOf(owner), "out", `${fileOf(block)}.js`);
+        const data = await mkdtemp(join(tmpdir(), "es-snippet-"));
+        try {
+          await run(process.execPath, [script], { cwd: data, timeout: 100_000 });
+        } finally {
+          await rm(data, { recursive: true, force: true });
+        }
+      },
+    );
+  });
+});
+
+describe("shell blocks", () => {
+  let standalone: ChildProcess;
+  let data: string;
+  const addresses = new Map<string, string>();
+
+  beforeAll(async () => {
+    data = await mkdtemp(join(tmpdir(), "es-docs-"));
+    standalone = spawn(process.execPath, [join(root, "apps/standalone/dist/main.js"), "--demo"], {
+      env: { ...process.env, INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: data },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await new Promise<void>((ready, fail) => {
+      let output = "";
+      standalone.once("exit", (code) => fail(new Error(`standalone ended with ${code}:\n${output}`)));
+      standalone.stdout?.on("data", (chunk: Buffer) => {
+        output += chunk.toString("utf8");
+        const ingest = /OTLP\/HTTP\s+http:\/\/(\S+?)\/v1/.exec(output)?.[1];
+        const api = /Read API\s+http:\/\/(\S+?)\/api/.exec(output)?.[1];
+        if (ingest === undefined || api === undefined || !output.includes("More: ")) return;
+        addresses.set("127.0.0.1:4318", ingest).set("127.0.0.1:4320", api);
+        ready();
+      });
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    const ended = new Promise((resolve) => standalone.once("exit", resolve));
+    standalone.kill("SIGTERM");
+    await ended;
+    await rm(data, { recursive: true, force: true });
+  });
+
+  it.each(shell.map((block) => [place(block), block] as const))(
+    "%s",
+    { timeout: 60_000 },
+    async (_, block) => {
+      const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
+      for (const [, , script] of block.code.matchAll(/^(?:npm|pnpm) (run )?([a-z:]+)/gm)) {
+        if (script === "install" || script === "add") continue;
+        expect(Object.keys(scripts), `${place(block)} runs a script there is not`).toContain(script);
+      }
+      const requests = block.code.split("\n").filter((line) => line.startsWith("curl "));
+      for (const request of requests) {
+        let command = request;
+        for (const [documented, actual] of addresses) command = command.replaceAll(documented, actual);
+        const { stdout } = await run("bash", ["-c", `${command} --fail --silent --show-error`]);
+        expect(stdout, request).not.toBe("");
+      }
+    },
+  );
+});
