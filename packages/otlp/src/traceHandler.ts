@@ -1,0 +1,344 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { ByteBudget } from "./byteBudget.js";
+import { OtlpDecodeError } from "./decodeError.js";
+import { clip } from "./decodeReport.js";
+import { type DecodedTraceRequest, decodeTraceRequest, type OtlpEncoding } from "./decodeTraceRequest.js";
+import {
+  contentTypes,
+  encodeStatus,
+  encodeTraceResponse,
+  rpcCode,
+  type TracePartialSuccess,
+} from "./encodeReply.js";
+import { isOtlpRefusedError, isOtlpUnavailableError, type OtlpRetryableStatus } from "./handlerErrors.js";
+import { reply } from "./lingeringReply.js";
+import { type BodyProblem, type BodyResult, contentCoding, readBody } from "./requestBody.js";
+import type { OtlpSpan } from "./span.js";
+
+/** The good spans of one request. */
+export interface OtlpTraceBatch<Context> {
+  /** Never empty: a request without a good span is answered without a call. */
+  readonly spans: readonly OtlpSpan[];
+  /** What `authenticate` returned. */
+  readonly context: Context;
+  /** Bytes of the request after inflation. */
+  readonly byteLength: number;
+}
+
+/** A span that `export` refuses, because it never can be stored, while it took the others. */
+export interface OtlpRefusedSpan {
+  readonly span: OtlpSpan;
+  readonly reason: string;
+}
+
+export interface OtlpExportResult {
+  readonly rejected?: readonly OtlpRefusedSpan[];
+}
+
+export interface OtlpTraceHandlerBaseOptions<Context> {
+  /**
+   * Takes the spans. When it returns, the client is told that they are safe. `signal` aborts when the client is gone before
+   * its reply.
+   *
+   * `OtlpUnavailableError` makes the client try again, `OtlpRefusedError` makes it give up; both messages reach the client.
+   * Anything else is answered 500 without detail and given to `onError`.
+   */
+  readonly export: (
+    batch: OtlpTraceBatch<Context>,
+    options: { readonly signal: AbortSignal },
+    // biome-ignore lint/suspicious/noConfusingVoidType: a function without a result must fit
+  ) => Promise<OtlpExportResult | void>;
+  /** Hears of every error that is answered with a status of 500 or above, and of what `authenticate` threw. */
+  readonly onError?: (error: unknown, answer: { readonly status: number }) => void;
+  /** Default `/v1/traces`. */
+  readonly path?: string;
+  /** Largest body after inflation; 413 beyond. Default 64 000 000. */
+  readonly maxBodyBytes?: number;
+  /** Largest body before inflation when it is compressed; 413 beyond. Default 16 777 216. */
+  readonly maxCompressedBytes?: number;
+  /** Bytes of all requests in flight, before and after inflation; 503 beyond. Default 256 000 000. */
+  readonly maxInFlightBytes?: number;
+  /** How long a body may take to arrive; 408 beyond. Default 30 000. */
+  readonly requestTimeoutMs?: number;
+  /** What a 503 for `maxInFlightBytes` tells the client to wait. Default 1. */
+  readonly retryAfterSeconds?: number;
+  /** See `DecodeTraceRequestOptions.maxItems`. */
+  readonly maxItems?: number;
+}
+
+/**
+ * Who sends, from the headers, before the body is read. Whatever it throws is answered 401, except for
+ * `OtlpRefusedError` and `OtlpUnavailableError`, which bring their own status.
+ */
+export type OtlpAuthenticate<Context> = (headers: IncomingHttpHeaders) => Context | Promise<Context>;
+
+export type OtlpTraceHandlerOptions<Context> = OtlpTraceHandlerBaseOptions<Context> &
+  (undefined extends Context
+    ? { readonly authenticate?: OtlpAuthenticate<Context> }
+    : { readonly authenticate: OtlpAuthenticate<Context> });
+
+/** Resolves when the reply has been handed over; never rejects. */
+export type OtlpTraceHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const MESSAGE_LIMIT = 2_000;
+const DESCRIBED_REASONS = 5;
+
+/**
+ * An OTLP/HTTP trace endpoint for `node:http`.
+ *
+ * @throws RangeError when a limit is not a positive integer or `maxInFlightBytes` cannot hold one largest request
+ */
+export function createOtlpTraceHandler<Context = undefined>(
+  options: OtlpTraceHandlerOptions<Context>,
+): OtlpTraceHandler {
+  const path = options.path ?? "/v1/traces";
+  const maxBodyBytes = positive("maxBodyBytes", options.maxBodyBytes ?? 64_000_000);
+  const maxCompressedBytes = positive("maxCompressedBytes", options.maxCompressedBytes ?? 16 * 1024 * 1024);
+  const maxInFlightBytes = positive("maxInFlightBytes", options.maxInFlightBytes ?? 256_000_000);
+  const requestTimeoutMs = positive("requestTimeoutMs", options.requestTimeoutMs ?? 30_000);
+  const retryAfterSeconds = positive("retryAfterSeconds", options.retryAfterSeconds ?? 1);
+  if (maxInFlightBytes < maxBodyBytes + maxCompressedBytes) {
+    throw new RangeError(
+      `maxInFlightBytes (${maxInFlightBytes}) must hold one largest request: ` +
+        `maxBodyBytes (${maxBodyBytes}) + maxCompressedBytes (${maxCompressedBytes}).`,
+    );
+  }
+  const decodeOptions =
+    options.maxItems === undefined ? {} : { maxItems: positive("maxItems", options.maxItems) };
+  const budget = new ByteBudget(maxInFlightBytes);
+  const limits = { maxBodyBytes, maxCompressedBytes, requestTimeoutMs, budget };
+
+  return async (request, response) => {
+    const encoding = contentEncoding(request.headers["content-type"]);
+    const send = (answer: Answer): void => {
+      if (answer.cause !== undefined) options.onError?.(answer.cause.error, { status: answer.status });
+      const replyEncoding = encoding ?? "json";
+      const headers = { ...answer.headers, "Content-Type": contentTypes[replyEncoding] };
+      const body = !("rpcCode" in answer)
+        ? encodeTraceResponse(answer.partialSuccess, replyEncoding)
+        : encodeStatus(answer.rpcCode, clip(answer.message, MESSAGE_LIMIT), replyEncoding);
+      reply(request, response, answer.status, headers, body, maxBodyBytes * 2);
+    };
+    try {
+      const answer = await serve(request, response, encoding);
+      if (answer !== undefined) send(answer);
+    } catch (error) {
+      send(internal(error));
+    }
+  };
+
+  async function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    encoding: OtlpEncoding | undefined,
+  ): Promise<Answer | undefined> {
+    const requestPath = request.url?.split("?", 1)[0] ?? "";
+    if (requestPath !== path) {
+      return refusal(
+        404,
+        rpcCode.notFound,
+        `There is nothing at ${clip(requestPath, 200)}; send traces to ${path}.`,
+      );
+    }
+    if (request.method !== "POST") {
+      const message = `${request.method} is not allowed; send traces by POST.`;
+      return { ...refusal(405, rpcCode.unimplemented, message), headers: { Allow: "POST" } };
+    }
+    if (encoding === undefined) {
+      const found = request.headers["content-type"];
+      const message = `Content-Type must be application/x-protobuf or application/json, ${given(found)}.`;
+      return refusal(415, rpcCode.invalidArgument, message);
+    }
+    const coding = contentCoding(request.headers["content-encoding"]);
+    if (coding === undefined) {
+      const found = request.headers["content-encoding"];
+      return refusal(
+        415,
+        rpcCode.invalidArgument,
+        `Content-Encoding must be gzip, deflate or identity, ${given(found)}.`,
+      );
+    }
+
+    // One signal for the whole request: the client is gone when the response closes before it was sent.
+    const abort = new AbortController();
+    response.once("close", () => {
+      if (!response.writableFinished) abort.abort(new Error("The client closed the connection."));
+    });
+
+    let context: Context;
+    try {
+      context = (await options.authenticate?.(request.headers)) as Context;
+    } catch (error) {
+      if (isOtlpUnavailableError(error) || isOtlpRefusedError(error)) return thrown(error);
+      const message = "The credentials of this request are missing or wrong.";
+      const headers = { "WWW-Authenticate": "Bearer" };
+      return { ...refusal(401, rpcCode.unauthenticated, message), headers, cause: { error } };
+    }
+
+    const body = await readBody(request, coding, limits);
+    if (!body.ok) return bodyAnswer(body);
+    try {
+      let decoded: DecodedTraceRequest;
+      try {
+        decoded = decodeTraceRequest(body.bytes, encoding, decodeOptions);
+      } catch (error) {
+        if (!(error instanceof OtlpDecodeError)) throw error;
+        const status = error.code === "too_many_items" ? 413 : 400;
+        return refusal(
+          status,
+          status === 413 ? rpcCode.resourceExhausted : rpcCode.invalidArgument,
+          error.message,
+        );
+      }
+      const batch = { spans: decoded.spans, context, byteLength: body.bytes.length };
+      let result: OtlpExportResult | undefined;
+      if (batch.spans.length > 0) {
+        try {
+          result = (await options.export(batch, { signal: abort.signal })) ?? undefined;
+        } catch (error) {
+          return thrown(error);
+        }
+      }
+      return { status: 200, partialSuccess: partialSuccess(decoded, result?.rejected ?? []) };
+    } finally {
+      budget.release(body.taken);
+    }
+  }
+
+  function bodyAnswer(body: Extract<BodyResult, { ok: false }>): Answer | undefined {
+    const answers: Record<BodyProblem, () => Answer | undefined> = {
+      too_large: () =>
+        tooLarge(
+          `The body has ${body.detail}; the limit is ${maxBodyBytes} after inflation. Send smaller batches.`,
+        ),
+      too_large_compressed: () =>
+        tooLarge(
+          `The compressed body has ${body.detail}; the limit is ${maxCompressedBytes}. Send smaller batches.`,
+        ),
+      over_budget: () =>
+        retryLater(
+          503,
+          retryAfterSeconds,
+          "The server holds as many bytes of requests as it may; send this one again.",
+        ),
+      timeout: () =>
+        refusal(408, rpcCode.deadlineExceeded, `The body did not arrive within ${requestTimeoutMs} ms.`),
+      corrupt: () =>
+        refusal(
+          400,
+          rpcCode.invalidArgument,
+          `The body cannot be inflated: ${body.detail}. It is cut off or corrupt.`,
+        ),
+      disconnected: () => undefined,
+    };
+    return answers[body.problem]();
+  }
+}
+
+type Answer =
+  | {
+      readonly status: 200;
+      readonly partialSuccess: TracePartialSuccess | undefined;
+      readonly headers?: undefined;
+      readonly cause?: undefined;
+    }
+  | {
+      readonly status: number;
+      readonly partialSuccess?: undefined;
+      readonly rpcCode: number;
+      readonly message: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** For `onError`. */
+      readonly cause?: { readonly error: unknown };
+    };
+type Refusal = Extract<Answer, { rpcCode: number }>;
+
+function refusal(status: number, code: number, message: string): Refusal {
+  return { status, rpcCode: code, message };
+}
+
+function tooLarge(message: string): Refusal {
+  return refusal(413, rpcCode.resourceExhausted, message);
+}
+
+function retryLater(status: OtlpRetryableStatus, seconds: number, message: string): Refusal {
+  const codes = {
+    429: rpcCode.resourceExhausted,
+    502: rpcCode.unavailable,
+    503: rpcCode.unavailable,
+    504: rpcCode.deadlineExceeded,
+  };
+  const retryAfter = Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : 5;
+  return { ...refusal(status, codes[status], message), headers: { "Retry-After": String(retryAfter) } };
+}
+
+function internal(error: unknown): Refusal {
+  return { ...refusal(500, rpcCode.internal, "The server failed to take these spans."), cause: { error } };
+}
+
+function thrown(error: unknown): Refusal {
+  if (isOtlpUnavailableError(error)) {
+    return { ...retryLater(error.status, error.retryAfterSeconds, error.message), cause: { error } };
+  }
+  if (isOtlpRefusedError(error)) {
+    const codes = {
+      400: rpcCode.invalidArgument,
+      401: rpcCode.unauthenticated,
+      403: rpcCode.permissionDenied,
+      413: rpcCode.resourceExhausted,
+    };
+    const answer = refusal(error.status, codes[error.status], error.message);
+    return error.status === 401 ? { ...answer, headers: { "WWW-Authenticate": "Bearer" } } : answer;
+  }
+  return internal(error);
+}
+
+/** The encoding that a Content-Type names, whatever its parameters. */
+function contentEncoding(contentType: string | undefined): OtlpEncoding | undefined {
+  const type = contentType?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type === contentTypes.protobuf) return "protobuf";
+  return type === contentTypes.json ? "json" : undefined;
+}
+
+function given(header: string | undefined): string {
+  return header === undefined ? "and is missing" : `not ${JSON.stringify(clip(header, 100))}`;
+}
+
+function partialSuccess(
+  decoded: DecodedTraceRequest,
+  refused: readonly OtlpRefusedSpan[],
+): TracePartialSuccess | undefined {
+  const rejectedSpans = decoded.rejectedCount + refused.length;
+  const total = rejectedSpans + decoded.warningCount;
+  if (total === 0) return undefined;
+  const reasons: string[] = [];
+  for (const { path, name, traceId, spanId, reason } of decoded.rejected.slice(0, DESCRIBED_REASONS)) {
+    reasons.push(`${path} ${describeSpan(name, traceId, spanId)}: ${reason}`);
+  }
+  for (const { span, reason } of refused.slice(0, DESCRIBED_REASONS)) {
+    reasons.push(`${describeSpan(span.name, span.traceId, span.spanId)}: ${reason}`);
+  }
+  for (const { path, reason } of decoded.warnings.slice(0, DESCRIBED_REASONS))
+    reasons.push(`${path}: ${reason}`);
+  const described = reasons.slice(0, DESCRIBED_REASONS);
+  const more = total > described.length ? ` (and ${total - described.length} more)` : "";
+  const summary = rejectedSpans > 0 ? `${rejectedSpans} spans were rejected. ` : "All spans were stored. ";
+  return {
+    rejectedSpans,
+    errorMessage: clip(
+      `${summary}${described.map((reason) => clip(reason, 380)).join("; ")}${more}`,
+      MESSAGE_LIMIT,
+    ),
+  };
+}
+
+function describeSpan(name: string, traceId: string, spanId: string): string {
+  return `(name ${JSON.stringify(clip(name, 100))}, trace ${traceId || "none"}, span ${spanId || "none"})`;
+}
+
+function positive(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    throw new RangeError(`${name} must be a positive integer, not ${value}.`);
+  }
+  return value;
+}
