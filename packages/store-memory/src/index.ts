@@ -1,1 +1,2 @@
-export {};
+export { EventStoreMemory } from "./eventStoreMemory.js";
+export { ProjectionStoreMemory } from "./projectionStoreMemory.js";

@@ -1,3 +1,14 @@
+export { checkOrderFree, type OrderFreeCheck } from "./checkOrderFree.js";
+export { type Arrival, arrivalArbitrary } from "./events/arrivalArbitrary.js";
+export { type ContractEvent, contractEvent, TEST_EPOCH } from "./events/contractEvent.js";
+export {
+  type EventArbitraryOptions,
+  eventArbitrary,
+  eventsArbitrary,
+  idArbitrary,
+  jsonArbitrary,
+} from "./events/eventArbitrary.js";
+export { hostileIds, hostileTenantIds, refusedIds } from "./hostileIds.js";
 export {
   type ProjectionQueueContract,
   type ProjectionQueueContractOptions,
@@ -5,3 +16,13 @@ export {
   projectionQueueContract,
 } from "./queues/projectionQueueContract.js";
 export { type RecordedRun, RunGate, RunRecorder } from "./queues/runRecorder.js";
+export {
+  type EventStoreContract,
+  type EventStoreHarness,
+  eventStoreContract,
+} from "./stores/eventStoreContract.js";
+export {
+  type ProjectionStoreContract,
+  type ProjectionStoreHarness,
+  projectionStoreContract,
+} from "./stores/projectionStoreContract.js";

@@ -1,0 +1,121 @@
+import {
+  type AggregateWatermark,
+  assertAggregateId,
+  assertEvent,
+  createEventStream,
+  decodeCursor,
+  type Event,
+  EventSourcingError,
+  type EventStore,
+  type EventStoreContext,
+  encodeCursor,
+  type ListChangedOptions,
+  type Page,
+  type PageOptions,
+  pageLimit,
+  type TenantId,
+} from "@es/core";
+import { compareUtf8 } from "./compareUtf8.js";
+
+/** An aggregate's events by id. */
+type StoredEvents<TEvent> = Map<string, TEvent>;
+
+/**
+ * An event store for tests, examples and embedded use: it forgets everything when the process ends. Values are copied
+ * in and out (`structuredClone`), as a real engine would.
+ *
+ * `TEvent` is `never` unless given or inferred, so that a store without a type fits any pipeline and nothing else.
+ */
+export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends string = string>
+  implements EventStore<TAggregateId, TEvent>
+{
+  readonly #tenants = new Map<TenantId, Map<TAggregateId, StoredEvents<TEvent>>>();
+
+  async storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
+    const copies = events.map(copyEvent);
+    const tenant = this.#tenants.get(context.tenantId) ?? new Map<TAggregateId, StoredEvents<TEvent>>();
+    this.#tenants.set(context.tenantId, tenant);
+    for (const event of copies) {
+      const aggregateId = event.aggregateId as TAggregateId;
+      const stored = tenant.get(aggregateId) ?? new Map<string, TEvent>();
+      tenant.set(aggregateId, stored);
+      const other = stored.get(event.id);
+      if (other === undefined || event.acceptedAt > other.acceptedAt) stored.set(event.id, event);
+    }
+  }
+
+  async getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
+    assertAggregateId(aggregateId);
+    const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
+    if (stored === undefined) return [];
+    return createEventStream(aggregateId, structuredClone([...stored.values()])).events;
+  }
+
+  async getEventsOfMany(
+    aggregateIds: readonly TAggregateId[],
+    context: EventStoreContext,
+  ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>> {
+    const read = new Map<TAggregateId, readonly TEvent[]>();
+    for (const aggregateId of aggregateIds) read.set(aggregateId, await this.getEvents(aggregateId, context));
+    return read;
+  }
+
+  async listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
+    return pageOf([...(this.#tenants.get(context.tenantId)?.keys() ?? [])], (id) => id, options);
+  }
+
+  async listChangedAggregates(
+    context: EventStoreContext,
+    options: ListChangedOptions,
+  ): Promise<Page<AggregateWatermark<TAggregateId>>> {
+    const watermarks = [...(this.#tenants.get(context.tenantId) ?? [])].map(([aggregateId, stored]) =>
+      watermarkOf(aggregateId, stored),
+    );
+    const changed = watermarks.filter(({ lastAcceptedAt }) => lastAcceptedAt >= options.since);
+    return pageOf(changed, ({ aggregateId }) => aggregateId, options);
+  }
+}
+
+function copyEvent<TEvent extends Event>(event: TEvent): TEvent {
+  assertEvent(event);
+  try {
+    return structuredClone(event);
+  } catch (cause) {
+    throw new EventSourcingError(
+      "INVALID_EVENT",
+      `Event ${JSON.stringify(event.id.slice(0, 64))}: it holds a value that cannot be copied, such as a function.`,
+      { cause, fields: { aggregateId: event.aggregateId.slice(0, 64), eventId: event.id.slice(0, 64) } },
+    );
+  }
+}
+
+function watermarkOf<TAggregateId extends string, TEvent extends Event>(
+  aggregateId: TAggregateId,
+  stored: StoredEvents<TEvent>,
+): AggregateWatermark<TAggregateId> {
+  let acceptedSum = 0n;
+  let lastAcceptedAt = 0n;
+  for (const { acceptedAt } of stored.values()) {
+    acceptedSum += acceptedAt;
+    if (acceptedAt > lastAcceptedAt) lastAcceptedAt = acceptedAt;
+  }
+  return { aggregateId, eventCount: stored.size, acceptedSum, lastAcceptedAt };
+}
+
+function pageOf<TItem>(
+  items: readonly TItem[],
+  idOf: (item: TItem) => string,
+  options?: PageOptions,
+): Page<TItem> {
+  const limit = pageLimit(options);
+  const after = options?.cursor === undefined ? undefined : decodeCursor(options.cursor);
+  const rest = items
+    .filter((item) => after === undefined || compareUtf8(idOf(item), after) > 0)
+    .sort((a, b) => compareUtf8(idOf(a), idOf(b)));
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page,
+    nextCursor: rest.length > limit && last !== undefined ? encodeCursor(idOf(last)) : null,
+  };
+}
