@@ -1,0 +1,370 @@
+import { randomUUID } from "node:crypto";
+import {
+  createEventSourcingPipeline,
+  type EventHandler,
+  type EventSourcingHooks,
+  type EventSourcingOptions,
+  type EventStore,
+  type ProjectionStore,
+  parseTenantId,
+  type RebuildProgress,
+  readProjectionVersion,
+  type TenantId,
+} from "@es/core";
+import fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { arrivalArbitrary } from "../events/arrivalArbitrary.js";
+import { type ContractEvent, contractEvent, TEST_EPOCH } from "../events/contractEvent.js";
+import { eventsArbitrary } from "../events/eventArbitrary.js";
+
+/** What the contract's handler makes of a stream: everything, in order. */
+export interface ContractProjection {
+  readonly ids: readonly string[];
+  readonly data: readonly unknown[];
+  readonly handler: number;
+}
+
+export interface EventSourcingServiceHarness {
+  readonly eventStore: EventStore<string, ContractEvent>;
+  readonly projectionStore: ProjectionStore<string, ContractProjection>;
+  /** Called when the suite is done. */
+  tearDown?(): Promise<void>;
+}
+
+export interface EventSourcingServiceContract {
+  /** Names the pair of stores in the test report. */
+  readonly name: string;
+  setUp(): EventSourcingServiceHarness | Promise<EventSourcingServiceHarness>;
+  /** Runs of each property test. @default 20 */
+  readonly numRuns?: number;
+}
+
+/** Tests what `EventSourcingService` promises over a pair of stores. Call it at the top of a test file. */
+export function eventSourcingServiceContract(contract: EventSourcingServiceContract): void {
+  describe(`EventSourcingService over ${contract.name}`, () => {
+    let harness: EventSourcingServiceHarness;
+    let tenantId: TenantId;
+    beforeAll(async () => {
+      harness = await contract.setUp();
+    });
+    afterAll(async () => {
+      await harness?.tearDown?.();
+    });
+    beforeEach(() => {
+      tenantId = parseTenantId(`tenant-${randomUUID()}`);
+    });
+
+    const contexts = () => ({ eventStoreContext: { tenantId }, projectionStoreContext: { tenantId } });
+    const service = (
+      handler: EventHandler<string, ContractEvent, ContractProjection> = recordingHandler(1),
+      serviceOptions: EventSourcingOptions<string, ContractEvent, ContractProjection> = {},
+    ) => createEventSourcingPipeline({ ...harness, eventHandler: handler, serviceOptions }).service;
+    const store = (...events: readonly ContractEvent[]) =>
+      harness.eventStore.storeEvents(events, { tenantId });
+    const stored = async (aggregateId = "aggregate-1") => {
+      const read = await harness.projectionStore.getProjection(aggregateId, { tenantId });
+      return read.status === "found" ? read.record : undefined;
+    };
+    const event = (id: string, fields: Partial<ContractEvent> = {}) => contractEvent({ id, ...fields });
+
+    describe("rebuildProjection", () => {
+      it("stores the fold of the ordered events, with what it was made of", async () => {
+        await store(
+          event("b", { occurredAt: TEST_EPOCH + 2n, acceptedAt: TEST_EPOCH + 5n, data: 2 }),
+          event("a", { occurredAt: TEST_EPOCH + 1n, acceptedAt: TEST_EPOCH + 7n, data: 1 }),
+        );
+        const result = await service().rebuildProjection("aggregate-1", contexts());
+        const record = await stored();
+        expect(result).toEqual({ outcome: "rebuilt", record });
+        expect(record?.projection).toEqual({ ids: ["a", "b"], data: [1, 2], handler: 1 });
+        expect(record?.metadata).toEqual({
+          eventCount: 2,
+          firstEventTimestamp: String(TEST_EPOCH + 1n),
+          lastEventTimestamp: String(TEST_EPOCH + 2n),
+        });
+        expect(record && readProjectionVersion(record.version)).toEqual({
+          eventCount: 2,
+          acceptedSum: 2n * TEST_EPOCH + 12n,
+          handlerVersion: 1,
+          revision: 0,
+        });
+      });
+
+      it("writes nothing for an aggregate without events", async () => {
+        expect(await service().rebuildProjection("unknown", contexts())).toEqual({ outcome: "no-events" });
+        expect(await stored("unknown")).toBeUndefined();
+      });
+
+      it("orders by a comparator when told to", async () => {
+        await store(event("a", { data: 1 }), event("b", { data: 3 }), event("c", { data: 2 }));
+        const byData = (a: ContractEvent, b: ContractEvent) => Number(b.data) - Number(a.data);
+        await service(recordingHandler(1), { ordering: byData }).rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.ids).toEqual(["b", "c", "a"]);
+      });
+
+      it("ends in the same record for any order, duplication and batching of the same events", async () => {
+        await fc.assert(
+          fc.asyncProperty(eventsArbitrary(), arrivalArbitrary(), async (events, arrival) => {
+            const inOrder = parseTenantId(`tenant-${randomUUID()}`);
+            const arrived = parseTenantId(`tenant-${randomUUID()}`);
+            const ids = [...new Set(events.map(({ aggregateId }) => aggregateId))];
+            await harness.eventStore.storeEvents(events, { tenantId: inOrder });
+            for (const batch of arrival.batchesOf(events)) {
+              await harness.eventStore.storeEvents(batch, { tenantId: arrived });
+              // A rebuild in the middle must not change where it ends.
+              const [touched] = batch;
+              if (touched) await rebuild(arrived, touched.aggregateId);
+            }
+            for (const id of ids) {
+              await rebuild(inOrder, id);
+              await rebuild(arrived, id);
+              const expected = await harness.projectionStore.getProjection(id, { tenantId: inOrder });
+              expect(await harness.projectionStore.getProjection(id, { tenantId: arrived })).toEqual(
+                expected,
+              );
+            }
+          }),
+          { numRuns: contract.numRuns ?? 20 },
+        );
+
+        async function rebuild(tenant: TenantId, aggregateId: string) {
+          const context = { tenantId: tenant };
+          await service().rebuildProjection(aggregateId, {
+            eventStoreContext: context,
+            projectionStoreContext: context,
+          });
+        }
+      });
+
+      it("keeps the fold of more events when a rebuild that saw fewer ends last", async () => {
+        await store(event("a"));
+        let release = () => {};
+        const released = new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        let reached = () => {};
+        const slowReached = new Promise<void>((resolve) => {
+          reached = resolve;
+        });
+        const slow = service(recordingHandler(1), {
+          hooks: {
+            async beforePersist() {
+              reached();
+              await released;
+              return undefined;
+            },
+          },
+        }).rebuildProjection("aggregate-1", contexts());
+        await slowReached;
+        await store(event("b", { occurredAt: TEST_EPOCH + 9n }));
+        await service().rebuildProjection("aggregate-1", contexts());
+        release();
+        await slow;
+        expect((await stored())?.projection.ids).toEqual(["a", "b"]);
+      });
+
+      it("says which aggregate the handler threw for, and keeps what was stored", async () => {
+        await store(event("a"));
+        await service().rebuildProjection("aggregate-1", contexts());
+        await store(event("b"));
+        const broken = { version: 1, handle: () => fail("no model") };
+        await expect(service(broken).rebuildProjection("aggregate-1", contexts())).rejects.toMatchObject({
+          code: "HANDLER_FAILED",
+          errorClass: "poison",
+          message: expect.stringContaining("no model"),
+          fields: { tenantId, aggregateId: "aggregate-1" },
+        });
+        expect((await stored())?.projection.ids).toEqual(["a"]);
+      });
+    });
+
+    describe("handler versions", () => {
+      it("replaces an old handler's output of the same events, and not the other way", async () => {
+        await store(event("a"));
+        await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
+        await service(recordingHandler(2)).rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.handler).toBe(2);
+        await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.handler).toBe(2);
+      });
+    });
+
+    describe("forceRebuildProjection", () => {
+      it("replaces what is stored although nothing changed", async () => {
+        await store(event("a"));
+        await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
+        const changedInPlace = { version: 1, handle: () => ({ ids: [], data: ["changed"], handler: 1 }) };
+        await service(changedInPlace).forceRebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.data).toEqual(["changed"]);
+        await service(recordingHandler(1)).forceRebuildProjection("aggregate-1", contexts());
+        const record = await stored();
+        expect(record?.projection.ids).toEqual(["a"]);
+        expect(record && readProjectionVersion(record.version).revision).toBe(2);
+      });
+
+      it("gives way to the next event", async () => {
+        await store(event("a"));
+        await service().forceRebuildProjection("aggregate-1", contexts());
+        await store(event("b", { occurredAt: TEST_EPOCH + 9n }));
+        await service().rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.ids).toEqual(["a", "b"]);
+      });
+    });
+
+    describe("getProjection", () => {
+      it("tells found from absent", async () => {
+        await store(event("a"));
+        await service().rebuildProjection("aggregate-1", contexts());
+        const record = await stored();
+        expect(await service().getProjection("aggregate-1", contexts())).toEqual({ status: "found", record });
+        expect(await service().getProjection("unknown", contexts())).toEqual({ status: "absent" });
+      });
+    });
+
+    describe("hooks", () => {
+      it("are called in order, and may add metadata", async () => {
+        await store(event("a"));
+        const calls: string[] = [];
+        const hooks: EventSourcingHooks<string, ContractEvent, ContractProjection> = {
+          beforeHandle: (stream) => void calls.push(`beforeHandle ${stream.metadata.count}`),
+          afterHandle: (_, projection) => void calls.push(`afterHandle ${projection.ids}`),
+          beforePersist: (record) => {
+            calls.push(`beforePersist ${record.metadata.eventCount}`);
+            return { builtBy: "the contract" };
+          },
+          afterPersist: (record) => void calls.push(`afterPersist ${record.metadata["builtBy"]}`),
+        };
+        await service(recordingHandler(1), { hooks }).rebuildProjection("aggregate-1", contexts());
+        expect(calls).toEqual([
+          "beforeHandle 1",
+          "afterHandle a",
+          "beforePersist 1",
+          "afterPersist the contract",
+        ]);
+        expect((await stored())?.metadata).toMatchObject({ eventCount: 1, builtBy: "the contract" });
+      });
+
+      it.each(["beforeHandle", "afterHandle", "beforePersist"] as const)(
+        "that throw in %s fail the rebuild before anything is written",
+        async (name) => {
+          await store(event("a"));
+          const hooks = { [name]: () => fail("the hook is broken") };
+          await expect(
+            service(recordingHandler(1), { hooks }).rebuildProjection("aggregate-1", contexts()),
+          ).rejects.toMatchObject({ code: "HOOK_FAILED", message: expect.stringContaining(name) });
+          expect(await stored()).toBeUndefined();
+        },
+      );
+
+      it("that throw in afterPersist do not undo a stored projection", async () => {
+        await store(event("a"));
+        const errors: unknown[] = [];
+        const hooks = {
+          afterPersist: () => fail("the cache is gone"),
+          onHookError: (error: unknown) => void errors.push(error),
+        };
+        const result = await service(recordingHandler(1), { hooks }).rebuildProjection(
+          "aggregate-1",
+          contexts(),
+        );
+        expect(result.outcome).toBe("rebuilt");
+        expect(errors).toEqual([expect.objectContaining({ message: "the cache is gone" })]);
+        expect((await stored())?.projection.ids).toEqual(["a"]);
+      });
+    });
+
+    describe("batch rebuilds", () => {
+      const aggregates = ["a", "b", "c", "d", "e"];
+      const storeOneOfEach = () => store(...aggregates.map((aggregateId) => event("only", { aggregateId })));
+      const projected = async () => {
+        const found = await Promise.all(aggregates.map((aggregateId) => stored(aggregateId)));
+        return aggregates.filter((_, index) => found[index] !== undefined);
+      };
+
+      it("rebuild a list, past aggregates without events", async () => {
+        await storeOneOfEach();
+        const summary = await service().rebuildProjections(["b", "unknown", "d"], {
+          ...contexts(),
+          batchSize: 2,
+        });
+        expect(summary).toEqual({ rebuilt: 2, empty: 1, failed: 0, failures: [] });
+        expect(await projected()).toEqual(["b", "d"]);
+      });
+
+      it("rebuild everything of the tenant and nobody else's", async () => {
+        await storeOneOfEach();
+        const other = parseTenantId(`tenant-${randomUUID()}`);
+        await harness.eventStore.storeEvents([event("only", { aggregateId: "a" })], { tenantId: other });
+        const summary = await service().rebuildAllProjections({ ...contexts(), batchSize: 2 });
+        expect(summary).toMatchObject({ rebuilt: 5, failed: 0 });
+        expect(await projected()).toEqual(aggregates);
+        expect(await harness.projectionStore.getProjection("a", { tenantId: other })).toEqual({
+          status: "absent",
+        });
+      });
+
+      it("go on past aggregates that fail, and report them", async () => {
+        await storeOneOfEach();
+        const recording = recordingHandler(1);
+        const handler: typeof recording = {
+          handle: (stream) => (stream.aggregateId === "b" ? fail("bad trace") : recording.handle(stream)),
+        };
+        const reports: RebuildProgress[] = [];
+        const onProgress = (progress: RebuildProgress) => void reports.push(progress);
+        const summary = await service(handler).rebuildAllProjections({
+          ...contexts(),
+          batchSize: 2,
+          onProgress,
+        });
+        expect(summary).toMatchObject({ rebuilt: 4, failed: 1 });
+        expect(summary.failures).toEqual([
+          { aggregateId: "b", error: expect.objectContaining({ code: "HANDLER_FAILED" }) },
+        ]);
+        expect(reports.flatMap(({ failures }) => failures.map(({ aggregateId }) => aggregateId))).toEqual([
+          "b",
+        ]);
+        expect(await projected()).toEqual(["a", "c", "d", "e"]);
+      });
+
+      it("resume where a report says", async () => {
+        await storeOneOfEach();
+        const stopping = new AbortController();
+        let cursor: string | null = null;
+        const interrupted = service().rebuildAllProjections({
+          ...contexts(),
+          batchSize: 2,
+          signal: stopping.signal,
+          onProgress(progress) {
+            cursor = progress.cursor;
+            stopping.abort();
+          },
+        });
+        await expect(interrupted).rejects.toMatchObject({ code: "ABORTED" });
+        expect(await projected()).toEqual(["a", "b"]);
+        expect(cursor).not.toBeNull();
+        const rest = await service().rebuildAllProjections({
+          ...contexts(),
+          batchSize: 2,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        expect(rest.rebuilt).toBe(3);
+        expect(await projected()).toEqual(aggregates);
+      });
+    });
+  });
+}
+
+function recordingHandler(version: number): EventHandler<string, ContractEvent, ContractProjection> {
+  return {
+    version,
+    handle: (stream) => ({
+      ids: stream.events.map(({ id }) => id),
+      data: stream.events.map(({ data }) => data),
+      handler: version,
+    }),
+  };
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
