@@ -1,0 +1,189 @@
+import { createHash, randomUUID } from "node:crypto";
+import {
+  type AggregateRef,
+  aggregateRefKey,
+  type DeadLetter,
+  EventSourcingError,
+  type Page,
+  type PageOptions,
+  parseTenantId,
+  type TenantId,
+} from "@es/core";
+import type { Cluster, Redis } from "ioredis";
+import type { Failure } from "./failure.js";
+
+/** A dead letter as stored, with what tells it from an older or newer one of the same ref. */
+export interface StoredDeadLetter {
+  readonly letter: DeadLetter;
+  readonly stored: string;
+}
+
+interface StoredFields extends Failure {
+  readonly tenantId: string;
+  readonly aggregateId: string;
+  readonly attempts: number;
+  readonly lastFailedAt: number;
+  /** Makes every parking distinct, also two within a millisecond. */
+  readonly nonce: string;
+}
+
+// Places are `{firstFailedAt, 15 digits}:{id}`: their order is the order of the listing, and never changes while the
+// letter exists.
+const park = `
+local place = redis.call('HGET', KEYS[1], ARGV[1])
+if not place then
+  place = ARGV[2]
+  redis.call('HSET', KEYS[1], ARGV[1], place)
+  redis.call('ZADD', KEYS[3], 0, place)
+  redis.call('ZADD', KEYS[4], 0, place)
+end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+return 1`;
+
+const remove = `
+local stored = redis.call('HGET', KEYS[2], ARGV[1])
+if not stored or (ARGV[2] ~= '' and stored ~= ARGV[2]) then return 0 end
+local place = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], place)
+redis.call('ZREM', KEYS[4], place)
+return 1`;
+
+/** The dead letters of one queue in Redis, beside its jobs: at most one per ref, ordered by first failure. */
+export class DeadLetterStore {
+  readonly #redis: Redis | Cluster;
+  readonly #prefix: string;
+
+  constructor(redis: Redis | Cluster, prefix: string, queueName: string) {
+    this.#redis = redis;
+    this.#prefix = `${prefix}:${queueName}:dead`;
+  }
+
+  async park(
+    ref: AggregateRef,
+    failure: Failure,
+    times: { readonly attempts: number; readonly firstFailedAt: number; readonly lastFailedAt: number },
+  ): Promise<void> {
+    const id = idOf(ref);
+    const fields: StoredFields = {
+      ...failure,
+      tenantId: ref.tenantId,
+      aggregateId: ref.aggregateId,
+      attempts: times.attempts,
+      lastFailedAt: times.lastFailedAt,
+      nonce: randomUUID(),
+    };
+    const keys = this.#keys(ref.tenantId);
+    const place = `${sortable(times.firstFailedAt)}:${id}`;
+    await this.#redis.eval(park, keys.length, ...keys, id, place, JSON.stringify(fields));
+  }
+
+  /** Removes the letter of a ref that ran well. Costs one small read where there is none. */
+  async heal(ref: AggregateRef): Promise<void> {
+    const id = idOf(ref);
+    if ((await this.#redis.hexists(`${this.#prefix}:places`, id)) === 0) return;
+    await this.#remove(id, ref.tenantId, "");
+  }
+
+  /** Removes exactly this letter, not a newer one of the same ref. */
+  async remove({ letter, stored }: StoredDeadLetter): Promise<boolean> {
+    return this.#remove(letter.id, letter.ref.tenantId, stored);
+  }
+
+  async count(): Promise<number> {
+    return this.#redis.zcard(`${this.#prefix}:order`);
+  }
+
+  async find(id: string): Promise<StoredDeadLetter | null> {
+    const [place, stored] = await Promise.all([
+      this.#redis.hget(`${this.#prefix}:places`, id),
+      this.#redis.hget(`${this.#prefix}:letters`, id),
+    ]);
+    return place === null || stored === null ? null : decode(place, stored);
+  }
+
+  /** @param until only letters first failed at or before this instant, Unix milliseconds */
+  async list(
+    options: PageOptions & { readonly tenantId?: TenantId | undefined; readonly until?: number },
+  ): Promise<Page<StoredDeadLetter>> {
+    const limit = pageLimit(options.limit);
+    const key = options.tenantId === undefined ? `${this.#prefix}:order` : this.#tenantKey(options.tenantId);
+    const from = options.cursor === undefined ? "-" : `(${placeOfCursor(options.cursor)}`;
+    const to = options.until === undefined ? "+" : `(${sortable(options.until + 1)}`;
+    const found = await this.#redis.zrangebylex(key, from, to, "LIMIT", 0, limit + 1);
+    const places = found.slice(0, limit);
+    const items: StoredDeadLetter[] = [];
+    if (places.length > 0) {
+      const stored = await this.#redis.hmget(`${this.#prefix}:letters`, ...places.map(idOfPlace));
+      for (const [index, place] of places.entries()) {
+        const value = stored[index];
+        if (typeof value === "string") items.push(decode(place, value));
+      }
+    }
+    return { items, nextCursor: found.length > limit ? (places.at(-1) ?? null) : null };
+  }
+
+  async #remove(id: string, tenantId: string, expected: string): Promise<boolean> {
+    const keys = this.#keys(tenantId);
+    return (await this.#redis.eval(remove, keys.length, ...keys, id, expected)) === 1;
+  }
+
+  #keys(tenantId: string): string[] {
+    return [
+      `${this.#prefix}:places`,
+      `${this.#prefix}:letters`,
+      `${this.#prefix}:order`,
+      this.#tenantKey(tenantId),
+    ];
+  }
+
+  #tenantKey(tenantId: string): string {
+    return `${this.#prefix}:of:${tenantId}`;
+  }
+}
+
+function idOf(ref: AggregateRef): string {
+  return createHash("sha256").update(aggregateRefKey(ref)).digest("base64url");
+}
+
+function sortable(unixMs: number): string {
+  return String(unixMs).padStart(15, "0");
+}
+
+function idOfPlace(place: string): string {
+  return place.slice(place.indexOf(":") + 1);
+}
+
+function placeOfCursor(cursor: string): string {
+  if (/^[0-9]{15}:[\w-]{43}$/.test(cursor)) return cursor;
+  throw new EventSourcingError("INVALID_CURSOR", "The cursor of a dead letter listing is not one it gave.", {
+    fields: { cursor: cursor.slice(0, 64) },
+  });
+}
+
+function pageLimit(limit = 1_000): number {
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit;
+  throw new EventSourcingError(
+    "INVALID_OPTIONS",
+    `limit must be a whole number of at least 1, got ${limit}.`,
+  );
+}
+
+function decode(place: string, stored: string): StoredDeadLetter {
+  const fields: StoredFields = JSON.parse(stored);
+  const { tenantId, aggregateId, errorClass, code, reason, attempts, lastFailedAt } = fields;
+  return {
+    stored,
+    letter: {
+      id: idOfPlace(place),
+      ref: { tenantId: parseTenantId(tenantId), aggregateId },
+      errorClass,
+      code,
+      reason,
+      attempts,
+      firstFailedAt: Number(place.slice(0, 15)),
+      lastFailedAt,
+    },
+  };
+}

@@ -1,0 +1,314 @@
+import { randomUUID } from "node:crypto";
+import {
+  type AggregateRef,
+  assertAggregateId,
+  type DeadLetters,
+  EventSourcingError,
+  type ProjectionQueue,
+  parseTenantId,
+  projectionQueueDefaults,
+  type QueueCounts,
+  type ScheduleOptions,
+  telemetryNames,
+} from "@es/core";
+import { type Context, metrics, trace } from "@opentelemetry/api";
+import { type KeepJobs, Queue, type Telemetry } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+import { DeadLetterStore } from "./deadLetterStore.js";
+import { DeadLettersBullMQ } from "./deadLettersBullMQ.js";
+import { within } from "./deadline.js";
+import { defaultTelemetry } from "./jobTelemetry.js";
+import {
+  deduplicationId,
+  defaultPrefix,
+  defaultQueueName,
+  jobName,
+  type ProjectionJobData,
+} from "./projectionJob.js";
+import { asError, asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
+import { connectProducer, type RedisConnection } from "./redisConnection.js";
+
+export interface ProjectionQueueBullMQOptions {
+  readonly connection: RedisConnection;
+  /** @default "projections" */
+  readonly queueName?: string;
+  /** Of every key. Keep a hash tag in it for Redis Cluster. @default "{es}" */
+  readonly prefix?: string;
+  /** Tries in all, the first included. @default 3 */
+  readonly attempts?: number;
+  /** Milliseconds before the second try; doubles with each further one. @default 2000 */
+  readonly backoffMs?: number;
+  /** Quiet window: milliseconds from the first schedule call to the run that serves it. @default 200 */
+  readonly delayMs?: number;
+  /** How long a command may take, waiting for the first connection included. @default 2000 */
+  readonly timeoutMs?: number;
+  /** Schedule commands in flight at once, per call. @default 100 */
+  readonly maxInFlight?: number;
+  /** Finished BullMQ jobs to keep, for dashboards. @default true: none */
+  readonly removeOnComplete?: boolean | number | KeepJobs;
+  /** Failed BullMQ jobs to keep, for dashboards; dead letters don't depend on them. @default { count: 1000 } */
+  readonly removeOnFail?: boolean | number | KeepJobs;
+  /** `null` turns tracing and metrics of BullMQ off. @default bullmq-otel with metrics */
+  readonly telemetry?: Telemetry<Context> | null;
+  /** Told of lost connections. @default nobody */
+  readonly onError?: ErrorListener;
+}
+
+/** Keeps a span that schedules thousands of refs from carrying an event for each. */
+const MAX_EVENTS = 32;
+const MAX_DELAY_MS = 2 ** 40;
+
+/**
+ * The `ProjectionQueue` port on BullMQ: schedules, counts, and looks after dead letters. Runs are done by
+ * `ProjectionWorkerBullMQ`, in this or another process.
+ *
+ * While Redis is down its calls reject with `QUEUE_UNAVAILABLE` at once, or after `timeoutMs` where Redis just does not
+ * answer; once it is back they work again.
+ */
+export class ProjectionQueueBullMQ implements ProjectionQueue {
+  readonly deadLetters: DeadLetters;
+  readonly #options: ProjectionQueueBullMQOptions;
+  readonly #redis: Redis | Cluster;
+  readonly #letters: DeadLetterStore;
+  readonly #timeoutMs: number;
+  readonly #delayMs: number;
+  readonly #maxInFlight: number;
+  readonly #attempts: number;
+  readonly #backoffMs: number;
+  readonly #telemetry: Telemetry<Context> | null;
+  readonly #scheduled = metrics.getMeter("@es/queue-bullmq").createCounter(telemetryNames.metrics.scheduled, {
+    unit: "{ref}",
+    description: "Schedule calls, by ref",
+  });
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #queue: Promise<Queue<ProjectionJobData>> | null = null;
+  #readying: Promise<void> | null = null;
+  /** Why Redis is down, as far as we know it is. */
+  #down: Error | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: ProjectionQueueBullMQOptions) {
+    const { attempts, backoffMs } = projectionQueueDefaults;
+    this.#options = options;
+    this.#attempts = atLeast("attempts", options.attempts ?? attempts, 1);
+    this.#backoffMs = atLeast("backoffMs", options.backoffMs ?? backoffMs, 0);
+    this.#delayMs = atLeast("delayMs", options.delayMs ?? 200, 0);
+    this.#timeoutMs = atLeast("timeoutMs", options.timeoutMs ?? 2_000, 1);
+    this.#maxInFlight = atLeast("maxInFlight", options.maxInFlight ?? 100, 1);
+    this.#telemetry = options.telemetry === undefined ? defaultTelemetry() : options.telemetry;
+    this.#redis = connectProducer(options.connection);
+    this.#redis.on("ready", () => {
+      this.#down = null;
+    });
+    this.#redis.on("error", (error: Error) => {
+      this.#down = error;
+      this.#report(error);
+    });
+    this.#letters = new DeadLetterStore(
+      this.#redis,
+      options.prefix ?? defaultPrefix,
+      options.queueName ?? defaultQueueName,
+    );
+    this.deadLetters = new DeadLettersBullMQ(this.#letters, {
+      call: (work) => this.#call(work),
+      schedule: (refs) => this.#addAll(refs, 0),
+    });
+  }
+
+  async schedule(refs: readonly AggregateRef[], options: ScheduleOptions = {}): Promise<void> {
+    this.#assertOpen();
+    const delayMs = options.delayMs ?? this.#delayMs;
+    if (!Number.isFinite(delayMs) || delayMs < 0) {
+      throw new EventSourcingError(
+        "QUEUE_REJECTED",
+        `delayMs must be a number of at least 0, got ${delayMs}.`,
+      );
+    }
+    for (const ref of refs) assertRef(ref);
+    await this.#addAll(refs, delayMs);
+    this.#reportScheduled(refs);
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const [jobs, deadLetters] = await this.#call(async (queue) =>
+      Promise.all([queue.getJobCounts("waiting", "delayed", "prioritized", "active"), this.#letters.count()]),
+    );
+    const { waiting = 0, delayed = 0, prioritized = 0, active = 0 } = jobs;
+    return { pending: waiting + delayed + prioritized, active, deadLetters };
+  }
+
+  /** Stops accepting, lets calls in flight end, disconnects. What is pending stays in Redis for the workers. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#inFlight);
+    const queue = await this.#queue?.catch(() => null);
+    await queue?.close().catch((error: unknown) => this.#report(asError(error)));
+    if (this.#redis.status === "ready") {
+      await within(this.#timeoutMs, this.#redis.quit(), () => null).catch(() => null);
+    }
+    this.#redis.disconnect();
+  }
+
+  async #addAll(refs: readonly AggregateRef[], delayMs: number): Promise<void> {
+    const distinct = new Map(refs.map((ref) => [deduplicationId(ref), ref])).entries();
+    let failed = false;
+    const lane = async () => {
+      for (const [id, ref] of distinct) {
+        if (failed) return;
+        await this.#call((queue) => this.#add(queue, id, ref, delayMs)).catch((error: unknown) => {
+          failed = true;
+          throw error;
+        });
+      }
+    };
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: Math.min(this.#maxInFlight, refs.length) }, lane),
+    );
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  async #add(
+    queue: Queue<ProjectionJobData>,
+    id: string,
+    { tenantId, aggregateId }: AggregateRef,
+    delayMs: number,
+  ): Promise<void> {
+    await queue.add(
+      jobName,
+      { tenantId, aggregateId },
+      {
+        // Never the ref: a job id collapses calls for good while its job is active, and these must not be lost. A
+        // random one because BullMQ's own counter starts again at 1 when Redis lost its data, under live workers.
+        jobId: randomUUID(),
+        deduplication: { id, keepLastIfActive: true },
+        attempts: this.#attempts,
+        backoff: { type: "exponential", delay: this.#backoffMs },
+        delay: Math.ceil(Math.min(delayMs, MAX_DELAY_MS)),
+        removeOnComplete: this.#options.removeOnComplete ?? true,
+        removeOnFail: this.#options.removeOnFail ?? { count: 1_000 },
+      },
+    );
+  }
+
+  /** One command or few, bounded in time, every failure as an error of the port. */
+  async #call<T>(work: (queue: Queue<ProjectionJobData>) => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const attempt = this.#connected().then(work);
+    const call = within(this.#timeoutMs, attempt, () => {
+      throw unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down);
+    });
+    this.#inFlight.add(call);
+    try {
+      return await call;
+    } catch (error) {
+      throw asQueueError(error);
+    } finally {
+      this.#inFlight.delete(call);
+    }
+  }
+
+  /**
+   * The queue once Redis is there. Known to be down fails at once; a connection on its way is waited for.
+   * BullMQ's own queue is only made on a ready connection: one whose first command fails never works again.
+   */
+  async #connected(): Promise<Queue<ProjectionJobData>> {
+    if (!this.#isReady()) {
+      if (this.#down !== null) throw unavailable(this.#down.message, this.#down);
+      this.#readying ??= this.#ready().finally(() => {
+        this.#readying = null;
+      });
+      await this.#readying;
+    }
+    this.#queue ??= this.#makeQueue();
+    return this.#queue;
+  }
+
+  #isReady(): boolean {
+    return this.#redis.status === "ready" || (this.#redis.isCluster && this.#redis.status === "connect");
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void) => {
+        this.#redis.off("ready", onReady);
+        this.#redis.off("error", onError);
+        this.#redis.off("end", onEnd);
+        clearTimeout(timer);
+        end();
+      };
+      const onReady = () => settle(resolve);
+      const onError = (error: Error) => settle(() => reject(unavailable(error.message, error)));
+      const onEnd = () => settle(() => reject(unavailable("the connection was ended")));
+      const timer = setTimeout(() => onEnd(), this.#timeoutMs);
+      this.#redis.on("ready", onReady);
+      this.#redis.on("error", onError);
+      this.#redis.on("end", onEnd);
+    });
+  }
+
+  async #makeQueue(): Promise<Queue<ProjectionJobData>> {
+    const queue = new Queue<ProjectionJobData>(this.#options.queueName ?? defaultQueueName, {
+      connection: this.#redis,
+      prefix: this.#options.prefix ?? defaultPrefix,
+      skipWaitingForReady: true,
+      ...(this.#telemetry === null ? {} : { telemetry: this.#telemetry }),
+    });
+    // The connection's errors are reported where it is made; BullMQ emits them once more.
+    queue.on("error", () => undefined);
+    try {
+      await queue.waitUntilReady();
+      return queue;
+    } catch (error) {
+      this.#queue = null;
+      await queue.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw new EventSourcingError("CLOSED", "The queue is closed.");
+  }
+
+  #report(error: Error): void {
+    this.#options.onError?.(error);
+  }
+
+  #reportScheduled(refs: readonly AggregateRef[]): void {
+    this.#scheduled.add(refs.length);
+    const span = trace.getActiveSpan();
+    if (span?.isRecording() !== true) return;
+    const { attributes, events } = telemetryNames;
+    for (const { tenantId, aggregateId } of refs.slice(0, MAX_EVENTS)) {
+      span.addEvent(events.jobEnqueued, {
+        [attributes.tenantId]: tenantId,
+        [attributes.aggregateId]: aggregateId,
+      });
+    }
+    if (refs.length > MAX_EVENTS) {
+      span.addEvent(events.jobEnqueued, { [attributes.aggregateCount]: refs.length - MAX_EVENTS });
+    }
+  }
+}
+
+function assertRef(ref: AggregateRef): void {
+  try {
+    parseTenantId(ref.tenantId);
+    assertAggregateId(ref.aggregateId);
+  } catch (error) {
+    throw new EventSourcingError("QUEUE_REJECTED", `A ref cannot be scheduled: ${asError(error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function atLeast(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new EventSourcingError(
+    "INVALID_OPTIONS",
+    `${name} must be a whole number of at least ${least}, got ${value}.`,
+  );
+}

@@ -1,0 +1,233 @@
+import { availableParallelism } from "node:os";
+import {
+  type AggregateRef,
+  defaultConcurrency,
+  EventSourcingError,
+  type ProjectionRun,
+  type ProjectionWorker,
+  projectionQueueDefaults,
+  telemetryNames,
+} from "@es/core";
+import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+import { DeadLetterStore } from "./deadLetterStore.js";
+import { within } from "./deadline.js";
+import { describeFailure, type Failure } from "./failure.js";
+import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
+import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
+import { asError, type ErrorListener } from "./queueErrors.js";
+import { connectWorker, type RedisConnection } from "./redisConnection.js";
+
+export interface ProjectionWorkerBullMQOptions {
+  readonly connection: RedisConnection;
+  readonly run: ProjectionRun;
+  /** That of the queue. @default "projections" */
+  readonly queueName?: string;
+  /** That of the queue. @default "{es}" */
+  readonly prefix?: string;
+  /** Runs active at once. @default three quarters of the cores, at least 1 */
+  readonly concurrency?: number;
+  /**
+   * Runs started per `durationMs`, over all workers of the queue; `null` for no limit. Give all workers the same: each
+   * holds the common count against its own maximum. @default 10 per 1000 ms
+   */
+  readonly limiter?: { readonly max: number; readonly durationMs: number } | null;
+  /** How long a worker that died, or whose event loop is stuck, keeps a run to itself. Renewed while alive. @default 30_000 */
+  readonly lockDurationMs?: number;
+  /** How often runs of dead workers are looked for. @default 30_000 */
+  readonly stalledIntervalMs?: number;
+  /** Workers a run may take down with it before it is parked as poison. @default 5 */
+  readonly maxStalledCount?: number;
+  /** `null` turns tracing and metrics of BullMQ off. @default bullmq-otel with metrics */
+  readonly telemetry?: Telemetry<Context> | null;
+  /** Told of lost connections and failed bookkeeping. @default nobody */
+  readonly onError?: ErrorListener;
+}
+
+/** How long an aborted run may take to notice, and how long the bookkeeping in Redis may take after the last run. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** A run that failed, as BullMQ keeps it. Hides names and messages that mean something to BullMQ. */
+class FailedRun extends Error {
+  override readonly name = "FailedRun";
+
+  constructor(failure: Failure, cause: unknown) {
+    super(`${failure.code}: ${failure.reason}`, { cause });
+    if (cause instanceof Error && cause.stack !== undefined) this.stack = cause.stack;
+  }
+}
+
+/** Runs what a `ProjectionQueueBullMQ` of the same name schedules. It waits for Redis, at start and after a loss. */
+export class ProjectionWorkerBullMQ implements ProjectionWorker {
+  readonly #run: ProjectionRun;
+  readonly #redis: Redis | Cluster;
+  readonly #worker: Worker<ProjectionJobData>;
+  readonly #letters: DeadLetterStore;
+  readonly #maxStalledCount: number;
+  readonly #onError: ErrorListener;
+  readonly #abort = new AbortController();
+  readonly #active = new Set<Promise<void>>();
+  #closing: Promise<void> | null = null;
+
+  constructor(options: ProjectionWorkerBullMQOptions) {
+    const concurrency = atLeast(
+      "concurrency",
+      options.concurrency ?? defaultConcurrency(availableParallelism()),
+      1,
+    );
+    const limiter = options.limiter === undefined ? projectionQueueDefaults.limiter : options.limiter;
+    const telemetry = options.telemetry === undefined ? defaultTelemetry() : options.telemetry;
+    const queueName = options.queueName ?? defaultQueueName;
+    const prefix = options.prefix ?? defaultPrefix;
+    this.#run = options.run;
+    this.#maxStalledCount = atLeast("maxStalledCount", options.maxStalledCount ?? 5, 0);
+    const lockDuration = atLeast("lockDurationMs", options.lockDurationMs ?? 30_000, 1);
+    const stalledInterval = atLeast("stalledIntervalMs", options.stalledIntervalMs ?? 30_000, 1);
+    if (limiter !== null) {
+      atLeast("limiter.max", limiter.max, 1);
+      atLeast("limiter.durationMs", limiter.durationMs, 1);
+    }
+    this.#onError = (error) => {
+      // What a closing connection still has to say is no news.
+      if (this.#closing === null) options.onError?.(error);
+    };
+    this.#redis = connectWorker(options.connection);
+    this.#redis.on("error", () => undefined);
+    this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
+    // BullMQ's loops live in the context they were started in. Outside of every span, or all runs would share one.
+    this.#worker = context.with(
+      ROOT_CONTEXT,
+      () =>
+        new Worker<ProjectionJobData>(queueName, (job, token) => this.#track(job, token), {
+          connection: this.#redis,
+          prefix,
+          concurrency,
+          lockDuration,
+          stalledInterval,
+          // Counted here instead, where the dead letter can be written.
+          maxStalledCount: Number.MAX_SAFE_INTEGER,
+          runRetryDelay: 1_000,
+          ...(limiter === null ? {} : { limiter: { max: limiter.max, duration: limiter.durationMs } }),
+          ...(telemetry === null ? {} : { telemetry: runTelemetry(telemetry) }),
+        }),
+    );
+    this.#worker.on("error", (error) => this.#onError(error));
+  }
+
+  close(options: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.drainTimeoutMs ?? 30_000);
+    return this.#closing;
+  }
+
+  async #close(drainTimeoutMs: number): Promise<void> {
+    const closed = this.#worker.close().then(
+      () => true,
+      () => true,
+    );
+    const idle = this.#idle().then(() => true);
+    if (!(await within(drainTimeoutMs, idle, () => false))) {
+      this.#abort.abort(new EventSourcingError("ABORTED", "The worker closed before this run ended."));
+      await within(CLOSE_GRACE_MS, idle, () => false);
+    }
+    // A run that ignores its signal, or a Redis that is down, must not hold up the process. Without a connection locks
+    // are no longer renewed, and another worker starts the run again.
+    if (!(await within(CLOSE_GRACE_MS, closed, () => false))) {
+      await within(CLOSE_GRACE_MS, this.#worker.disconnect(), () => undefined).catch(() => undefined);
+    }
+    this.#redis.disconnect();
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#active.size > 0) await Promise.allSettled(this.#active);
+  }
+
+  #track(job: Job<ProjectionJobData>, token: string | undefined): Promise<void> {
+    const running = this.#process(job, token).finally(() => this.#active.delete(running));
+    this.#active.add(running);
+    return running;
+  }
+
+  async #process(job: Job<ProjectionJobData>, token: string | undefined): Promise<void> {
+    const ref = refOf(job.data);
+    const attempt = job.attemptsMade + 1;
+    const { attributes } = telemetryNames;
+    trace.getActiveSpan()?.setAttributes({
+      [attributes.tenantId]: ref.tenantId,
+      [attributes.aggregateId]: ref.aggregateId,
+      [attributes.attempt]: attempt,
+    });
+    if (job.stalledCounter > this.#maxStalledCount) {
+      await this.#parkStalled(job, ref);
+    }
+    try {
+      await this.#run(ref, { attempt, signal: this.#abort.signal });
+    } catch (error) {
+      if (this.#abort.signal.aborted) await this.#giveBack(job, token);
+      await this.#fail(job, ref, attempt, error);
+    }
+    await this.#letters.heal(ref);
+  }
+
+  /** The worker closes under the run: it goes back as if it had not been tried. */
+  async #giveBack(job: Job<ProjectionJobData>, token: string | undefined): Promise<never> {
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+
+  async #fail(
+    job: Job<ProjectionJobData>,
+    ref: AggregateRef,
+    attempt: number,
+    error: unknown,
+  ): Promise<never> {
+    const failure = describeFailure(error);
+    markFailed(asError(error));
+    const now = Date.now();
+    const firstFailedAt = job.data.firstFailedAt ?? now;
+    const permanent = failure.errorClass === "permanent";
+    if (permanent || attempt >= (job.opts.attempts ?? 1)) {
+      // Before BullMQ is told: a crash in between runs the job once more, and parks it once more.
+      await this.#letters.park(ref, failure, { attempts: attempt, firstFailedAt, lastFailedAt: now });
+    } else if (job.data.firstFailedAt === undefined) {
+      await job
+        .updateData({ ...job.data, firstFailedAt })
+        .catch((cause: unknown) => this.#onError(asError(cause)));
+    }
+    throw permanent
+      ? new UnrecoverableError(`${failure.code}: ${failure.reason}`)
+      : new FailedRun(failure, error);
+  }
+
+  async #parkStalled(job: Job<ProjectionJobData>, ref: AggregateRef): Promise<never> {
+    const now = Date.now();
+    const failure: Failure = {
+      errorClass: "poison",
+      code: "STALLED",
+      reason: `${job.stalledCounter} workers died or hung while they ran it.`,
+    };
+    const error = new UnrecoverableError(`${failure.code}: ${failure.reason}`);
+    markFailed(error);
+    await this.#letters.park(ref, failure, {
+      attempts: job.attemptsStarted,
+      firstFailedAt: job.data.firstFailedAt ?? now,
+      lastFailedAt: now,
+    });
+    throw error;
+  }
+}
+
+/** bullmq-otel leaves the span of a failed run unset. */
+function markFailed(error: Error): void {
+  const span = trace.getActiveSpan();
+  span?.recordException(error);
+  span?.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+}
+
+function atLeast(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new EventSourcingError(
+    "INVALID_OPTIONS",
+    `${name} must be a whole number of at least ${least}, got ${value}.`,
+  );
+}
