@@ -1,1 +1,2 @@
+export { ensureSystemPackage, isOnPath, type SystemPackage } from "./systemPackage.js";
 export { startTestServices, type TestService, type TestServices } from "./testServices.js";
