@@ -1,1 +1,27 @@
-export {};
+export { buildTraceProjection } from "./buildTraceProjection.js";
+export { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
+export { PRICE_TABLE_VERSION } from "./cost/priceTable.js";
+export { createSpanEvent, type SpanEvent } from "./spanEvent.js";
+export { type SpanJson, type SpanJsonAttribute, type SpanJsonValue, spanToJson } from "./spans/spanJson.js";
+export {
+  type ContentCut,
+  type CostReason,
+  type Json,
+  type Provenance,
+  type RootKind,
+  type SpanRole,
+  type TraceContent,
+  type TraceCost,
+  type TraceError,
+  type TraceFlags,
+  type TraceProjection,
+  type TraceProjectionJson,
+  type TraceStatus,
+  type TraceUsage,
+  traceProjectionToJson,
+} from "./traceProjection.js";
+export {
+  TRACE_PROJECTION_VERSION,
+  TraceProjectionEventHandler,
+  type TraceProjectionOptions,
+} from "./traceProjectionEventHandler.js";

@@ -1,0 +1,67 @@
+import type { AttributeValue } from "@es/otlp";
+import type { Json } from "../traceProjection.js";
+
+/** Deeper values are replaced by a note: neither a stack nor a reader survives them. */
+export const MAX_JSON_DEPTH = 64;
+
+export const TOO_DEEP = "[nested too deeply]";
+
+/**
+ * An attribute as a JSON value. int64 beyond 2⁵³ and non-finite doubles become strings, bytes become base64, so that
+ * nothing is rounded.
+ */
+export function attributeToJson(value: AttributeValue, depth = 0): Json {
+  if (typeof value === "bigint") {
+    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  }
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (typeof value === "string") return value.toWellFormed();
+  if (value === null || typeof value !== "object") return value;
+  if (value instanceof Uint8Array) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+  }
+  if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
+  if (isMap(value)) {
+    return Object.fromEntries(
+      [...value].map(([key, member]) => [key.toWellFormed(), attributeToJson(member, depth + 1)]),
+    );
+  }
+  return value.map((member) => attributeToJson(member, depth + 1));
+}
+
+/** An attribute as text: strings as they are, structured values as JSON. */
+export function attributeToText(value: AttributeValue): string {
+  if (typeof value === "string") return value;
+  const json = attributeToJson(value);
+  return typeof json === "string" ? json : JSON.stringify(json);
+}
+
+/** A non-empty identifier: an id, a model, a provider. An empty one names nothing and counts as absent. */
+export function attributeToName(value: AttributeValue | undefined): string | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value === "string") return value.toWellFormed();
+  return typeof value === "object" ? undefined : String(value);
+}
+
+/** Zero or more, as int64, double or numeric string; undefined for anything else. */
+export function attributeToNumber(value: AttributeValue | undefined): number | undefined {
+  const number =
+    typeof value === "number"
+      ? value
+      : typeof value === "bigint"
+        ? Number(value)
+        : typeof value === "string" && /^\s*\d+(\.\d+)?([eE][+-]?\d+)?\s*$/.test(value)
+          ? Number(value)
+          : Number.NaN;
+  return Number.isFinite(number) && number >= 0 ? number : undefined;
+}
+
+/** A number of tokens: whole, at most 2⁵³ − 1. */
+export function attributeToCount(value: AttributeValue | undefined): number | undefined {
+  const number = attributeToNumber(value);
+  return number === undefined ? undefined : Math.min(Math.round(number), Number.MAX_SAFE_INTEGER);
+}
+
+function isMap(value: object): value is ReadonlyMap<string, AttributeValue> {
+  return value instanceof Map;
+}

@@ -1,0 +1,607 @@
+import type { EventStream } from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
+import {
+  attributeToJson,
+  attributeToName,
+  attributeToNumber,
+  attributeToText,
+} from "./attributes/attributeText.js";
+import {
+  type ContentLimits,
+  cutJson,
+  cutMessages,
+  cutText,
+  defaultContentLimits,
+  jsonSize,
+  sanitizeJson,
+} from "./content/contentLimits.js";
+import { isObject } from "./content/messages.js";
+import { type ContentSide, type ReadValue, readContent } from "./content/readContent.js";
+import type { AttributeRule, ContentRule, ReportedClass } from "./conventions/convention.js";
+import { rules } from "./conventions/conventions.js";
+import { type CostFacts, costOf, readReportedCost } from "./cost/traceCost.js";
+import type { SpanEvent } from "./spanEvent.js";
+import { failedAt, readSpanError } from "./spans/spanError.js";
+import { buildSpanTree, type SpanTree } from "./spans/spanTree.js";
+import type {
+  Json,
+  Provenance,
+  SpanRole,
+  TraceContent,
+  TraceError,
+  TraceProjection,
+  TraceStatus,
+} from "./traceProjection.js";
+import { addTokenCounts, countUsageOnce } from "./usage/countOnce.js";
+import { addTokens, readSpanUsage, type SpanUsage, type TokenCounts } from "./usage/spanUsage.js";
+
+/**
+ * What happened in the trace. A pure function of the set of spans: order, duplication and batching of what arrived make
+ * no difference, byte for byte.
+ */
+export function buildTraceProjection(
+  stream: EventStream<string, SpanEvent>,
+  limits: ContentLimits = defaultContentLimits,
+): TraceProjection {
+  const tree = buildSpanTree(stream.events.map((event) => event.data));
+  return new ProjectionBuilder(stream.aggregateId, tree, limits).build();
+}
+
+interface Found {
+  readonly value: string;
+  readonly spanId: string;
+  readonly key: string;
+  readonly ruleId: string;
+}
+
+/** What one span says, read once. */
+interface SpanFacts extends CostFacts {
+  readonly span: OtlpSpan;
+  readonly role: SpanRole;
+}
+
+/** Spans of these roles give an input or output only where no other does. */
+const asideRoles: ReadonlySet<SpanRole> = new Set(["evaluation", "guardrail", "tool"]);
+
+const statuses: readonly TraceStatus[] = ["unset", "ok", "error"];
+
+class ProjectionBuilder {
+  readonly #traceId: string;
+  readonly #tree: SpanTree;
+  readonly #limits: ContentLimits;
+  readonly #cuts = new Map<string, { kept: number; total: number }>();
+  readonly #unparsed: string[] = [];
+  readonly #provenance = new Map<string, Provenance>();
+  #earlyFirstTokens = 0;
+
+  constructor(traceId: string, tree: SpanTree, limits: ContentLimits) {
+    this.#traceId = traceId;
+    this.#tree = tree;
+    this.#limits = limits;
+  }
+
+  build(): TraceProjection {
+    const tree = this.#tree;
+    const root = tree.spans[tree.root];
+    const times = timesOf(tree.spans);
+    const facts = this.#readFacts();
+    const rootFirst = this.#rootFirst(facts);
+
+    const usage = this.#usage(facts);
+    const cost = costOf(tree, facts, times.start);
+    this.#provenCost(cost.contributors, facts);
+    const errors = tree.spans.filter((span) => span.status.code === 2);
+    const rootStatus = root === undefined ? "unset" : (statuses[root.status.code] ?? "unset");
+    if (root !== undefined) {
+      this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${tree.rootKind}` });
+    }
+
+    const projection = {
+      traceId: this.#traceId,
+      name: this.#bounded("name", root?.name.toWellFormed() ?? ""),
+      rootSpanId: tree.rootKind === "none" ? null : (root?.spanId ?? null),
+      rootKind: tree.rootKind,
+      spanCount: tree.spans.length,
+      errorCount: errors.length,
+      status: errors.length > 0 ? ("error" as const) : rootStatus,
+      rootStatus,
+      firstError: this.#firstError(errors),
+      startTimeUnixNano: String(times.start),
+      endTimeUnixNano: String(times.end),
+      durationNano: String(times.end - times.start),
+      input: this.#content("input", facts, rootFirst),
+      output: this.#content("output", facts, this.#lastEndingFirst(facts)),
+      models: this.#distinct("models", facts, rules.models),
+      providers: this.#distinct("providers", facts, rules.providers),
+      services: this.#services(),
+      usage,
+      cost: cost.cost,
+      costReason: cost.reason,
+      unpricedModels: cost.unpricedModels.slice(0, this.#limits.distinct),
+      priceTableVersion: cost.priceTableVersion,
+      timeToFirstTokenNano: this.#firstToken(times.start),
+      sessionId: this.#firstName("sessionId", rootFirst, rules.sessions),
+      userId: this.#firstName("userId", rootFirst, rules.users),
+      tags: this.#tags(rootFirst),
+      metadata: this.#metadata(rootFirst),
+      spanRoles: countRoles(facts),
+    };
+    this.#noteCut("unpricedModels", this.#limits.distinct, cost.unpricedModels.length);
+    return {
+      ...projection,
+      truncated: this.#cuts.size > 0,
+      flags: {
+        ...times.flags,
+        cyclicSpans: tree.cyclic,
+        earlyFirstTokens: this.#earlyFirstTokens,
+        droppedByEmitter: droppedByEmitter(tree.spans),
+        unparsed: this.#unparsed,
+        cuts: Object.fromEntries(this.#cuts),
+      },
+      provenance: Object.fromEntries(this.#provenance),
+    };
+  }
+
+  #readFacts(): readonly SpanFacts[] {
+    const partial = this.#tree.spans.map((span) => {
+      const providers = namesOf(span, rules.providers);
+      const usage = readSpanUsage(span, providers[0]);
+      const reported = readReportedCost(span);
+      const models = usage === undefined ? [] : namesOf(span, rules.models);
+      return { span, role: roleOf(span), providers, usage, reported, models };
+    });
+    const counted = countUsageOnce(
+      this.#tree,
+      partial.map(({ usage }) => usage),
+    );
+    return partial.map((fact, position) => ({ ...fact, counted: counted[position] }));
+  }
+
+  /** The root, then the others as they started. */
+  #rootFirst(facts: readonly SpanFacts[]): readonly SpanFacts[] {
+    const { root } = this.#tree;
+    if (root <= 0) return facts;
+    return [facts[root] as SpanFacts, ...facts.slice(0, root), ...facts.slice(root + 1)];
+  }
+
+  /** The root, then the others from the one that ended last. Ties: the later start, then the smaller span id. */
+  #lastEndingFirst(facts: readonly SpanFacts[]): readonly SpanFacts[] {
+    const { root } = this.#tree;
+    const others = facts.filter((_, position) => position !== root);
+    others.sort(({ span: a }, { span: b }) => {
+      if (a.endTimeUnixNano !== b.endTimeUnixNano) return a.endTimeUnixNano > b.endTimeUnixNano ? -1 : 1;
+      if (a.startTimeUnixNano !== b.startTimeUnixNano) {
+        return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;
+      }
+      return a.spanId < b.spanId ? -1 : 1;
+    });
+    const first = facts[root];
+    return first === undefined ? others : [first, ...others];
+  }
+
+  #content(side: ContentSide, facts: readonly SpanFacts[], order: readonly SpanFacts[]): TraceContent | null {
+    const rootSpan = facts[this.#tree.root]?.span;
+    const isAside = (fact: SpanFacts) => fact.span !== rootSpan && asideRoles.has(fact.role);
+    const strong = rules[side].filter((rule) => rule.weak !== true);
+    const weak = rules[side].filter((rule) => rule.weak === true);
+    for (const [tried, aside] of [
+      [strong, false],
+      [strong, true],
+      [weak, false],
+      [weak, true],
+    ] as const) {
+      for (const fact of order) {
+        if (isAside(fact) !== aside) continue;
+        const found = readFirst(fact.span, tried, side);
+        if (found === undefined) continue;
+        const { rule, value } = found;
+        this.#provenance.set(side, { spanId: fact.span.spanId, key: rule.source.key, ruleId: rule.id });
+        return this.#boundedContent(side, value);
+      }
+    }
+    return null;
+  }
+
+  #boundedContent(side: ContentSide, value: ReadValue): TraceContent {
+    if (value.unparsed === true) this.#unparsed.push(side);
+    const text = cutText(value.text, this.#limits.textCharacters);
+    this.#noteCut(`${side}.text`, text.length, value.text.length);
+    const list =
+      value.messages === undefined
+        ? undefined
+        : cutMessages(value.messages, side === "input" ? "end" : "start", this.#limits);
+    const total = value.messages?.length ?? 0;
+    if (list !== undefined && !list.whole) {
+      this.#cuts.set(`${side}.messages`, { kept: list.messages.length, total });
+    }
+    const whole = text.length === value.text.length && list?.whole !== false;
+    return {
+      text,
+      ...(value.mimeType === undefined ? {} : { mimeType: cutText(value.mimeType.toWellFormed(), 256) }),
+      ...(list === undefined ? {} : { messages: list.messages }),
+      ...(value.unparsed === true ? { unparsed: true as const } : {}),
+      ...(whole
+        ? {}
+        : {
+            cut: {
+              keptCharacters: text.length,
+              totalCharacters: value.text.length,
+              ...(list === undefined ? {} : { keptMessages: list.messages.length, totalMessages: total }),
+            },
+          }),
+    };
+  }
+
+  #usage(facts: readonly SpanFacts[]): TraceProjection["usage"] {
+    let sum: TokenCounts = { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
+    for (const { counted } of facts) if (counted !== undefined) sum = addTokenCounts(sum, counted);
+    const inputTokens = addTokens(sum.uncached, addTokens(sum.cacheRead, sum.cacheWrite));
+    for (const [field, classes, amount] of usageFields) {
+      const contributors = facts.filter(({ counted }) => counted !== undefined && amount(counted) > 0);
+      const first = contributors[0];
+      if (first?.usage === undefined) continue;
+      const rule = classes.map((name) => (first.usage as SpanUsage).rules[name]).find((found) => found);
+      this.#provenance.set(`usage.${field}`, {
+        spanId: first.span.spanId,
+        key: rule?.key ?? "",
+        ruleId: rule?.id ?? "usage.derived",
+        spans: contributors.length,
+      });
+    }
+    return {
+      inputTokens,
+      outputTokens: sum.output,
+      // Spans that know their classes and spans that know only a total may explain each other but in part.
+      totalTokens: Math.max(sum.total, addTokens(inputTokens, sum.output)),
+      cacheReadTokens: sum.cacheRead,
+      cacheWriteTokens: sum.cacheWrite,
+      reasoningTokens: sum.reasoning,
+    };
+  }
+
+  #provenCost(contributors: readonly number[], facts: readonly SpanFacts[]): void {
+    const first = facts[contributors[0] ?? -1];
+    if (first === undefined) return;
+    this.#provenance.set("cost", {
+      spanId: first.span.spanId,
+      key: first.reported?.key ?? first.models[0] ?? "",
+      ruleId: first.reported?.ruleId ?? "cost.price-table",
+      spans: contributors.length,
+    });
+  }
+
+  /** The first to fail. Of those that failed at one instant the innermost: it started last. */
+  #firstError(errors: readonly OtlpSpan[]): TraceError | null {
+    let first: OtlpSpan | undefined;
+    for (const span of errors) if (first === undefined || failedBefore(span, first)) first = span;
+    if (first === undefined) return null;
+    const { type, message, key, ruleId } = readSpanError(first);
+    this.#provenance.set("firstError", { spanId: first.spanId, key, ruleId });
+    return {
+      type: type === null ? null : this.#bounded("firstError.type", type),
+      message: message === null ? null : this.#bounded("firstError.message", message),
+      spanId: first.spanId,
+    };
+  }
+
+  #firstToken(traceStart: bigint): TraceProjection["timeToFirstTokenNano"] {
+    let call: bigint | undefined;
+    let earliest: bigint | undefined;
+    for (const span of this.#tree.spans) {
+      const found = earliestFirstToken(span);
+      this.#earlyFirstTokens += found.early;
+      if (found.latency === undefined) continue;
+      const provenance = { spanId: span.spanId, key: found.key, ruleId: found.ruleId };
+      if (call === undefined || found.latency < call) {
+        call = found.latency;
+        this.#provenance.set("timeToFirstTokenNano.call", provenance);
+      }
+      if (span.startTimeUnixNano === 0n) continue;
+      const instant = span.startTimeUnixNano + found.latency;
+      if (earliest === undefined || instant < earliest) {
+        earliest = instant;
+        this.#provenance.set("timeToFirstTokenNano.trace", provenance);
+      }
+    }
+    if (call === undefined) return null;
+    return { call: String(call), trace: earliest === undefined ? null : String(earliest - traceStart) };
+  }
+
+  #distinct(
+    field: "models" | "providers",
+    facts: readonly SpanFacts[],
+    fieldRules: readonly AttributeRule[],
+  ): readonly string[] {
+    const found: Found[] = [];
+    for (const { span } of facts) {
+      const first = firstName(span, fieldRules);
+      if (first !== undefined) found.push(first);
+    }
+    return this.#boundedDistinct(field, found);
+  }
+
+  #services(): readonly string[] {
+    const found: Found[] = [];
+    for (const { resource, spanId } of this.#tree.spans) {
+      const value = attributeToName(resource.attributes.get(ATTR_SERVICE_NAME));
+      if (value !== undefined)
+        found.push({ value, spanId, key: ATTR_SERVICE_NAME, ruleId: "resource.service" });
+    }
+    return this.#boundedDistinct("services", found);
+  }
+
+  #boundedDistinct(field: string, found: readonly Found[]): readonly string[] {
+    const values = new Map<string, Found>();
+    for (const item of found) if (!values.has(item.value)) values.set(item.value, item);
+    this.#noteCut(field, this.#limits.distinct, values.size);
+    return [...values.values()].slice(0, this.#limits.distinct).map(({ value, ...provenance }, index) => {
+      this.#provenance.set(`${field}[${index}]`, provenance);
+      return this.#bounded(`${field}[${index}]`, value);
+    });
+  }
+
+  #firstName(
+    field: string,
+    rootFirst: readonly SpanFacts[],
+    fieldRules: readonly AttributeRule[],
+  ): string | null {
+    for (const { span } of rootFirst) {
+      const found = firstName(span, fieldRules);
+      if (found === undefined) continue;
+      const { value, ...provenance } = found;
+      this.#provenance.set(field, provenance);
+      return this.#bounded(field, value);
+    }
+    return null;
+  }
+
+  #tags(rootFirst: readonly SpanFacts[]): readonly string[] {
+    const tags = new Set<string>();
+    for (const { span } of rootFirst) {
+      for (const rule of rules.tags) {
+        for (const tag of tagsIn(span, rule.key)) {
+          if (tags.size === 0) {
+            this.#provenance.set("tags", { spanId: span.spanId, key: rule.key, ruleId: rule.id });
+          }
+          tags.add(tag);
+        }
+      }
+    }
+    this.#noteCut("tags", this.#limits.tags, tags.size);
+    return [...tags].slice(0, this.#limits.tags).map((tag, index) => this.#bounded(`tags[${index}]`, tag));
+  }
+
+  #metadata(rootFirst: readonly SpanFacts[]): Readonly<Record<string, Json>> {
+    const metadata = new Map<string, Json>();
+    let total = 0;
+    const dropped = new Set<string>();
+    for (const { span } of rootFirst) {
+      for (const { key, value, rule } of metadataIn(span)) {
+        if (metadata.has(key) || dropped.has(key)) continue;
+        total++;
+        if (metadata.size >= this.#limits.metadataKeys) {
+          dropped.add(key);
+          continue;
+        }
+        const size = jsonSize(value);
+        const fits = size <= this.#limits.valueCharacters;
+        const shortKey = this.#bounded("metadata key", key);
+        metadata.set(shortKey, fits ? value : cutJson(value, this.#limits.valueCharacters));
+        if (!fits) this.#noteCut(`metadata.${cutText(shortKey, 128)}`, this.#limits.valueCharacters, size);
+        this.#provenance.set(`metadata.${cutText(shortKey, 128)}`, {
+          spanId: span.spanId,
+          key: rule.key,
+          ruleId: rule.id,
+        });
+      }
+    }
+    this.#noteCut("metadata", this.#limits.metadataKeys, total);
+    return Object.fromEntries(metadata);
+  }
+
+  #bounded(field: string, value: string): string {
+    const kept = cutText(value, this.#limits.valueCharacters);
+    this.#noteCut(field, kept.length, value.length);
+    return kept;
+  }
+
+  #noteCut(field: string, kept: number, total: number): void {
+    if (total > kept) this.#cuts.set(field, { kept, total });
+  }
+}
+
+const usageFields: readonly (readonly [string, readonly ReportedClass[], (counts: TokenCounts) => number])[] =
+  [
+    [
+      "inputTokens",
+      ["input", "uncached", "cacheRead", "cacheWrite"],
+      (counts) => counts.uncached + counts.cacheRead + counts.cacheWrite,
+    ],
+    ["outputTokens", ["output", "reasoning"], (counts) => counts.output],
+    ["totalTokens", ["total", "input", "output"], (counts) => counts.total],
+    ["cacheReadTokens", ["cacheRead"], (counts) => counts.cacheRead],
+    ["cacheWriteTokens", ["cacheWrite"], (counts) => counts.cacheWrite],
+    ["reasoningTokens", ["reasoning"], (counts) => counts.reasoning],
+  ];
+
+/**
+ * Zero means unknown and is left out. Where no start, or no end, is known at all, the known instants stand in; without
+ * any the trace starts and ends at 0.
+ */
+function timesOf(spans: readonly OtlpSpan[]) {
+  let minStart: bigint | undefined;
+  let maxStart: bigint | undefined;
+  let minEnd: bigint | undefined;
+  let maxEnd: bigint | undefined;
+  let negativeDurations = 0;
+  let zeroTimestamps = 0;
+  for (const { startTimeUnixNano: start, endTimeUnixNano: end } of spans) {
+    if (start === 0n || end === 0n) zeroTimestamps++;
+    else if (end < start) negativeDurations++;
+    if (start !== 0n) {
+      if (minStart === undefined || start < minStart) minStart = start;
+      if (maxStart === undefined || start > maxStart) maxStart = start;
+    }
+    if (end !== 0n) {
+      if (minEnd === undefined || end < minEnd) minEnd = end;
+      if (maxEnd === undefined || end > maxEnd) maxEnd = end;
+    }
+  }
+  return {
+    start: minStart ?? minEnd ?? 0n,
+    end: maxEnd ?? maxStart ?? 0n,
+    flags: { negativeDurations, zeroTimestamps },
+  };
+}
+
+function roleOf(span: OtlpSpan): SpanRole {
+  for (const rule of rules.roles) {
+    const value = span.attributes.get(rule.key);
+    if (value === undefined || value === null) continue;
+    if (rule.present !== undefined) return rule.present;
+    const role =
+      typeof value === "string" && rule.values !== undefined && Object.hasOwn(rule.values, value)
+        ? rule.values[value]
+        : undefined;
+    if (role !== undefined) return role;
+  }
+  return "other";
+}
+
+function countRoles(facts: readonly SpanFacts[]): Partial<Record<SpanRole, number>> {
+  const counts: Partial<Record<SpanRole, number>> = {};
+  for (const { role } of facts) counts[role] = (counts[role] ?? 0) + 1;
+  return counts;
+}
+
+function readFirst(
+  span: OtlpSpan,
+  tried: readonly ContentRule[],
+  side: ContentSide,
+): { rule: ContentRule; value: ReadValue } | undefined {
+  if (span.attributes.size === 0 && span.events.length === 0) return undefined;
+  for (const rule of tried) {
+    const value = readContent(span, rule, side);
+    if (value !== undefined) return { rule, value };
+  }
+  return undefined;
+}
+
+function firstName(span: OtlpSpan, fieldRules: readonly AttributeRule[]): Found | undefined {
+  for (const { id, key } of fieldRules) {
+    const value = attributeToName(span.attributes.get(key));
+    if (value !== undefined) return { value, spanId: span.spanId, key, ruleId: id };
+  }
+  return undefined;
+}
+
+function namesOf(span: OtlpSpan, fieldRules: readonly AttributeRule[]): readonly string[] {
+  const names: string[] = [];
+  for (const { key } of fieldRules) {
+    const name = attributeToName(span.attributes.get(key));
+    if (name !== undefined && !names.includes(name)) names.push(name);
+  }
+  return names;
+}
+
+function failedBefore(a: OtlpSpan, b: OtlpSpan): boolean {
+  const [at, bt] = [failedAt(a), failedAt(b)];
+  if (at !== bt) return at !== 0n && (bt === 0n || at < bt);
+  if (a.startTimeUnixNano !== b.startTimeUnixNano) return a.startTimeUnixNano > b.startTimeUnixNano;
+  return a.spanId < b.spanId;
+}
+
+/** The earliest first token of one span by any rule, as latency from its start. */
+function earliestFirstToken(span: OtlpSpan): {
+  latency: bigint | undefined;
+  key: string;
+  ruleId: string;
+  early: number;
+} {
+  const found = { latency: undefined as bigint | undefined, key: "", ruleId: "", early: 0 };
+  for (const rule of rules.firstToken) {
+    const latency = rule.from === "event" ? eventLatency(span, rule.key) : attributeLatency(span, rule);
+    if (latency === undefined) continue;
+    if (latency < 0n) {
+      found.early = 1;
+    } else if (found.latency === undefined || latency < found.latency) {
+      found.latency = latency;
+      found.key = rule.key;
+      found.ruleId = rule.id;
+    }
+  }
+  return found;
+}
+
+function eventLatency(span: OtlpSpan, name: string): bigint | undefined {
+  if (span.startTimeUnixNano === 0n) return undefined;
+  let earliest: bigint | undefined;
+  for (const event of span.events) {
+    if (event.name !== name || event.timeUnixNano === 0n) continue;
+    if (earliest === undefined || event.timeUnixNano < earliest) earliest = event.timeUnixNano;
+  }
+  return earliest === undefined ? undefined : earliest - span.startTimeUnixNano;
+}
+
+function attributeLatency(
+  span: OtlpSpan,
+  { key, unit }: { readonly key: string; readonly unit: "s" | "ms" },
+): bigint | undefined {
+  const value = attributeToNumber(span.attributes.get(key));
+  // A year is no latency, and would not fit.
+  if (value === undefined || value > 3e10) return undefined;
+  return BigInt(Math.round(value * (unit === "s" ? 1e9 : 1e6)));
+}
+
+function tagsIn(span: OtlpSpan, key: string): readonly string[] {
+  const value = span.attributes.get(key);
+  if (value === undefined || value === null || value === "") return [];
+  let list: Json = attributeToJson(value);
+  if (typeof list === "string" && list.startsWith("[")) list = parseOr(list, list);
+  const items: readonly Json[] = Array.isArray(list) ? list : [list];
+  return items
+    .filter((item) => item !== null && item !== "")
+    .map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
+}
+
+function* metadataIn(
+  span: OtlpSpan,
+): Generator<{ key: string; value: Json; rule: { id: string; key: string } }> {
+  for (const rule of rules.metadata) {
+    if (rule.from === "attribute") {
+      const value = span.attributes.get(rule.key);
+      if (value === undefined || value === null) continue;
+      const json = typeof value === "string" ? parseOr(value, null) : attributeToJson(value);
+      if (isObject(json)) {
+        for (const [key, member] of Object.entries(json)) yield { key, value: member, rule };
+      } else if (value !== "") {
+        yield { key: rule.key, value: attributeToText(value).toWellFormed(), rule };
+      }
+    } else {
+      const start = `${rule.key}.`;
+      for (const [key, value] of span.attributes) {
+        if (!key.startsWith(start)) continue;
+        const name = key.slice(start.length);
+        if (name === "" || rule.except.includes(name)) continue;
+        yield { key: name.toWellFormed(), value: attributeToJson(value), rule: { id: rule.id, key } };
+      }
+    }
+  }
+}
+
+function parseOr(text: string, fallback: Json): Json {
+  try {
+    return sanitizeJson(JSON.parse(text));
+  } catch {
+    return fallback;
+  }
+}
+
+function droppedByEmitter(spans: readonly OtlpSpan[]): number {
+  let dropped = 0;
+  for (const span of spans) {
+    dropped += span.droppedAttributesCount + span.droppedEventsCount + span.droppedLinksCount;
+  }
+  return dropped;
+}

@@ -1,0 +1,139 @@
+import { MAX_JSON_DEPTH, TOO_DEEP } from "../attributes/attributeText.js";
+import type { Json } from "../traceProjection.js";
+
+/** How much of a trace's content its projection keeps. Whatever is cut is flagged with how much there was. */
+export interface ContentLimits {
+  /** Characters (UTF-16 code units) of `input.text` and of `output.text`. @default 65 536 */
+  readonly textCharacters: number;
+  /** Characters of JSON of `input.messages` and of `output.messages`. @default 262 144 */
+  readonly messagesCharacters: number;
+  /** Messages in a list: the newest of an input, the first of an output stay. @default 1 000 */
+  readonly messages: number;
+  /** Tags. @default 100 */
+  readonly tags: number;
+  /** Metadata keys. @default 200 */
+  readonly metadataKeys: number;
+  /** Characters of JSON of one metadata value, and of one name, id, tag or error message. @default 8 192 */
+  readonly valueCharacters: number;
+  /** Distinct models, providers and services, each. @default 100 */
+  readonly distinct: number;
+}
+
+export const defaultContentLimits: ContentLimits = {
+  textCharacters: 65_536,
+  messagesCharacters: 262_144,
+  messages: 1_000,
+  tags: 100,
+  metadataKeys: 200,
+  valueCharacters: 8_192,
+  distinct: 100,
+};
+
+/** At most `limit` code units, never half a surrogate pair. */
+export function cutText(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const last = text.charCodeAt(limit - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? limit - 1 : limit);
+}
+
+export interface CutMessages {
+  readonly messages: readonly Json[];
+  /** Whether all is there. */
+  readonly whole: boolean;
+  readonly totalCharacters: number;
+}
+
+/** Keeps whole messages while they fit, from the `end` that matters; the first that does not fit is cut to what is left. */
+export function cutMessages(
+  messages: readonly Json[],
+  from: "start" | "end",
+  limits: ContentLimits,
+): CutMessages {
+  const order = from === "start" ? messages : messages.toReversed();
+  const kept: Json[] = [];
+  let left = limits.messagesCharacters;
+  let totalCharacters = 0;
+  let whole = true;
+  for (const message of order) {
+    const size = jsonSize(message);
+    totalCharacters += size;
+    if (!whole) continue;
+    if (kept.length < limits.messages && size <= left) {
+      kept.push(message);
+      left -= size;
+    } else {
+      whole = false;
+      if (kept.length < limits.messages && left > 0) kept.push(cutJson(message, left));
+    }
+  }
+  return { messages: from === "start" ? kept : kept.reverse(), whole, totalCharacters };
+}
+
+/** Characters a value takes in JSON, escapes aside. Made for comparing with a limit. */
+export function jsonSize(value: Json): number {
+  let size = 0;
+  const open: Json[] = [value];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next === "string") size += next.length + 2;
+    else if (typeof next !== "object" || next === null) size += String(next).length;
+    else if (Array.isArray(next)) {
+      size += 2 + next.length;
+      for (const item of next) open.push(item);
+    } else {
+      size += 2;
+      for (const key of Object.keys(next)) {
+        size += key.length + 4;
+        open.push((next as Record<string, Json>)[key] as Json);
+      }
+    }
+  }
+  return size;
+}
+
+/** As much of a value as fits: strings are shortened, members that come after the limit are left out. */
+export function cutJson(value: Json, limit: number): Json {
+  const budget = { left: limit };
+  return cut(value, budget, 0);
+}
+
+function cut(value: Json, budget: { left: number }, depth: number): Json {
+  if (typeof value === "string") {
+    const kept = cutText(value, Math.max(0, budget.left - 2));
+    budget.left -= kept.length + 2;
+    return kept;
+  }
+  if (typeof value !== "object" || value === null) {
+    budget.left -= String(value).length;
+    return value;
+  }
+  if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
+  budget.left -= 2;
+  if (Array.isArray(value)) {
+    const items: Json[] = [];
+    for (const item of value as readonly Json[]) {
+      if (budget.left <= 1) break;
+      budget.left -= 1;
+      items.push(cut(item, budget, depth + 1));
+    }
+    return items;
+  }
+  const members: [string, Json][] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (budget.left <= key.length + 4) break;
+    budget.left -= key.length + 4;
+    members.push([key, cut(member, budget, depth + 1)]);
+  }
+  return Object.fromEntries(members);
+}
+
+/** A JSON value of a depth and with strings that every reader can take. */
+export function sanitizeJson(value: unknown, depth = 0): Json {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value !== "object" || value === null) return value as Json;
+  if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
+  if (Array.isArray(value)) return value.map((item) => sanitizeJson(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key.toWellFormed(), sanitizeJson(member, depth + 1)]),
+  );
+}

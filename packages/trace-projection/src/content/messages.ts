@@ -1,0 +1,178 @@
+import { MAX_JSON_DEPTH } from "../attributes/attributeText.js";
+import type { Json } from "../traceProjection.js";
+
+type JsonObject = { readonly [key: string]: Json };
+
+export type MessageRole = "user" | "assistant" | "system" | "tool" | "other";
+
+const roles: Readonly<Record<string, MessageRole>> = {
+  user: "user",
+  human: "user",
+  humanmessage: "user",
+  humanmessagechunk: "user",
+  assistant: "assistant",
+  ai: "assistant",
+  aimessage: "assistant",
+  aimessagechunk: "assistant",
+  model: "assistant",
+  bot: "assistant",
+  system: "system",
+  developer: "system",
+  systemmessage: "system",
+  tool: "tool",
+  toolmessage: "tool",
+  function: "tool",
+  functionmessage: "tool",
+};
+
+/** Parts of a message that are not what was said. */
+const silentParts: ReadonlySet<string> = new Set([
+  "reasoning",
+  "thinking",
+  "redacted_thinking",
+  "tool_call",
+  "tool-call",
+  "tool_use",
+  "tool_call_response",
+  "tool-result",
+  "tool_result",
+  "image",
+  "image_url",
+  "file",
+  "blob",
+  "uri",
+]);
+
+/** The message list a JSON value is, or holds under one of the names SDKs use; undefined if it is none. */
+export function asMessages(value: Json): readonly Json[] | undefined {
+  if (Array.isArray(value)) return messageList(value);
+  if (!isObject(value)) return undefined;
+  for (const key of ["messages", "contents", "input"]) {
+    const list = value[key];
+    if (Array.isArray(list)) {
+      const messages = messageList(list);
+      if (messages === undefined) continue;
+      const system = value.system ?? value.systemInstruction;
+      return system === undefined || system === null
+        ? messages
+        : [{ role: "system", content: system }, ...messages];
+    }
+  }
+  return undefined;
+}
+
+/** LangChain batches its message lists: a list of lists is one list here. */
+function messageList(value: readonly Json[]): readonly Json[] | undefined {
+  const flat = value.flatMap((item) => (Array.isArray(item) && !isPair(item) ? (item as Json[]) : [item]));
+  return flat.length > 0 && flat.every((item) => isMessage(item)) ? flat : undefined;
+}
+
+function isMessage(value: Json): boolean {
+  if (Array.isArray(value)) return isPair(value);
+  if (!isObject(value)) return false;
+  if (typeof value.role === "string" || isObject(value.kwargs)) return true;
+  if (typeof value.type === "string" && roles[value.type.toLowerCase()] !== undefined) return true;
+  return isObject(value.message) && typeof value.message.role === "string";
+}
+
+/** `["user", "Hi"]` */
+function isPair(value: readonly Json[]): boolean {
+  return (
+    value.length === 2 &&
+    typeof value[0] === "string" &&
+    typeof value[1] === "string" &&
+    roles[value[0].toLowerCase()] !== undefined
+  );
+}
+
+export function roleOfMessage(message: Json): MessageRole {
+  if (Array.isArray(message)) return roles[String(message[0]).toLowerCase()] ?? "other";
+  if (!isObject(message)) return "other";
+  const kwargs = isObject(message.kwargs) ? message.kwargs : undefined;
+  const inner = isObject(message.message) ? message.message : undefined;
+  const id = Array.isArray(message.id) ? message.id.at(-1) : undefined;
+  for (const candidate of [message.role, inner?.role, kwargs?.role, kwargs?.type, id, message.type]) {
+    if (typeof candidate !== "string") continue;
+    const role = roles[candidate.toLowerCase()];
+    if (role !== undefined) return role;
+  }
+  return "other";
+}
+
+/** What a message says, its text parts joined by line breaks; undefined if it says nothing in words. */
+export function textOfMessage(message: Json): string | undefined {
+  if (typeof message === "string") return message;
+  if (Array.isArray(message)) return isPair(message) ? String(message[1]) : textOfParts(message, 0);
+  if (!isObject(message)) return undefined;
+  const kwargs = isObject(message.kwargs) ? message.kwargs : undefined;
+  const inner = isObject(message.message) ? message.message : undefined;
+  for (const holder of [message, inner, kwargs]) {
+    if (holder === undefined) continue;
+    for (const key of ["content", "parts", "contents", "text"]) {
+      const text = textOfContent(holder[key], 0);
+      if (text !== undefined) return text;
+    }
+  }
+  return undefined;
+}
+
+function textOfContent(value: Json | undefined, depth: number): string | undefined {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return textOfParts(value, depth);
+  if (isObject(value)) return textOfPart(value, depth);
+  return undefined;
+}
+
+function textOfParts(parts: readonly Json[], depth: number): string | undefined {
+  if (depth > MAX_JSON_DEPTH) return undefined;
+  const texts = parts
+    .map((part) =>
+      typeof part === "string" ? part : isObject(part) ? textOfPart(part, depth + 1) : undefined,
+    )
+    .filter((text) => text !== undefined);
+  return texts.length === 0 ? undefined : texts.join("\n");
+}
+
+function textOfPart(part: JsonObject, depth: number): string | undefined {
+  if (typeof part.type === "string" && silentParts.has(part.type)) return undefined;
+  // OpenInference wraps each part.
+  if (isObject(part.message_content)) return textOfPart(part.message_content, depth + 1);
+  if (depth > MAX_JSON_DEPTH) return undefined;
+  return textOfContent(part.text ?? part.content ?? part.value, depth + 1);
+}
+
+/** The last thing the user said; without a user, the last thing anybody said. */
+export function lastUserText(messages: readonly Json[]): string {
+  return textBy(messages, "user", "last");
+}
+
+/** What the assistant said: the `first` of several choices, or the `last` turn of a conversation. */
+export function assistantText(messages: readonly Json[], pick: "first" | "last"): string {
+  return textBy(messages, "assistant", pick);
+}
+
+function textBy(messages: readonly Json[], role: MessageRole, pick: "first" | "last"): string {
+  const inOrder = pick === "first" ? messages : messages.toReversed();
+  const ofRole = inOrder.filter((message) => roleOfMessage(message) === role);
+  for (const candidates of [ofRole, inOrder]) {
+    const said = candidates.map(textOfMessage).filter((text) => text !== undefined);
+    const text = said.find((candidate) => candidate !== "") ?? said[0];
+    if (text !== undefined && (text !== "" || candidates.every((message) => !hasToolCalls(message)))) {
+      return text;
+    }
+    // Nothing in words, as when a model only calls tools: the message itself says it.
+    const silent = candidates[0];
+    if (silent !== undefined) return JSON.stringify(silent);
+  }
+  return "";
+}
+
+function hasToolCalls(message: Json): boolean {
+  if (!isObject(message)) return false;
+  const holder = isObject(message.message) ? message.message : message;
+  return Array.isArray(holder.tool_calls) || Array.isArray(holder.toolCalls) || Array.isArray(holder.parts);
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

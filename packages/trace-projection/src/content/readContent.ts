@@ -1,0 +1,202 @@
+import type { AttributeValue, OtlpSpan } from "@es/otlp";
+import {
+  ATTR_HTTP_METHOD,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_ROUTE,
+  ATTR_HTTP_TARGET,
+  ATTR_HTTP_URL,
+  ATTR_URL_FULL,
+  ATTR_URL_PATH,
+} from "@opentelemetry/semantic-conventions/incubating";
+import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
+import { readIndexedList } from "../attributes/indexedAttributes.js";
+import type { ContentRule, ContentShape, ContentSource } from "../conventions/convention.js";
+import type { Json } from "../traceProjection.js";
+import { sanitizeJson } from "./contentLimits.js";
+import { asMessages, assistantText, isObject, lastUserText } from "./messages.js";
+
+/** A value as a rule read it, whole. */
+export interface ReadValue {
+  readonly text: string;
+  readonly mimeType?: string;
+  readonly messages?: readonly Json[];
+  readonly unparsed?: true;
+}
+
+export type ContentSide = "input" | "output";
+
+type Parsed = { readonly json: Json } | undefined;
+
+/** Reads one span by one rule; undefined if the rule finds nothing there. An empty string is something. */
+export function readContent(span: OtlpSpan, rule: ContentRule, side: ContentSide): ReadValue | undefined {
+  const shortForm = (messages: readonly Json[]) =>
+    side === "input" ? lastUserText(messages) : assistantText(messages, rule.pick ?? "last");
+  return readSource(span, rule.source, shortForm);
+}
+
+type ShortForm = (messages: readonly Json[]) => string;
+
+function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm): ReadValue | undefined {
+  switch (source.from) {
+    case "attribute": {
+      let value = present(span.attributes.get(source.key));
+      if (value === "") {
+        value =
+          source.emptyFallbackKeys
+            ?.map((key) => present(span.attributes.get(key)))
+            .find((fallback) => fallback !== undefined && fallback !== "" && fallback !== "[]") ?? value;
+      }
+      if (value === undefined) return undefined;
+      const system = source.systemKey === undefined ? undefined : span.attributes.get(source.systemKey);
+      const mimeType = source.mimeTypeKey === undefined ? undefined : span.attributes.get(source.mimeTypeKey);
+      return readValue(value, source.shape, shortForm, mimeType, system);
+    }
+    case "event": {
+      for (const event of span.events) {
+        if (event.name !== source.event) continue;
+        const value = present(event.attributes.get(source.attribute));
+        if (value === undefined) continue;
+        const system =
+          source.systemAttribute === undefined ? undefined : event.attributes.get(source.systemAttribute);
+        return readValue(value, source.shape, shortForm, undefined, system);
+      }
+      return undefined;
+    }
+    case "messageEvents":
+      return readMessageEvents(span, source.events, shortForm);
+    case "indexed": {
+      const list = readIndexedList(span.attributes, source.key);
+      if (list === undefined || list.length === 0) return undefined;
+      const { unwrap } = source;
+      const messages =
+        unwrap === undefined ? list : list.map((item) => (isObject(item) ? (item[unwrap] ?? item) : item));
+      return { text: shortForm(messages).toWellFormed(), messages };
+    }
+    case "indexedText": {
+      const list = readIndexedList(span.attributes, source.key);
+      const texts = list?.map((item) => textAt(item, source.path)).filter((text) => text !== undefined);
+      return texts === undefined || texts.length === 0 ? undefined : { text: texts.join("\n") };
+    }
+    case "http":
+      return readHttpTarget(span);
+  }
+}
+
+function present(value: AttributeValue | undefined): AttributeValue | undefined {
+  return value === null ? undefined : value;
+}
+
+function readValue(
+  value: AttributeValue,
+  shape: ContentShape,
+  shortForm: ShortForm,
+  mimeTypeValue: AttributeValue | undefined,
+  system: AttributeValue | undefined,
+): ReadValue {
+  const text = attributeToText(value).toWellFormed();
+  const declared = typeof mimeTypeValue === "string" && mimeTypeValue !== "" ? mimeTypeValue : undefined;
+  const plain: ReadValue = declared === undefined ? { text } : { text, mimeType: declared };
+  if (shape === "text") return plain;
+
+  const mustBeJson = shape === "messages" || declared === "application/json";
+  const parsed = typeof value === "string" ? parseJson(text) : { json: attributeToJson(value) };
+  if (parsed === undefined) {
+    return mustBeJson && text !== "" ? { ...plain, unparsed: true } : plain;
+  }
+  const { json } = parsed;
+  // A bare string, number or boolean in JSON is plain text to any reader.
+  if (typeof json !== "object" || json === null) {
+    return shape === "messages" && typeof json === "string" ? { text: json } : plain;
+  }
+  const prompt = shape === "prompt" ? promptMessages(json) : undefined;
+  const found =
+    prompt ?? asMessages(json) ?? (shape === "messages" && Array.isArray(json) ? json : undefined);
+  if (found === undefined) return { ...plain, mimeType: declared ?? "application/json" };
+  const messages = withSystem(found, system);
+  return {
+    text: found.length === 0 ? text : shortForm(found).toWellFormed(),
+    ...(declared === undefined ? {} : { mimeType: declared }),
+    messages,
+  };
+}
+
+/** Only what looks like JSON is parsed: a sentence that starts with a digit or `true` stays a sentence. */
+function parseJson(text: string): Parsed {
+  if (!/^\s*[[{"]/.test(text)) return undefined;
+  try {
+    return { json: sanitizeJson(JSON.parse(text)) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** `{ system?, prompt }` of the AI SDK as messages; `{ messages }` is left to `asMessages`. */
+function promptMessages(json: Json): readonly Json[] | undefined {
+  if (!isObject(json)) return undefined;
+  const { prompt, system } = json;
+  const list =
+    typeof prompt === "string"
+      ? [{ role: "user", content: prompt }]
+      : Array.isArray(prompt)
+        ? asMessages(prompt)
+        : undefined;
+  if (list === undefined) return undefined;
+  return system === undefined || system === null ? list : [{ role: "system", content: system }, ...list];
+}
+
+function withSystem(messages: readonly Json[], system: AttributeValue | undefined): readonly Json[] {
+  if (system === undefined || system === null) return messages;
+  const parsed = typeof system === "string" ? parseJson(system) : { json: attributeToJson(system) };
+  const parts = parsed?.json ?? attributeToText(system).toWellFormed();
+  return [Array.isArray(parts) ? { role: "system", parts } : { role: "system", content: parts }, ...messages];
+}
+
+function readMessageEvents(
+  span: OtlpSpan,
+  names: Readonly<Record<string, string>>,
+  shortForm: ShortForm,
+): ReadValue | undefined {
+  const messages: Json[] = [];
+  for (const event of span.events) {
+    if (!Object.hasOwn(names, event.name)) continue;
+    const role = names[event.name] as string;
+    // The body travels as one JSON attribute, or its fields as attributes.
+    const body = event.attributes.get("gen_ai.event.content") ?? event.attributes.get("event_body");
+    const parsed = typeof body === "string" ? parseJson(body) : undefined;
+    const fields: Json =
+      parsed !== undefined && isObject(parsed.json)
+        ? parsed.json
+        : body !== undefined && body !== null
+          ? { content: attributeToJson(body) }
+          : Object.fromEntries(
+              [...event.attributes]
+                .filter(([key]) => !key.startsWith("gen_ai."))
+                .map(([key, value]): [string, Json] => [key.toWellFormed(), openJson(value)]),
+            );
+    messages.push(isObject(fields) ? { role, ...fields } : fields);
+  }
+  if (messages.length === 0) return undefined;
+  return { text: shortForm(messages).toWellFormed(), messages };
+}
+
+/** A structured value, or the JSON object or list in a string. */
+function openJson(value: AttributeValue): Json {
+  const parsed = typeof value === "string" && /^\s*[[{]/.test(value) ? parseJson(value) : undefined;
+  return parsed?.json ?? attributeToJson(value);
+}
+
+function textAt(value: Json, path: readonly string[]): string | undefined {
+  let at: Json | undefined = value;
+  for (const step of path) at = isObject(at) ? at[step] : undefined;
+  return at === undefined || at === null ? undefined : typeof at === "string" ? at : JSON.stringify(at);
+}
+
+function readHttpTarget(span: OtlpSpan): ReadValue | undefined {
+  const { attributes } = span;
+  const method = attributes.get(ATTR_HTTP_REQUEST_METHOD) ?? attributes.get(ATTR_HTTP_METHOD);
+  if (typeof method !== "string" || method === "") return undefined;
+  const target = [ATTR_URL_PATH, ATTR_HTTP_TARGET, ATTR_HTTP_ROUTE, ATTR_URL_FULL, ATTR_HTTP_URL]
+    .map((key) => attributes.get(key))
+    .find((value) => typeof value === "string" && value !== "");
+  return { text: typeof target === "string" ? `${method} ${target}`.toWellFormed() : method };
+}

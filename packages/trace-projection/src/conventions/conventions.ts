@@ -1,0 +1,31 @@
+import type { Convention } from "./convention.js";
+import { generic } from "./generic.js";
+import { openInference } from "./openInference.js";
+import { openLlmetry } from "./openLlmetry.js";
+import { otelGenAi } from "./otelGenAi.js";
+import { vercelAiSdk } from "./vercelAiSdk.js";
+
+/** Every convention, the more specific first: spans often carry the keys of two, and the first value counts. */
+const conventions: readonly Convention[] = [vercelAiSdk, openInference, otelGenAi, openLlmetry, generic];
+
+type Rules = { readonly [Field in Exclude<keyof Convention, "name">]-?: NonNullable<Convention[Field]> };
+
+function all<Field extends keyof Rules>(field: Field): Rules[Field] {
+  return conventions.flatMap((convention) => [...(convention[field] ?? [])]) as unknown as Rules[Field];
+}
+
+/** The rules of all conventions, field by field, in the order in which they are tried. */
+export const rules: Rules = {
+  roles: all("roles"),
+  input: all("input"),
+  output: all("output"),
+  models: all("models"),
+  providers: all("providers"),
+  usage: all("usage"),
+  cost: all("cost"),
+  firstToken: all("firstToken"),
+  sessions: all("sessions").toSorted((a, b) => a.rank - b.rank),
+  users: all("users"),
+  tags: all("tags"),
+  metadata: all("metadata"),
+};

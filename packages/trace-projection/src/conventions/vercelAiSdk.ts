@@ -1,0 +1,135 @@
+import type { Convention } from "./convention.js";
+
+/**
+ * The Vercel AI SDK's telemetry. An outer span (`ai.generateText`) wraps one inner span per step (`.doGenerate`); both
+ * report usage, and both carry OTel GenAI's keys too. No package ships its keys as constants.
+ */
+export const vercelAiSdk: Convention = {
+  name: "vercel-ai-sdk",
+  roles: [
+    {
+      id: "vercel-ai-sdk.operation",
+      key: "ai.operationId",
+      values: {
+        "ai.generateText": "chain",
+        "ai.generateText.doGenerate": "llm",
+        "ai.streamText": "chain",
+        "ai.streamText.doStream": "llm",
+        "ai.generateObject": "chain",
+        "ai.generateObject.doGenerate": "llm",
+        "ai.streamObject": "chain",
+        "ai.streamObject.doStream": "llm",
+        "ai.toolCall": "tool",
+        "ai.embed": "chain",
+        "ai.embed.doEmbed": "embedding",
+        "ai.embedMany": "chain",
+        "ai.embedMany.doEmbed": "embedding",
+        "ai.rerank": "chain",
+        "ai.rerank.doRerank": "reranker",
+      },
+    },
+  ],
+  input: [
+    {
+      id: "vercel-ai-sdk.prompt-messages",
+      source: { from: "attribute", key: "ai.prompt.messages", shape: "messages" },
+    },
+    { id: "vercel-ai-sdk.prompt", source: { from: "attribute", key: "ai.prompt", shape: "prompt" } },
+    { id: "vercel-ai-sdk.value", source: { from: "attribute", key: "ai.value", shape: "text" } },
+    { id: "vercel-ai-sdk.values", source: { from: "attribute", key: "ai.values", shape: "text" } },
+    { id: "vercel-ai-sdk.tool-args", source: { from: "attribute", key: "ai.toolCall.args", shape: "text" } },
+  ],
+  output: [
+    {
+      id: "vercel-ai-sdk.response-text",
+      source: {
+        from: "attribute",
+        key: "ai.response.text",
+        shape: "text",
+        emptyFallbackKeys: ["ai.response.object", "ai.response.toolCalls"],
+      },
+    },
+    {
+      id: "vercel-ai-sdk.response-object",
+      source: { from: "attribute", key: "ai.response.object", shape: "json" },
+    },
+    {
+      id: "vercel-ai-sdk.response-tool-calls",
+      source: { from: "attribute", key: "ai.response.toolCalls", shape: "json" },
+    },
+    { id: "vercel-ai-sdk.result-text", source: { from: "attribute", key: "ai.result.text", shape: "text" } },
+    {
+      id: "vercel-ai-sdk.result-object",
+      source: { from: "attribute", key: "ai.result.object", shape: "json" },
+    },
+    {
+      id: "vercel-ai-sdk.result-tool-calls",
+      source: { from: "attribute", key: "ai.result.toolCalls", shape: "json" },
+    },
+    {
+      id: "vercel-ai-sdk.tool-result",
+      source: { from: "attribute", key: "ai.toolCall.result", shape: "text" },
+    },
+  ],
+  models: [
+    { id: "vercel-ai-sdk.response-model", key: "ai.response.model" },
+    { id: "vercel-ai-sdk.model", key: "ai.model.id" },
+  ],
+  providers: [{ id: "vercel-ai-sdk.provider", key: "ai.model.provider" }],
+  usage: [
+    { id: "vercel-ai-sdk.input-tokens", key: "ai.usage.inputTokens", class: "input" },
+    { id: "vercel-ai-sdk.prompt-tokens", key: "ai.usage.promptTokens", class: "input" },
+    {
+      id: "vercel-ai-sdk.uncached-tokens",
+      key: "ai.usage.inputTokenDetails.noCacheTokens",
+      class: "uncached",
+    },
+    { id: "vercel-ai-sdk.output-tokens", key: "ai.usage.outputTokens", class: "output" },
+    { id: "vercel-ai-sdk.completion-tokens", key: "ai.usage.completionTokens", class: "output" },
+    { id: "vercel-ai-sdk.total-tokens", key: "ai.usage.totalTokens", class: "total" },
+    { id: "vercel-ai-sdk.tokens", key: "ai.usage.tokens", class: "total" },
+    { id: "vercel-ai-sdk.cached-tokens", key: "ai.usage.cachedInputTokens", class: "cacheRead" },
+    {
+      id: "vercel-ai-sdk.cache-read-tokens",
+      key: "ai.usage.inputTokenDetails.cacheReadTokens",
+      class: "cacheRead",
+    },
+    {
+      id: "vercel-ai-sdk.cache-write-tokens",
+      key: "ai.usage.inputTokenDetails.cacheWriteTokens",
+      class: "cacheWrite",
+    },
+    { id: "vercel-ai-sdk.reasoning-tokens", key: "ai.usage.reasoningTokens", class: "reasoning" },
+    {
+      id: "vercel-ai-sdk.output-reasoning-tokens",
+      key: "ai.usage.outputTokenDetails.reasoningTokens",
+      class: "reasoning",
+    },
+  ],
+  firstToken: [
+    {
+      id: "vercel-ai-sdk.ms-to-first-chunk",
+      from: "attribute",
+      key: "ai.response.msToFirstChunk",
+      unit: "ms",
+    },
+    {
+      id: "vercel-ai-sdk.stream-ms-to-first-chunk",
+      from: "attribute",
+      key: "ai.stream.msToFirstChunk",
+      unit: "ms",
+    },
+    { id: "vercel-ai-sdk.first-chunk", from: "event", key: "ai.stream.firstChunk" },
+  ],
+  sessions: [{ id: "vercel-ai-sdk.session", key: "ai.telemetry.metadata.sessionId", rank: 3 }],
+  users: [{ id: "vercel-ai-sdk.user", key: "ai.telemetry.metadata.userId" }],
+  tags: [{ id: "vercel-ai-sdk.tags", key: "ai.telemetry.metadata.tags" }],
+  metadata: [
+    {
+      id: "vercel-ai-sdk.metadata",
+      from: "prefix",
+      key: "ai.telemetry.metadata",
+      except: ["sessionId", "userId", "tags"],
+    },
+  ],
+};

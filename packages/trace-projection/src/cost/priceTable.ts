@@ -1,0 +1,114 @@
+import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
+import type { TokenCounts } from "../usage/spanUsage.js";
+import { type Money, money, zeroMoney } from "./money.js";
+
+/** The price table that is pinned; a test holds it to the version installed. */
+export const PRICE_TABLE_VERSION = "@pydantic/genai-prices@0.1.8";
+
+export type PriceResult =
+  | { readonly priced: true; readonly amount: Money }
+  | { readonly priced: false; readonly reason: "unknown-model" | "no-token-price" };
+
+/** Provider names the table does not know by itself. `undefined`: a gateway, which says nothing about whose model it is. */
+const providerAliases: Readonly<Record<string, string | undefined>> = {
+  x_ai: "x-ai",
+  xai: "x-ai",
+  gemini: "google",
+  "gcp.gemini": "google",
+  "gcp.gen_ai": "google",
+  vertexai: "google",
+  vertex_ai: "google",
+  bedrock: "aws",
+  "ibm.watsonx.ai": "ibm",
+  gateway: undefined,
+  litellm: undefined,
+  langchain: undefined,
+};
+
+/** Looked up once per provider and model; bounded, for names come from outside. */
+const models = new Map<string, ModelInfo | null>();
+const MODELS_KEPT = 2_000;
+
+/**
+ * Prices tokens by model, provider and time. The table's rates are per million tokens and published as decimals; the
+ * arithmetic is done in decimals here, for the table's own is in doubles.
+ *
+ * @param counted the tokens to price
+ * @param requestInput all input of the request they belong to, which decides the tier
+ * @param at Unix nanoseconds
+ */
+export function priceTokens(
+  model: string,
+  provider: string | undefined,
+  counted: TokenCounts,
+  requestInput: number,
+  at: bigint,
+): PriceResult {
+  const info = findModel(model, provider);
+  if (info === null) return { priced: false, reason: "unknown-model" };
+  const rates = Array.isArray(info.prices) ? pricesAt(model, provider, at) : info.prices;
+  if (rates === undefined) return { priced: false, reason: "no-token-price" };
+  const rate = (key: string) => rateOf(rates, key, requestInput);
+
+  const input = rate("input_mtok");
+  const output = rate("output_mtok");
+  const isFree = Object.keys(rates).length === 0;
+  if (!isFree && input === undefined && output === undefined) {
+    return { priced: false, reason: "no-token-price" };
+  }
+  // A class without a rate of its own is billed as the class it is part of.
+  const cacheRead = rate("cache_read_mtok") ?? input;
+  const cacheWrite = rate("cache_write_mtok") ?? input;
+  const reasoning = rate("output_reasoning_mtok") ?? output;
+  const reasoningTokens = Math.min(counted.reasoning, counted.output);
+  const amount = [
+    [input, counted.uncached],
+    [cacheRead, counted.cacheRead],
+    [cacheWrite, counted.cacheWrite],
+    [reasoning, reasoningTokens],
+    [output, counted.output - reasoningTokens],
+  ] as const;
+  return {
+    priced: true,
+    amount: amount
+      .reduce((sum, [perMillion, tokens]) => sum.plus((perMillion ?? zeroMoney).times(tokens)), zeroMoney)
+      .div(1_000_000),
+  };
+}
+
+function findModel(model: string, provider: string | undefined): ModelInfo | null {
+  const key = `${provider ?? ""}\0${model}`;
+  const known = models.get(key);
+  if (known !== undefined) return known;
+  const found = lookUp(model, provider)?.model ?? null;
+  if (models.size >= MODELS_KEPT) models.clear();
+  models.set(key, found);
+  return found;
+}
+
+function lookUp(model: string, provider: string | undefined, at?: Date) {
+  const name = provider?.toLowerCase();
+  const providerId =
+    name !== undefined && Object.hasOwn(providerAliases, name) ? providerAliases[name] : name;
+  try {
+    return calcPrice({ input_tokens: 0 }, model, {
+      ...(providerId === undefined ? {} : { providerId }),
+      ...(at === undefined ? {} : { timestamp: at }),
+    });
+  } catch {
+    return null;
+  }
+}
+
+function pricesAt(model: string, provider: string | undefined, at: bigint): ModelPrice | undefined {
+  return lookUp(model, provider, new Date(Number(at / 1_000_000n)))?.model_price;
+}
+
+function rateOf(rates: ModelPrice, key: string, requestInput: number): Money | undefined {
+  const price = rates[key];
+  if (price === undefined || typeof price === "number") return price === undefined ? undefined : money(price);
+  // As the table defines it: the tier the request reaches applies to all its tokens.
+  return money(
+    price.tiers.reduce((reached, tier) => (requestInput > tier.start ? tier.price : reached), price.base),
+  );
+}

@@ -1,0 +1,1 @@
+export { type DemoOptions, type DemoTrace, demoTraces } from "./demoTraces.js";

@@ -1,0 +1,66 @@
+import type { OtlpSpan, TimedEvent } from "@es/otlp";
+import {
+  ATTR_ERROR_MESSAGE,
+  ATTR_ERROR_TYPE,
+  ATTR_EXCEPTION_MESSAGE,
+  ATTR_EXCEPTION_TYPE,
+} from "@opentelemetry/semantic-conventions/incubating";
+import { attributeToName, attributeToText } from "../attributes/attributeText.js";
+
+const EXCEPTION_EVENT = "exception";
+
+export interface SpanError {
+  readonly type: string | null;
+  readonly message: string | null;
+  /** What gave the message, or the type if there is no message. */
+  readonly key: string;
+  readonly ruleId: string;
+}
+
+/** What went wrong in a failed span: its newest exception event says, then its attributes, then its status message. */
+export function readSpanError(span: OtlpSpan): SpanError {
+  const exception = newestException(span);
+  const type =
+    attributeToName(exception?.attributes.get(ATTR_EXCEPTION_TYPE)) ??
+    attributeToName(span.attributes.get(ATTR_ERROR_TYPE)) ??
+    attributeToName(span.attributes.get(ATTR_EXCEPTION_TYPE)) ??
+    null;
+  const fromEvent = textOf(exception?.attributes.get(ATTR_EXCEPTION_MESSAGE));
+  if (fromEvent !== undefined) {
+    return { type, message: fromEvent, key: EXCEPTION_EVENT, ruleId: "error.exception-event" };
+  }
+  for (const key of [ATTR_EXCEPTION_MESSAGE, ATTR_ERROR_MESSAGE]) {
+    const message = textOf(span.attributes.get(key));
+    if (message !== undefined) return { type, message, key, ruleId: "error.attribute" };
+  }
+  const { message } = span.status;
+  return {
+    type,
+    message: message === "" ? null : message.toWellFormed(),
+    key: "status",
+    ruleId: "error.status",
+  };
+}
+
+/** When a failed span failed: at its newest exception, else at its end. Unix nanoseconds, 0 if unknown. */
+export function failedAt(span: OtlpSpan): bigint {
+  const exception = newestException(span);
+  return exception !== undefined && exception.timeUnixNano !== 0n
+    ? exception.timeUnixNano
+    : span.endTimeUnixNano;
+}
+
+function newestException(span: OtlpSpan): TimedEvent | undefined {
+  let newest: TimedEvent | undefined;
+  for (const event of span.events) {
+    if (event.name !== EXCEPTION_EVENT) continue;
+    if (newest === undefined || event.timeUnixNano >= newest.timeUnixNano) newest = event;
+  }
+  return newest;
+}
+
+function textOf(value: Parameters<typeof attributeToText>[0] | undefined): string | undefined {
+  return value === undefined || value === null || value === ""
+    ? undefined
+    : attributeToText(value).toWellFormed();
+}

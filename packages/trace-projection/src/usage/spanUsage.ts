@@ -1,0 +1,104 @@
+import type { OtlpSpan } from "@es/otlp";
+import { attributeToCount } from "../attributes/attributeText.js";
+import type { ReportedClass, UsageRule } from "../conventions/convention.js";
+import { rules } from "../conventions/conventions.js";
+
+/** Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. */
+export interface TokenCounts {
+  readonly uncached: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+  readonly output: number;
+  readonly reasoning: number;
+  readonly total: number;
+}
+
+/** What one span says it used. */
+export interface SpanUsage {
+  readonly own: TokenCounts;
+  /** Whether the span says how much of its input was cached. If not, `uncached` is all its input. */
+  readonly knowsCache: boolean;
+  /** The rule of each class that was reported. */
+  readonly rules: Readonly<Partial<Record<ReportedClass, UsageRule>>>;
+}
+
+/** Python's OpenLLMetry for Anthropic adds the cache tokens to the input before it reports it. */
+const addsCacheTokens = /^opentelemetry\.instrumentation\.(anthropic|bedrock)/;
+
+/** Sums stay whole numbers, and the same in every order, by stopping at 2⁵³ − 1. */
+export function addTokens(a: number, b: number): number {
+  return Math.min(a + b, Number.MAX_SAFE_INTEGER);
+}
+
+/** The usage a span reports, in the normal classes; undefined if it reports none. One alias counts once. */
+export function readSpanUsage(span: OtlpSpan, provider: string | undefined): SpanUsage | undefined {
+  const reported: Partial<Record<ReportedClass, number>> = {};
+  const used: Partial<Record<ReportedClass, UsageRule>> = {};
+  let any = false;
+  for (const rule of rules.usage) {
+    if (reported[rule.class] !== undefined) continue;
+    const count = attributeToCount(span.attributes.get(rule.key));
+    if (count === undefined) continue;
+    reported[rule.class] = count;
+    used[rule.class] = rule;
+    any = true;
+  }
+  if (!any) return undefined;
+
+  const cacheRead = reported.cacheRead ?? 0;
+  const cacheWrite = reported.cacheWrite ?? 0;
+  const cached = addTokens(cacheRead, cacheWrite);
+  const input = reported.input ?? 0;
+  const reasoning = reported.reasoning ?? 0;
+  const reportedOutput = reported.output ?? 0;
+
+  const uncached =
+    reported.uncached ??
+    (inputExcludesCache(span, provider, reported, used, cached) ? input : Math.max(0, input - cached));
+  const output = outputExcludesReasoning(reported, cached)
+    ? addTokens(reportedOutput, reasoning)
+    : reportedOutput;
+  return {
+    own: {
+      uncached,
+      cacheRead,
+      cacheWrite,
+      output,
+      reasoning,
+      total: Math.max(reported.total ?? 0, addTokens(addTokens(uncached, cached), output)),
+    },
+    knowsCache:
+      reported.cacheRead !== undefined ||
+      reported.cacheWrite !== undefined ||
+      reported.uncached !== undefined,
+    rules: used,
+  };
+}
+
+/** Whether cached tokens come on top of the reported input. The arithmetic decides where it can, else who reports. */
+function inputExcludesCache(
+  span: OtlpSpan,
+  provider: string | undefined,
+  reported: Partial<Record<ReportedClass, number>>,
+  used: Partial<Record<ReportedClass, UsageRule>>,
+  cached: number,
+): boolean {
+  const input = reported.input ?? 0;
+  if (cached === 0) return true;
+  if (cached > input) return true;
+  if (reported.total !== undefined && reported.output !== undefined) {
+    if (reported.total === input + cached + reported.output) return true;
+  }
+  const raw = used.cacheRead?.rawAnthropic === true || used.cacheWrite?.rawAnthropic === true;
+  return raw && /anthropic|claude/i.test(provider ?? "") && !addsCacheTokens.test(span.scope.name);
+}
+
+/** Reasoning is a part of the output, but for emitters (Gemini's) where only the total has it. */
+function outputExcludesReasoning(reported: Partial<Record<ReportedClass, number>>, cached: number): boolean {
+  const reasoning = reported.reasoning ?? 0;
+  const output = reported.output ?? 0;
+  if (reasoning === 0) return false;
+  if (reasoning > output) return true;
+  const withReasoning = (reported.input ?? 0) + output + reasoning;
+  return reported.total === withReasoning || (cached > 0 && reported.total === withReasoning + cached);
+}
