@@ -1,0 +1,8 @@
+import { eventSourcingServiceContract } from "@es/testkit";
+import { EventStoreMemory, ProjectionStoreMemory } from "./index.js";
+
+eventSourcingServiceContract({
+  name: "stores in memory",
+  setUp: () => ({ eventStore: new EventStoreMemory(), projectionStore: new ProjectionStoreMemory() }),
+  numRuns: 100,
+});
