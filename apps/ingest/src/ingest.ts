@@ -27,11 +27,11 @@ export async function startIngest(
   const handler = createOtlpTraceHandler({
     maxBodyBytes: config.INGEST_MAX_BODY_BYTES,
     maxInFlightBytes: config.INGEST_MAX_INFLIGHT_BYTES,
-    onError: (error) => logger.error({ error }, "A request failed"),
+    onError: (error, { status }) => logger.warn({ error, status }, "A request could not be served"),
     async export({ spans }) {
       const { accepted, own } = separateOwnTelemetry(spans);
       if (accepted.length > 0) await storeSpans(accepted);
-      return own.length === 0 ? undefined : { rejected: own.length, message: ownTelemetryReason };
+      return { rejected: own.map((span) => ({ span, reason: ownTelemetryReason })) };
     },
   });
 
@@ -71,7 +71,7 @@ export async function startIngest(
 
 const RETRY_AFTER_SECONDS = 2;
 
-const ownTelemetryReason = `Spans with the resource attribute ${OWN_TELEMETRY_ATTRIBUTE} are this system's own and are not ingested`;
+const ownTelemetryReason = `the resource attribute ${OWN_TELEMETRY_ATTRIBUTE} marks this system's own telemetry`;
 
 function separateOwnTelemetry(spans: readonly OtlpSpan[]) {
   const isOwn = (span: OtlpSpan) => span.resource.attributes.get(OWN_TELEMETRY_ATTRIBUTE) === true;
