@@ -29,7 +29,12 @@ export interface RunningHttpServer {
 /** Listens, with `/healthz` and `/readyz` in front of the handler. @throws ConfigurationError if the port is taken */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const health = createHealthRoutes(options.readiness);
+  let closing = false;
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    // A connection whose last request ends while we close would stay open for as long as it may be kept alive.
+    response.once("close", () => {
+      if (closing) server.closeIdleConnections();
+    });
     handle(request, response).catch((error: unknown) => {
       options.onError(error);
       if (response.headersSent) response.destroy();
@@ -51,7 +56,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   return {
     url: `http://${host}:${port}`,
     beginDrain: () => health.beginDrain(),
-    close: (timeoutMs = 10_000) => close(server, timeoutMs),
+    close(timeoutMs = 10_000) {
+      closing = true;
+      return close(server, timeoutMs);
+    },
   };
 }
 
