@@ -19,7 +19,10 @@ function groupSpans(spans: Iterable<OtlpSpan>): Groups {
   const groups: Groups = new Map();
   for (const span of spans) {
     let scopes = groups.get(span.resource);
-    if (scopes === undefined) groups.set(span.resource, (scopes = new Map()));
+    if (scopes === undefined) {
+      scopes = new Map();
+      groups.set(span.resource, scopes);
+    }
     const group = scopes.get(span.scope);
     if (group === undefined) scopes.set(span.scope, [span]);
     else group.push(span);

@@ -100,11 +100,11 @@ export function readBody(
     const keep = (chunk: Buffer): void => {
       if (settled) return;
       length += chunk.length;
-      if (length > limits.maxBodyBytes) return fail("too_large", `more than ${limits.maxBodyBytes} bytes`);
       // An identity body of declared length has been taken already.
-      if ((inflate !== undefined || declared === undefined) && !take(chunk.length))
-        return fail("over_budget");
-      chunks.push(chunk);
+      const untaken = inflate !== undefined || declared === undefined;
+      if (length > limits.maxBodyBytes) fail("too_large", `more than ${limits.maxBodyBytes} bytes`);
+      else if (untaken && !take(chunk.length)) fail("over_budget");
+      else chunks.push(chunk);
     };
     const complete = (): void => {
       const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);

@@ -1,0 +1,232 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { lengthDelimited, messageBytes, varint, varintField } from "../test/fixtures/arbitraries.js";
+import { decodeByReference } from "../test/fixtures/reference.js";
+import { type AttributeValue, decodeTraceRequest, OtlpDecodeError } from "./index.js";
+
+const TRACE_ID = Buffer.from("0102030405060708090a0b0c0d0e0f10", "hex");
+const SPAN_ID = Buffer.from("0102030405060708", "hex");
+const IDS = [lengthDelimited(1, TRACE_ID), lengthDelimited(2, SPAN_ID)];
+
+/** A request with one span of these raw fields. */
+function request(...fields: readonly Uint8Array[]): Buffer {
+  return lengthDelimited(1, lengthDelimited(2, lengthDelimited(2, Buffer.concat(fields))));
+}
+
+function attribute(value: Uint8Array): Buffer {
+  return lengthDelimited(9, Buffer.concat([lengthDelimited(1, Buffer.from("k")), lengthDelimited(2, value)]));
+}
+
+function decodedValue(...values: readonly Uint8Array[]): AttributeValue | undefined {
+  const keyValue = Buffer.concat([
+    lengthDelimited(1, Buffer.from("k")),
+    ...values.map((v) => lengthDelimited(2, v)),
+  ]);
+  return decodeTraceRequest(
+    request(...IDS, lengthDelimited(9, keyValue)),
+    "protobuf",
+  ).spans[0]?.attributes.get("k");
+}
+
+function nested(levels: number): Buffer {
+  let value = lengthDelimited(1, Buffer.from("deep"));
+  for (let i = 0; i < levels; i++) value = lengthDelimited(5, lengthDelimited(1, value));
+  return value;
+}
+
+function errorOf(bytes: Uint8Array): OtlpDecodeError {
+  try {
+    decodeTraceRequest(bytes, "protobuf");
+  } catch (error) {
+    if (error instanceof OtlpDecodeError) return error;
+    throw error;
+  }
+  throw new Error("It was accepted.");
+}
+
+function attempt<T>(decode: () => T): T | "refused" {
+  try {
+    return decode();
+  } catch {
+    return "refused";
+  }
+}
+
+function ours(bytes: Uint8Array) {
+  const { spans, rejectedCount } = decodeTraceRequest(bytes, "protobuf");
+  return { spans, rejectedCount };
+}
+
+describe("reading protobuf", () => {
+  it("gives what protobufjs gives for anything the wire format allows", () => {
+    let spans = 0;
+    const goodSpan = messageBytes("Span", 2).map((bytes) =>
+      lengthDelimited(1, lengthDelimited(2, lengthDelimited(2, Buffer.concat([bytes, ...IDS])))),
+    );
+    fc.assert(
+      fc.property(messageBytes("ExportTraceServiceRequest"), goodSpan, (bytes, span) => {
+        const all = Buffer.concat([bytes, span]);
+        const expected = decodeByReference(all);
+        spans += expected.spans.length;
+        expect(ours(all)).toStrictEqual(expected);
+      }),
+      { numRuns: 1500 },
+    );
+    expect(spans).toBeGreaterThan(500);
+  });
+
+  it("refuses and accepts mutated bytes exactly where protobufjs does, with the same meaning", () => {
+    const outcomes = { refused: 0, accepted: 0 };
+    fc.assert(
+      fc.property(
+        messageBytes("ExportTraceServiceRequest"),
+        fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 3 }),
+        (original, edits) => {
+          const bytes = Buffer.concat([original, request(...IDS, attribute(nested(2)))]);
+          for (const [at, byte] of edits) bytes[at % bytes.length] = byte;
+          const expected = attempt(() => decodeByReference(bytes));
+          outcomes[expected === "refused" ? "refused" : "accepted"]++;
+          expect(attempt(() => ours(bytes))).toStrictEqual(expected);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    expect(Math.min(outcomes.refused, outcomes.accepted)).toBeGreaterThan(100);
+  });
+
+  it("throws nothing but its own error, whatever the bytes", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.constantFrom("protobuf", "json"),
+        (bytes, encoding) => {
+          try {
+            decodeTraceRequest(bytes, encoding);
+          } catch (error) {
+            expect(error).toBeInstanceOf(OtlpDecodeError);
+          }
+        },
+      ),
+      { numRuns: 5000 },
+    );
+  });
+
+  it("refuses every proper prefix that cuts a field, and says where", () => {
+    const bytes = request(...IDS, attribute(nested(3)));
+    for (let length = 1; length < bytes.length; length++) {
+      const error = errorOf(bytes.subarray(0, length));
+      expect(error.code).toBe("truncated");
+      expect(error.byteOffset).toBeLessThanOrEqual(length);
+      expect(error.message).toContain(`at byte ${error.byteOffset}`);
+    }
+  });
+
+  it("fills the resource and the scope of spans that came before them", () => {
+    const resource = lengthDelimited(
+      1,
+      lengthDelimited(
+        1,
+        Buffer.concat([lengthDelimited(1, Buffer.from("k")), lengthDelimited(2, varintField(3, 7n))]),
+      ),
+    );
+    const span = lengthDelimited(2, Buffer.concat(IDS));
+    const scopeSpans = Buffer.concat([span, lengthDelimited(1, lengthDelimited(1, Buffer.from("late")))]);
+    const bytes = lengthDelimited(1, Buffer.concat([lengthDelimited(2, scopeSpans), resource]));
+    const [decoded] = decodeTraceRequest(bytes, "protobuf").spans;
+    expect(decoded?.resource.attributes).toEqual(new Map([["k", 7n]]));
+    expect(decoded?.scope.name).toBe("late");
+  });
+
+  it("merges a singular message that comes twice, and lets the last of a oneof win", () => {
+    const array = (n: bigint) => lengthDelimited(5, lengthDelimited(1, varintField(3, n)));
+    const string = lengthDelimited(1, Buffer.from("s"));
+    expect(decodedValue(array(1n), array(2n))).toEqual([1n, 2n]);
+    expect(decodedValue(array(1n), string)).toBe("s");
+    expect(decodedValue(array(1n), string, array(2n))).toEqual([2n]);
+    expect(decodedValue(Buffer.concat([string, array(1n), array(2n)]))).toEqual([1n, 2n]);
+  });
+
+  it("keeps a repeated key at its first position with its last value", () => {
+    const entry = (key: string, n: bigint) =>
+      lengthDelimited(
+        9,
+        Buffer.concat([lengthDelimited(1, Buffer.from(key)), lengthDelimited(2, varintField(3, n))]),
+      );
+    const bytes = request(...IDS, entry("__proto__", 1n), entry("", 2n), entry("__proto__", 3n));
+    expect([...decodeTraceRequest(bytes, "protobuf").spans[0]!.attributes]).toEqual([
+      ["__proto__", 3n],
+      ["", 2n],
+    ]);
+  });
+
+  it("takes 100 levels of values and rejects only the span that has 101", () => {
+    const good = lengthDelimited(2, Buffer.concat([...IDS, attribute(nested(100))]));
+    const name = lengthDelimited(5, Buffer.from("too deep"));
+    const bad = lengthDelimited(2, Buffer.concat([attribute(nested(101)), ...IDS, name]));
+    const bytes = lengthDelimited(1, lengthDelimited(2, Buffer.concat([good, bad, good])));
+    const decoded = decodeTraceRequest(bytes, "protobuf");
+    expect(decoded.spans).toHaveLength(2);
+    expect(decoded.rejected).toEqual([
+      {
+        path: "resourceSpans[0].scopeSpans[0].spans[1]",
+        name: "too deep",
+        traceId: TRACE_ID.toString("hex"),
+        spanId: SPAN_ID.toString("hex"),
+        reason: "an attribute nests values deeper than 100 levels",
+      },
+    ]);
+    const resource = lengthDelimited(1, lengthDelimited(1, lengthDelimited(2, nested(101))));
+    expect(errorOf(lengthDelimited(1, resource)).code).toBe("too_deep");
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ["field number 0", Buffer.from([0x02, 0x00]), "invalid_tag"],
+    ["a tag of six bytes", Buffer.from([0x8a, 0x80, 0x80, 0x80, 0x80, 0x00]), "invalid_tag"],
+    ["wire type 7", Buffer.from([0x0f]), "invalid_wire_type"],
+    [
+      "a varint of eleven bytes",
+      Buffer.concat([varint(800n), Buffer.alloc(10, 0x80), Buffer.of(1)]),
+      "invalid_varint",
+    ],
+    ["a length of 2^31", Buffer.from([0x0a, 0x80, 0x80, 0x80, 0x80, 0x08]), "invalid_varint"],
+    ["a length of 2^31 - 1", Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x07]), "truncated"],
+    ["a group that only ends", Buffer.from([0x0c]), "invalid_group"],
+    ["a group that never ends", Buffer.from([0x0b]), "invalid_group"],
+    ["groups 200 deep", Buffer.concat([Buffer.alloc(200, 0x0b), Buffer.alloc(200, 0x0c)]), "invalid_group"],
+    ["a million groups", Buffer.alloc(1_000_000, 0x0b), "invalid_group"],
+    ["a group closed by another's end", Buffer.from([0x0b, 0x14]), "invalid_group"],
+  ])("refuses %s", (_, bytes, code) => {
+    expect(errorOf(bytes).code).toBe(code);
+  });
+
+  it("replaces invalid UTF-8 by U+FFFD", () => {
+    expect(decodedValue(lengthDelimited(1, Buffer.from([0x61, 0xff, 0x62])))).toBe("a\ufffdb");
+  });
+
+  it("keeps no view of the request in bytes values", () => {
+    const bytes = request(...IDS, attribute(lengthDelimited(7, Buffer.from([1, 2, 3]))));
+    const [span] = decodeTraceRequest(bytes, "protobuf").spans;
+    bytes.fill(0);
+    expect(span?.attributes.get("k")).toStrictEqual(new Uint8Array([1, 2, 3]));
+  });
+
+  it("stops at the item limit, so that two-byte events cannot buy memory", () => {
+    const events = Buffer.alloc(2_000, Buffer.from([0x5a, 0x00]));
+    const bytes = request(...IDS, events);
+    expect(decodeTraceRequest(bytes, "protobuf").spans[0]?.events).toHaveLength(1_000);
+    expect(() => decodeTraceRequest(bytes, "protobuf", { maxItems: 1_000 })).toThrow(/more than 1000 spans/);
+  });
+
+  it("counts every rejected span but describes only the first", () => {
+    const spans = Buffer.alloc(2_000, Buffer.from([0x12, 0x00]));
+    const decoded = decodeTraceRequest(lengthDelimited(1, lengthDelimited(2, spans)), "protobuf", {
+      maxDescribed: 3,
+    });
+    expect(decoded.rejectedCount).toBe(1_000);
+    expect(decoded.rejected.map(({ path, reason }) => [path, reason])).toEqual([
+      ["resourceSpans[0].scopeSpans[0].spans[0]", "traceId is missing"],
+      ["resourceSpans[0].scopeSpans[0].spans[1]", "traceId is missing"],
+      ["resourceSpans[0].scopeSpans[0].spans[2]", "traceId is missing"],
+    ]);
+  });
+});

@@ -1,0 +1,478 @@
+import { once } from "node:events";
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-node";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { types } from "../test/fixtures/reference.js";
+import {
+  createOtlpTraceHandler,
+  encodeTraceRequest,
+  type OtlpEncoding,
+  OtlpRefusedError,
+  type OtlpSpan,
+  type OtlpTraceBatch,
+  type OtlpTraceHandlerOptions,
+  OtlpUnavailableError,
+} from "./index.js";
+
+const CONTENT_TYPES = { protobuf: "application/x-protobuf", json: "application/json" } as const;
+
+const span: OtlpSpan = {
+  traceId: "0102030405060708090a0b0c0d0e0f10",
+  spanId: "0102030405060708",
+  parentSpanId: "",
+  traceState: "",
+  flags: 1,
+  name: "work",
+  kind: 1,
+  startTimeUnixNano: 1n,
+  endTimeUnixNano: 2n,
+  attributes: new Map([["k", 1n]]),
+  droppedAttributesCount: 0,
+  events: [],
+  droppedEventsCount: 0,
+  links: [],
+  droppedLinksCount: 0,
+  status: { code: 0, message: "" },
+  resource: { attributes: new Map(), droppedAttributesCount: 0, schemaUrl: "" },
+  scope: { name: "", version: "", attributes: new Map(), droppedAttributesCount: 0, schemaUrl: "" },
+};
+const good = {
+  protobuf: encodeTraceRequest([span], "protobuf"),
+  json: encodeTraceRequest([span], "json"),
+};
+
+const servers: Server[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+async function serve<Context = undefined>(options: Partial<OtlpTraceHandlerOptions<Context>> = {}) {
+  const batches: OtlpTraceBatch<Context>[] = [];
+  const handler = createOtlpTraceHandler<Context>({
+    export: async (batch: OtlpTraceBatch<Context>) => {
+      batches.push(batch);
+    },
+    ...options,
+  } as OtlpTraceHandlerOptions<Context>);
+  const server = createServer((request, response) => void handler(request, response));
+  servers.push(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/v1/traces`,
+    port,
+    batches,
+    spans: () => batches.flatMap((b) => b.spans),
+  };
+}
+
+async function post(url: string, body: Uint8Array, headers: Record<string, string> = {}) {
+  const encoding: OtlpEncoding = headers["content-type"] === CONTENT_TYPES.json ? "json" : "protobuf";
+  const response = await fetch(url, {
+    method: "POST",
+    body,
+    headers: { "content-type": CONTENT_TYPES.protobuf, ...headers },
+  });
+  return { ...(await readReply(response, encoding)), headers: response.headers };
+}
+
+async function readReply(response: Response, encoding: OtlpEncoding) {
+  expect(response.headers.get("content-type")).toBe(CONTENT_TYPES[encoding]);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const retryable = [429, 502, 503, 504].includes(response.status);
+  expect(response.headers.has("retry-after")).toBe(retryable);
+  return { status: response.status, bytes, body: decodeBody(bytes, response.status, encoding) };
+}
+
+function decodeBody(bytes: Uint8Array, status: number, encoding: OtlpEncoding): Record<string, unknown> {
+  if (encoding === "json") return JSON.parse(Buffer.from(bytes).toString());
+  const type = types.lookupType(status === 200 ? "ExportTraceServiceResponse" : "RpcStatus");
+  return type.toObject(type.decode(bytes), { longs: String });
+}
+
+describe("a trace endpoint", () => {
+  it.each(["protobuf", "json"] as const)(
+    "takes %s, plain and compressed, and answers with an empty reply",
+    async (e) => {
+      const server = await serve();
+      const bodies: [Uint8Array, Record<string, string>][] = [
+        [good[e], {}],
+        [good[e], { "content-encoding": "identity", "content-type": `${CONTENT_TYPES[e]}` }],
+        [gzipSync(good[e]), { "content-encoding": "gzip" }],
+        [deflateSync(good[e]), { "content-encoding": "deflate" }],
+        [deflateRawSync(good[e]), { "content-encoding": "Deflate" }],
+      ];
+      for (const [body, headers] of bodies) {
+        const reply = await post(server.url, body, { "content-type": CONTENT_TYPES[e], ...headers });
+        expect(reply.status).toBe(200);
+        expect(Buffer.from(reply.bytes).toString()).toBe(e === "json" ? "{}" : "");
+      }
+      expect(server.spans()).toStrictEqual(bodies.map(() => span));
+      expect(server.batches.every((batch) => batch.byteLength === good[e].length)).toBe(true);
+    },
+  );
+
+  it("reads a Content-Type with parameters, and a path with a query", async () => {
+    const server = await serve();
+    const response = await fetch(`${server.url}?a=b`, {
+      method: "POST",
+      body: good.json,
+      headers: { "content-type": "Application/JSON; charset=utf-8" },
+    });
+    expect(response.status).toBe(200);
+    expect(server.spans()).toHaveLength(1);
+  });
+
+  it.each([
+    [ProtobufExporter, "none"],
+    [ProtobufExporter, "gzip"],
+    [JsonExporter, "none"],
+    [JsonExporter, "gzip"],
+  ] as const)(
+    "understands the OpenTelemetry exporter %# (%o, compression %s)",
+    async (Exporter, compression) => {
+      const server = await serve();
+      const exporter = new Exporter({ url: server.url, compression: compression as never });
+      const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+      const tracer = provider.getTracer("tests", "1.2.3");
+      const started = tracer.startSpan("client call", {
+        kind: SpanKind.CLIENT,
+        startTime: [1_700_000_000, 123_456_789],
+        attributes: { text: "é", count: 42, ratio: 0.5, yes: true, list: ["a", "b"], zero: 0, empty: "" },
+      });
+      started.addEvent("happened", { n: 7 }, [1_700_000_000, 123_456_790]);
+      started.setStatus({ code: SpanStatusCode.ERROR, message: "broken" });
+      started.end([1_700_000_001, 1]);
+      await provider.forceFlush();
+      await provider.shutdown();
+      const [received, ...others] = server.spans();
+      expect(others).toEqual([]);
+      expect(received).toMatchObject({
+        traceId: started.spanContext().traceId,
+        spanId: started.spanContext().spanId,
+        parentSpanId: "",
+        name: "client call",
+        kind: 3,
+        startTimeUnixNano: 1_700_000_000_123_456_789n,
+        endTimeUnixNano: 1_700_000_001_000_000_001n,
+        status: { code: 2, message: "broken" },
+        scope: { name: "tests", version: "1.2.3" },
+      });
+      expect(received?.attributes).toEqual(
+        new Map<string, unknown>([
+          ["text", "é"],
+          ["count", 42n],
+          ["ratio", 0.5],
+          ["yes", true],
+          ["list", ["a", "b"]],
+          ["zero", 0n],
+          ["empty", ""],
+        ]),
+      );
+      expect(received?.events[0]).toMatchObject({
+        timeUnixNano: 1_700_000_000_123_456_790n,
+        name: "happened",
+      });
+      expect(received?.resource.attributes.get("telemetry.sdk.language")).toBe("nodejs");
+    },
+  );
+
+  it("keeps good spans and says which bad ones it rejected", async () => {
+    const server = await serve();
+    const body = JSON.parse(Buffer.from(good.json).toString());
+    const spans = body.resourceSpans[0].scopeSpans[0].spans;
+    spans.push(
+      { name: "no ids" },
+      { ...spans[0], spanId: "00" },
+      ...Array.from({ length: 1000 }, () => ({})),
+    );
+    const reply = await post(server.url, Buffer.from(JSON.stringify(body)), {
+      "content-type": CONTENT_TYPES.json,
+    });
+    expect(reply.status).toBe(200);
+    const { rejectedSpans, errorMessage } = reply.body.partialSuccess as Record<string, string>;
+    expect(rejectedSpans).toBe("1002");
+    expect(errorMessage).toContain('spans[1] (name "no ids", trace none, span none): traceId is missing');
+    expect(errorMessage).toContain("spanId has 1 bytes, must have 8");
+    expect(errorMessage).toContain("(and 997 more)");
+    expect(errorMessage!.length).toBeLessThanOrEqual(2_000);
+    expect(server.spans()).toStrictEqual([span]);
+  });
+
+  it("adds what export refuses to the partial success, and answers 200 when nothing is left", async () => {
+    const server = await serve({
+      export: async ({ spans }) => ({
+        rejected: spans.map((span) => ({ span, reason: "too large to store" })),
+      }),
+    });
+    const reply = await post(server.url, good.protobuf);
+    expect(reply.status).toBe(200);
+    expect(reply.body.partialSuccess).toEqual({
+      rejectedSpans: "1",
+      errorMessage: `1 spans were rejected. (name "work", trace ${span.traceId}, span ${span.spanId}): too large to store`,
+    });
+  });
+
+  it("warns of dropped links with a partial success that rejects nothing", async () => {
+    const server = await serve();
+    const body = JSON.parse(Buffer.from(good.json).toString());
+    body.resourceSpans[0].scopeSpans[0].spans[0].links = [{ traceId: "01" }];
+    const reply = await post(server.url, Buffer.from(JSON.stringify(body)), {
+      "content-type": CONTENT_TYPES.json,
+    });
+    expect(reply.body.partialSuccess).toEqual({
+      errorMessage: expect.stringContaining("a link was dropped"),
+    });
+    expect(server.spans()[0]?.droppedLinksCount).toBe(1);
+  });
+
+  it.each<[string, Uint8Array, Record<string, string>, number, string]>([
+    ["malformed protobuf", Buffer.from([0x0a, 0x05, 1]), {}, 400, "Malformed OTLP protobuf at byte 1"],
+    ["malformed JSON", Buffer.from("{"), { "content-type": CONTENT_TYPES.json }, 400, "Malformed OTLP JSON"],
+    ["an empty JSON body", Buffer.from(""), { "content-type": CONTENT_TYPES.json }, 400, "the body is empty"],
+    [
+      "truncated gzip",
+      gzipSync(good.protobuf).subarray(0, 30),
+      { "content-encoding": "gzip" },
+      400,
+      "inflated",
+    ],
+    ["no gzip at all", good.protobuf, { "content-encoding": "gzip" }, 400, "cannot be inflated"],
+    ["empty gzip", Buffer.from(""), { "content-encoding": "gzip" }, 400, "cannot be inflated"],
+    [
+      "truncated deflate",
+      deflateSync(good.protobuf).subarray(0, 20),
+      { "content-encoding": "deflate" },
+      400,
+      "inflated",
+    ],
+    [
+      "truncated raw deflate",
+      deflateRawSync(good.protobuf).subarray(0, 9),
+      { "content-encoding": "deflate" },
+      400,
+      "inf",
+    ],
+    ["another encoding", good.protobuf, { "content-encoding": "br" }, 415, 'not "br"'],
+    ["two encodings", good.protobuf, { "content-encoding": "gzip, gzip" }, 415, 'not "gzip, gzip"'],
+  ])("refuses %s", async (_, body, headers, status, message) => {
+    const server = await serve();
+    const reply = await post(server.url, body, headers);
+    expect(reply.status).toBe(status);
+    expect(reply.body).toEqual({ code: 3, message: expect.stringContaining(message) });
+    expect((await post(server.url, good.protobuf)).status).toBe(200);
+    expect(server.spans()).toHaveLength(1);
+  });
+
+  it("takes an empty protobuf body and an empty JSON object as requests without spans", async () => {
+    const server = await serve();
+    expect((await post(server.url, Buffer.from(""))).status).toBe(200);
+    expect((await post(server.url, Buffer.from("{}"), { "content-type": CONTENT_TYPES.json })).status).toBe(
+      200,
+    );
+    expect(server.batches).toEqual([]);
+  });
+
+  it("answers other paths, methods and types as HTTP has it, in JSON when it knows no better", async () => {
+    const server = await serve();
+    const lost = await fetch(server.url.replace("traces", "metrics"), { method: "POST", body: "x" });
+    expect((await readReply(lost, "json")).body).toEqual({
+      code: 5,
+      message: expect.stringContaining("/v1/metrics"),
+    });
+    expect(lost.status).toBe(404);
+    for (const method of ["GET", "PUT", "OPTIONS"]) {
+      const wrong = await fetch(server.url, { method });
+      expect((await readReply(wrong, "json")).status).toBe(405);
+      expect(wrong.headers.get("allow")).toBe("POST");
+      expect(wrong.headers.get("access-control-allow-origin")).toBeNull();
+    }
+    const typed = await fetch(server.url, {
+      method: "POST",
+      body: "x",
+      headers: { "content-type": "text/plain" },
+    });
+    expect((await readReply(typed, "json")).body.message).toContain('not "text/plain"');
+    expect(typed.status).toBe(415);
+  });
+
+  it("authenticates before it reads the body, and hands the context to export", async () => {
+    const server = await serve<{ tenant: string }>({
+      authenticate: (headers: IncomingHttpHeaders) => {
+        if (headers.authorization === "Bearer busy") throw new OtlpUnavailableError("no keys yet");
+        if (headers.authorization === "Bearer old") throw new OtlpRefusedError("this key has expired", 403);
+        if (headers.authorization !== "Bearer good") throw new Error("secret detail");
+        return { tenant: "acme" };
+      },
+    });
+    const refused = await post(server.url, good.protobuf);
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get("www-authenticate")).toBe("Bearer");
+    expect(refused.body).toEqual({ code: 16, message: expect.not.stringContaining("secret") });
+    expect((await post(server.url, good.protobuf, { authorization: "Bearer busy" })).status).toBe(503);
+    const expired = await post(server.url, good.protobuf, { authorization: "Bearer old" });
+    expect([expired.status, expired.body]).toEqual([403, { code: 7, message: "this key has expired" }]);
+    expect((await post(server.url, good.protobuf, { authorization: "Bearer good" })).status).toBe(200);
+    expect(server.batches.map((batch) => batch.context)).toEqual([{ tenant: "acme" }]);
+  });
+
+  it.each([
+    [429, 8],
+    [502, 14],
+    [503, 14],
+    [504, 4],
+  ] as const)("passes on that export is unavailable with %i", async (status, code) => {
+    const server = await serve({
+      export: async () => {
+        throw new OtlpUnavailableError("ClickHouse is not reachable", { status, retryAfterSeconds: 2.2 });
+      },
+    });
+    const reply = await post(server.url, good.json, { "content-type": CONTENT_TYPES.json });
+    expect(reply.status).toBe(status);
+    expect(reply.headers.get("retry-after")).toBe("3");
+    expect(reply.body).toEqual({ code, message: "ClickHouse is not reachable" });
+  });
+
+  it("answers 500 without detail when export fails in any other way, and tells onError", async () => {
+    const errors: unknown[] = [];
+    const failure = new Error("password=hunter2");
+    const server = await serve({
+      export: async () => {
+        throw failure;
+      },
+      onError: (error, { status }) => errors.push([error, status]),
+    });
+    const reply = await post(server.url, good.protobuf);
+    expect([reply.status, reply.body]).toEqual([
+      500,
+      { code: 13, message: "The server failed to take these spans." },
+    ]);
+    expect(errors).toEqual([[failure, 500]]);
+  });
+
+  it("stops a gzip bomb at the limit", async () => {
+    const server = await serve();
+    const bomb = gzipSync(Buffer.alloc(300_000_000), { level: 1 });
+    const before = process.memoryUsage().rss;
+    const reply = await post(server.url, bomb, { "content-encoding": "gzip" });
+    expect([reply.status, reply.body.code]).toEqual([413, 8]);
+    expect(process.memoryUsage().rss - before).toBeLessThan(250_000_000);
+    expect((await post(server.url, good.protobuf)).status).toBe(200);
+  });
+
+  it("tells fetch and http.request that 65 MB are too much, declared or chunked, while they still send", async () => {
+    const server = await serve();
+    const body = Buffer.alloc(65_000_000);
+    const fetched = await post(server.url, body);
+    expect([fetched.status, fetched.body]).toEqual([
+      413,
+      {
+        code: 8,
+        message: "The body has 65000000 bytes; the limit is 64000000 after inflation. Send smaller batches.",
+      },
+    ]);
+    for (const headers of [{ "content-length": body.length }, { "transfer-encoding": "chunked" }]) {
+      const status = await new Promise((resolve, reject) => {
+        const request = httpRequest(server.url, {
+          method: "POST",
+          headers: { "content-type": CONTENT_TYPES.protobuf, ...headers },
+        });
+        request.on("response", (response) => {
+          response.resume();
+          response.on("end", () => resolve(response.statusCode));
+        });
+        request.on("error", reject);
+        request.end(body);
+      });
+      expect(status).toBe(413);
+    }
+    const compressed = { "content-encoding": "gzip" };
+    expect((await post(server.url, Buffer.alloc(17_000_000), compressed)).body.message).toContain(
+      "The compressed body",
+    );
+    expect((await post(server.url, good.protobuf)).status).toBe(200);
+  });
+
+  it("answers 503 beyond its bytes in flight, and serves again when they are released", async () => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const server = await serve({
+      export: () => held,
+      maxBodyBytes: 1_000,
+      maxCompressedBytes: 1_000,
+      maxInFlightBytes: 2_000,
+    });
+    const padded = Buffer.concat([
+      good.protobuf,
+      Buffer.from([0x7a, 0x80 | (800 & 0x7f), 800 >> 7]),
+      Buffer.alloc(800),
+    ]);
+    const first = [post(server.url, padded), post(server.url, padded)];
+    let refused = await post(server.url, padded);
+    await vi.waitFor(async () => {
+      refused = await post(server.url, padded);
+      expect(refused.status).toBe(503);
+    });
+    expect(refused.headers.get("retry-after")).toBe("1");
+    release();
+    expect((await Promise.all(first)).map((reply) => reply.status)).toContain(200);
+    expect((await post(server.url, padded)).status).toBe(200);
+  });
+
+  it("answers 408 to a body that does not arrive", async () => {
+    const server = await serve({ requestTimeoutMs: 50 });
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write(
+      `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: ${CONTENT_TYPES.json}\r\nContent-Length: 100\r\n\r\n{`,
+    );
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    const reply = Buffer.concat(chunks).toString();
+    expect(reply).toMatch(/^HTTP\/1.1 408 /);
+    expect(reply).toContain("did not arrive within 50 ms");
+    expect(server.batches).toEqual([]);
+  });
+
+  it("aborts the signal when the client leaves, and drops a request that never arrived in full", async () => {
+    const signals: AbortSignal[] = [];
+    const server = await serve({
+      export: async (_, { signal }) => {
+        signals.push(signal);
+        await once(signal, "abort");
+      },
+    });
+    const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: ${CONTENT_TYPES.protobuf}\r\nContent-Length: `;
+    const half = connect(server.port, "127.0.0.1");
+    half.write(`${head}${good.protobuf.length}\r\n\r\nx`);
+    await once(half, "connect");
+    half.destroy();
+    const whole = connect(server.port, "127.0.0.1");
+    whole.write(Buffer.concat([Buffer.from(`${head}${good.protobuf.length}\r\n\r\n`), good.protobuf]));
+    await vi.waitFor(() => expect(signals).toHaveLength(1), { timeout: 10_000 });
+    whole.destroy();
+    await vi.waitFor(() => expect(signals[0]?.aborted).toBe(true), { timeout: 10_000 });
+    expect(signals).toHaveLength(1);
+  });
+
+  it("refuses limits that make no sense", () => {
+    const options = { export: async () => {} };
+    expect(() => createOtlpTraceHandler({ ...options, maxBodyBytes: 0 })).toThrow(
+      "maxBodyBytes must be a positive",
+    );
+    expect(() => createOtlpTraceHandler({ ...options, maxInFlightBytes: 1 })).toThrow(
+      "must hold one largest request",
+    );
+  });
+});
