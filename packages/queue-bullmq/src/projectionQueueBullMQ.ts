@@ -26,7 +26,7 @@ import {
   type ProjectionJobData,
 } from "./projectionJob.js";
 import { asError, asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
-import { connectProducer, type RedisConnection } from "./redisConnection.js";
+import { connectProducer, isReady, type RedisConnection } from "./redisConnection.js";
 
 export interface ProjectionQueueBullMQOptions {
   readonly connection: RedisConnection;
@@ -147,7 +147,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     await Promise.allSettled(this.#inFlight);
     const queue = await this.#queue?.catch(() => null);
     await queue?.close().catch((error: unknown) => this.#report(asError(error)));
-    if (this.#redis.status === "ready") {
+    if (isReady(this.#redis)) {
       await within(this.#timeoutMs, this.#redis.quit(), () => null).catch(() => null);
     }
     this.#redis.disconnect();
@@ -216,8 +216,8 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
    * BullMQ's own queue is only made on a ready connection: one whose first command fails never works again.
    */
   async #connected(): Promise<Queue<ProjectionJobData>> {
-    if (!this.#isReady()) {
-      if (this.#down !== null) throw unavailable(this.#down.message, this.#down);
+    if (!isReady(this.#redis)) {
+      if (this.#down !== null) throw asQueueError(this.#down);
       this.#readying ??= this.#ready().finally(() => {
         this.#readying = null;
       });
@@ -225,10 +225,6 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     }
     this.#queue ??= this.#makeQueue();
     return this.#queue;
-  }
-
-  #isReady(): boolean {
-    return this.#redis.status === "ready" || (this.#redis.isCluster && this.#redis.status === "connect");
   }
 
   #ready(): Promise<void> {
@@ -241,9 +237,12 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
         end();
       };
       const onReady = () => settle(resolve);
-      const onError = (error: Error) => settle(() => reject(unavailable(error.message, error)));
+      const onError = (error: Error) => settle(() => reject(asQueueError(error)));
       const onEnd = () => settle(() => reject(unavailable("the connection was ended")));
-      const timer = setTimeout(() => onEnd(), this.#timeoutMs);
+      const timer = setTimeout(
+        () => settle(() => reject(unavailable(`not connected within ${this.#timeoutMs} ms`))),
+        this.#timeoutMs,
+      );
       this.#redis.on("ready", onReady);
       this.#redis.on("error", onError);
       this.#redis.on("end", onEnd);

@@ -17,7 +17,7 @@ import { describeFailure, type Failure } from "./failure.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
 import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
 import { asError, type ErrorListener } from "./queueErrors.js";
-import { connectWorker, type RedisConnection } from "./redisConnection.js";
+import { connectWorker, isReady, type RedisConnection } from "./redisConnection.js";
 
 export interface ProjectionWorkerBullMQOptions {
   readonly connection: RedisConnection;
@@ -45,8 +45,10 @@ export interface ProjectionWorkerBullMQOptions {
   readonly onError?: ErrorListener;
 }
 
-/** How long an aborted run may take to notice, and how long the bookkeeping in Redis may take after the last run. */
-const CLOSE_GRACE_MS = 1_000;
+/** How long an aborted run may take to notice. */
+const ABORT_GRACE_MS = 1_000;
+/** How long Redis may take to be told of the last runs. */
+const BOOKKEEPING_MS = 5_000;
 
 /** A run that failed, as BullMQ keeps it. Hides names and messages that mean something to BullMQ. */
 class FailedRun extends Error {
@@ -67,7 +69,9 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   readonly #maxStalledCount: number;
   readonly #onError: ErrorListener;
   readonly #abort = new AbortController();
+  /** Runs only, without the bookkeeping around them: that one may wait for a Redis that is down. */
   readonly #active = new Set<Promise<void>>();
+  #onBegin: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: ProjectionWorkerBullMQOptions) {
@@ -99,7 +103,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     this.#worker = context.with(
       ROOT_CONTEXT,
       () =>
-        new Worker<ProjectionJobData>(queueName, (job, token) => this.#track(job, token), {
+        new Worker<ProjectionJobData>(queueName, (job, token) => this.#process(job, token), {
           connection: this.#redis,
           prefix,
           concurrency,
@@ -125,27 +129,49 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       () => true,
       () => true,
     );
-    const idle = this.#idle().then(() => true);
-    if (!(await within(drainTimeoutMs, idle, () => false))) {
+    const drained = await this.#drain(closed, drainTimeoutMs);
+    if (!drained) {
       this.#abort.abort(new EventSourcingError("ABORTED", "The worker closed before this run ended."));
-      await within(CLOSE_GRACE_MS, idle, () => false);
+      await this.#drain(closed, ABORT_GRACE_MS);
     }
     // A run that ignores its signal, or a Redis that is down, must not hold up the process. Without a connection locks
     // are no longer renewed, and another worker starts the run again.
-    if (!(await within(CLOSE_GRACE_MS, closed, () => false))) {
-      await within(CLOSE_GRACE_MS, this.#worker.disconnect(), () => undefined).catch(() => undefined);
+    if (!(await within(0, closed, () => false))) {
+      await within(ABORT_GRACE_MS, this.#worker.disconnect(), () => undefined).catch(() => undefined);
     }
     this.#redis.disconnect();
   }
 
-  async #idle(): Promise<void> {
-    while (this.#active.size > 0) await Promise.allSettled(this.#active);
+  /** Waits for the active runs, those fetched just before the close included. False if some are left in the end. */
+  async #drain(closed: Promise<boolean>, timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    do {
+      const idle = Promise.allSettled(this.#active);
+      await within(Math.max(0, deadline - performance.now()), Promise.race([closed, idle]), () => null);
+      if (this.#active.size > 0) continue;
+      const patience = isReady(this.#redis) ? BOOKKEEPING_MS : 0;
+      const begun = this.#begun();
+      if (await within(patience, Promise.race([closed, begun]), () => true)) return true;
+    } while (performance.now() < deadline);
+    return false;
   }
 
-  #track(job: Job<ProjectionJobData>, token: string | undefined): Promise<void> {
-    const running = this.#process(job, token).finally(() => this.#active.delete(running));
+  /** Resolves with false once a further run begins. */
+  #begun(): Promise<false> {
+    return new Promise((resolve) => {
+      this.#onBegin = () => resolve(false);
+    });
+  }
+
+  async #track(ref: AggregateRef, attempt: number): Promise<void> {
+    const running = (async () => this.#run(ref, { attempt, signal: this.#abort.signal }))();
     this.#active.add(running);
-    return running;
+    this.#onBegin?.();
+    try {
+      await running;
+    } finally {
+      this.#active.delete(running);
+    }
   }
 
   async #process(job: Job<ProjectionJobData>, token: string | undefined): Promise<void> {
@@ -161,7 +187,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       await this.#parkStalled(job, ref);
     }
     try {
-      await this.#run(ref, { attempt, signal: this.#abort.signal });
+      await this.#track(ref, attempt);
     } catch (error) {
       if (this.#abort.signal.aborted) await this.#giveBack(job, token);
       await this.#fail(job, ref, attempt, error);

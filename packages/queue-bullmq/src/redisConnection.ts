@@ -19,6 +19,11 @@ export function connectWorker(connection: RedisConnection): Redis | Cluster {
   return connect(connection, { maxRetriesPerRequest: null, retryStrategy });
 }
 
+export function isReady(redis: Redis | Cluster): boolean {
+  // BullMQ takes a Cluster for usable from "connect" on.
+  return redis.status === "ready" || (redis.isCluster && redis.status === "connect");
+}
+
 function connect(connection: RedisConnection, options: RedisOptions): Redis | Cluster {
   if (typeof connection === "function") return connection(options);
   return typeof connection === "string"
