@@ -124,6 +124,7 @@ class JsonDecoder {
     };
     for (const span of list(scopeSpans, "spans", "spans")) {
       path.span++;
+      this.#report.startSpan();
       this.#countItem();
       try {
         this.#readSpan(resource, scope, asObject(span, "the span"), path);
@@ -258,45 +259,61 @@ class JsonDecoder {
   }
 
   #anyValue(value: JsonObject, depth: number): AttributeValue {
+    // What is set is one member of seven: looking at what is there beats asking for each under both of its names.
     let result: AttributeValue | undefined;
-    const set = (member: AttributeValue): void => {
+    for (const name in value) {
+      const member = value[name];
+      if (member === null || member === undefined) continue;
+      const read = this.#valueMember(name, member, depth);
+      if (read === undefined) continue;
       if (result !== undefined)
         throw new InvalidField("a value holds more than one of stringValue, boolValue, …");
-      result = member;
-    };
-    let member = field(value, "stringValue", "string_value");
-    if (member !== undefined) set(this.#string(value, "stringValue", "string_value"));
-    member = field(value, "boolValue", "bool_value");
-    if (member !== undefined) {
-      if (typeof member !== "boolean") throw wrongType("boolValue", "true or false", member);
-      set(member);
-    }
-    member = field(value, "intValue", "int_value");
-    if (member !== undefined) set(integer(member, "intValue", INT64_MIN, INT64_MAX));
-    member = field(value, "doubleValue", "double_value");
-    if (member !== undefined) set(double(member));
-    member = field(value, "bytesValue", "bytes_value");
-    if (member !== undefined) set(base64(member));
-    member = field(value, "arrayValue", "array_value");
-    if (member !== undefined) {
-      this.#checkDepth(depth);
-      const values: AttributeValue[] = [];
-      for (const element of list(asObject(member, "arrayValue"), "values", "values")) {
-        this.#countItem();
-        values.push(element === null ? null : this.#anyValue(asObject(element, "values"), depth + 1));
-      }
-      set(values);
-    }
-    member = field(value, "kvlistValue", "kvlist_value");
-    if (member !== undefined) {
-      this.#checkDepth(depth);
-      const entries = new Map<string, AttributeValue>();
-      for (const entry of list(asObject(member, "kvlistValue"), "values", "values")) {
-        this.#keyValue(entries, asObject(entry, "values"), depth + 1);
-      }
-      set(entries);
+      result = read;
     }
     return result ?? null;
+  }
+
+  /** One member of AnyValue's oneof; undefined for a field that we do not know. */
+  #valueMember(name: string, member: unknown, depth: number): AttributeValue | undefined {
+    switch (name) {
+      case "stringValue":
+      case "string_value":
+        return this.#text(member, "stringValue");
+      case "boolValue":
+      case "bool_value":
+        if (typeof member !== "boolean") throw wrongType("boolValue", "true or false", member);
+        return member;
+      case "intValue":
+      case "int_value":
+        return integer(member, "intValue", INT64_MIN, INT64_MAX);
+      case "doubleValue":
+      case "double_value":
+        return double(member);
+      case "bytesValue":
+      case "bytes_value":
+        return base64(member);
+      case "arrayValue":
+      case "array_value": {
+        this.#checkDepth(depth);
+        const values: AttributeValue[] = [];
+        for (const element of list(asObject(member, "arrayValue"), "values", "values")) {
+          this.#countItem();
+          values.push(element === null ? null : this.#anyValue(asObject(element, "values"), depth + 1));
+        }
+        return values;
+      }
+      case "kvlistValue":
+      case "kvlist_value": {
+        this.#checkDepth(depth);
+        const entries = new Map<string, AttributeValue>();
+        for (const entry of list(asObject(member, "kvlistValue"), "values", "values")) {
+          this.#keyValue(entries, asObject(entry, "values"), depth + 1);
+        }
+        return entries;
+      }
+      default:
+        return undefined;
+    }
   }
 
   #checkDepth(depth: number): void {
@@ -307,8 +324,11 @@ class JsonDecoder {
 
   #string(holder: JsonObject, camel: string, snake: string): string {
     const value = field(holder, camel, snake);
-    if (value === undefined) return "";
-    if (typeof value !== "string") throw wrongType(camel, "a string", value);
+    return value === undefined ? "" : this.#text(value, camel);
+  }
+
+  #text(value: unknown, name: string): string {
+    if (typeof value !== "string") throw wrongType(name, "a string", value);
     return this.#repairStrings ? value.toWellFormed() : value;
   }
 

@@ -137,6 +137,7 @@ class ProtobufDecoder {
           break;
         case tag(2, BYTES): {
           path.span++;
+          this.#report.startSpan();
           const spanEnd = this.#readEnd(end);
           this.#countItem();
           this.#inSpan = true;

@@ -27,13 +27,23 @@ export class DecodeReport {
   rejectedCount = 0;
   warningCount = 0;
   readonly #limit: number;
+  #warningCountBefore = 0;
+  #warningsBefore = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
+  /** Warnings from here on are about the next span, and go with it if it is rejected. */
+  startSpan(): void {
+    this.#warningCountBefore = this.warningCount;
+    this.#warningsBefore = this.warnings.length;
+  }
+
   reject(path: SpanPath, name: string, traceId: string, spanId: string, reason: string): void {
     this.rejectedCount++;
+    this.warningCount = this.#warningCountBefore;
+    this.warnings.length = this.#warningsBefore;
     if (this.rejected.length >= this.#limit) return;
     this.rejected.push({
       path: formatPath(path),

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 const EXACT_NUMBER = `number-${randomUUID()}`;
 
 /** Outside of strings: a number with 16 or more digits, the shortest that can be beyond 2^53. */
-const MAYBE_INEXACT = /[:[,\s]-?(?:\d{16}|(?=[\d.]{17,}[eE])\d+\.)/;
+const MAYBE_INEXACT = /[:[,]\s*-?(?:\d{16}|(?=[\d.]{17,}[eE])\d+\.)/;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
