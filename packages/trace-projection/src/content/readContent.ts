@@ -98,15 +98,16 @@ function readValue(
   const plain: ReadValue = declared === undefined ? { text } : { text, mimeType: declared };
   if (shape === "text") return plain;
 
-  const mustBeJson = shape === "messages" || declared === "application/json";
+  const mustBeJson = shape === "messages" || shape === "encoded" || declared === "application/json";
   const parsed = typeof value === "string" ? parseJson(text) : { json: attributeToJson(value) };
   if (parsed === undefined) {
     return mustBeJson && text !== "" ? { ...plain, unparsed: true } : plain;
   }
   const { json } = parsed;
-  // A bare string, number or boolean in JSON is plain text to any reader.
+  // A number or boolean in JSON is plain text to any reader, and so is a string once it is taken out.
   if (typeof json !== "object" || json === null) {
-    return shape === "messages" && typeof json === "string" ? { text: json } : plain;
+    const isEncoded = shape === "messages" || shape === "encoded" || declared === "application/json";
+    return isEncoded && typeof json === "string" ? { ...plain, text: json } : plain;
   }
   const prompt = shape === "prompt" ? promptMessages(json) : undefined;
   const found =

@@ -3,10 +3,11 @@ import type { SpanRole } from "../traceProjection.js";
 /**
  * How to read an input or output.
  *
- * `text` is taken as it is. `json` is JSON that may hold a message list. `messages` has to be a message list, as a JSON
+ * `text` is taken as it is. `json` is text, or JSON that may hold a message list; `encoded` is always JSON, a plain
+ * text too. `messages` has to be a message list, as a JSON
  * string or a structured value. `prompt` is the AI SDK's `{ system, prompt | messages }`.
  */
-export type ContentShape = "text" | "json" | "messages" | "prompt";
+export type ContentShape = "text" | "json" | "encoded" | "messages" | "prompt";
 
 export type ContentSource =
   | {

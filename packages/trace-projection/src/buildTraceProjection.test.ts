@@ -1,0 +1,879 @@
+import { canonicalJson, createEventStream } from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { describe, expect, it } from "vitest";
+import { buildTraceProjection } from "./buildTraceProjection.js";
+import { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
+import { buildResource, buildScope, buildSpan, type PlainValue, type SpanDraft } from "./demo/spanBuilder.js";
+import { createSpanEvent } from "./spanEvent.js";
+import type { TraceProjection } from "./traceProjection.js";
+
+const traceId = "0af7651916cd43dd8448eb211c80319c";
+const t0 = 1_780_000_000_000_000_000n;
+
+type Draft = Omit<Partial<SpanDraft>, "start" | "end"> & {
+  /** Milliseconds from t0. */
+  readonly from?: number;
+  readonly to?: number;
+};
+
+function span(id: string, draft: Draft = {}): OtlpSpan {
+  const { from = 0, to = 100, ...rest } = draft;
+  return buildSpan({
+    name: id,
+    ...rest,
+    traceId,
+    spanId: id.padStart(16, "0"),
+    ...(draft.parentSpanId === undefined ? {} : { parentSpanId: draft.parentSpanId.padStart(16, "0") }),
+    start: t0 + BigInt(from * 1e6),
+    end: t0 + BigInt(to * 1e6),
+  });
+}
+
+function project(spans: readonly OtlpSpan[], limits?: Partial<ContentLimits>): TraceProjection {
+  const events = spans.map((item, index) => createSpanEvent(item, BigInt(index + 1)));
+  return buildTraceProjection(createEventStream(traceId, events), { ...defaultContentLimits, ...limits });
+}
+
+const id = (short: string) => short.padStart(16, "0");
+const attributes = (record: Readonly<Record<string, PlainValue>>): Draft => ({ attributes: record });
+
+describe("name and root", () => {
+  it("takes the earliest root, the smaller span id of two at once", () => {
+    const p = project([span("b", { name: "second" }), span("a", { name: "first" }), span("c", { from: 1 })]);
+    expect(p).toMatchObject({ name: "first", rootSpanId: id("a"), rootKind: "root" });
+  });
+
+  it("a root that comes last still names the trace, though a child started earlier", () => {
+    const p = project([
+      span("c", { parentSpanId: "a", from: 0, name: "child" }),
+      span("a", { from: 5, name: "root" }),
+    ]);
+    expect(p).toMatchObject({ name: "root", rootKind: "root" });
+  });
+
+  it("takes the earliest orphan while the root is missing", () => {
+    const p = project([
+      span("c", { parentSpanId: "b", from: 1 }),
+      span("b", { parentSpanId: "f0", from: 3, name: "orphan" }),
+    ]);
+    expect(p).toMatchObject({ name: "orphan", rootSpanId: id("b"), rootKind: "orphan" });
+  });
+
+  it("takes the earliest span of a cycle, and says there is no root", () => {
+    const p = project([
+      span("a", { parentSpanId: "b", from: 2, name: "later" }),
+      span("b", { parentSpanId: "a", from: 1, name: "earlier" }),
+    ]);
+    expect(p).toMatchObject({
+      name: "earlier",
+      rootSpanId: null,
+      rootKind: "none",
+      flags: { cyclicSpans: 2 },
+    });
+  });
+
+  it("a span that is its own parent is a cycle of one", () => {
+    const p = project([span("a", { parentSpanId: "a", ...attributes({ "gen_ai.usage.input_tokens": 5 }) })]);
+    expect(p).toMatchObject({ rootKind: "none", flags: { cyclicSpans: 1 }, usage: { inputTokens: 5 } });
+  });
+});
+
+describe("times", () => {
+  it("are exact to the nanosecond", () => {
+    const p = project([
+      { ...span("a"), startTimeUnixNano: t0 + 1n, endTimeUnixNano: t0 + 1_000_000_003n },
+      {
+        ...span("b", { parentSpanId: "a" }),
+        startTimeUnixNano: t0 + 7n,
+        endTimeUnixNano: t0 + 1_000_000_010n,
+      },
+    ]);
+    expect(p).toMatchObject({
+      startTimeUnixNano: "1780000000000000001",
+      endTimeUnixNano: "1780000001000000010",
+      durationNano: "1000000009",
+    });
+  });
+
+  it("keep a negative duration and flag it", () => {
+    const p = project([span("a", { from: 10, to: 4 })]);
+    expect(p).toMatchObject({ durationNano: "-6000000", flags: { negativeDurations: 1 } });
+  });
+
+  it("leave out zero timestamps and flag them; their spans come last", () => {
+    const p = project([
+      { ...span("a", { name: "no start" }), startTimeUnixNano: 0n },
+      span("b", { name: "timed", from: 5, to: 6 }),
+      { ...span("c", { parentSpanId: "b", from: 6 }), endTimeUnixNano: 0n },
+    ]);
+    expect(p).toMatchObject({
+      name: "timed",
+      startTimeUnixNano: String(t0 + 5_000_000n),
+      endTimeUnixNano: String(t0 + 100_000_000n),
+      flags: { zeroTimestamps: 2, negativeDurations: 0 },
+    });
+  });
+
+  it("a trace without any time is at zero", () => {
+    const p = project([{ ...span("a"), startTimeUnixNano: 0n, endTimeUnixNano: 0n }]);
+    expect(p).toMatchObject({ startTimeUnixNano: "0", endTimeUnixNano: "0", durationNano: "0" });
+  });
+
+  it("a span that has not ended lasts until the latest known instant", () => {
+    const p = project([{ ...span("a"), endTimeUnixNano: 0n }]);
+    expect(p).toMatchObject({ endTimeUnixNano: String(t0), durationNano: "0", flags: { zeroTimestamps: 1 } });
+  });
+});
+
+describe("input and output", () => {
+  const messages = (text: string) =>
+    JSON.stringify([{ role: "user", parts: [{ type: "text", content: text }] }]);
+
+  it("come from the root if it has them", () => {
+    const p = project([
+      span("a", attributes({ "input.value": "root in", "output.value": "root out" })),
+      span("b", {
+        parentSpanId: "a",
+        from: 1,
+        ...attributes({ "gen_ai.input.messages": messages("inner") }),
+      }),
+    ]);
+    expect(p.input).toEqual({ text: "root in" });
+    expect(p.output).toEqual({ text: "root out" });
+    expect(p.provenance.input).toEqual({
+      spanId: id("a"),
+      key: "input.value",
+      ruleId: "openinference.input-value",
+    });
+  });
+
+  it("else from the earliest span with an input, and the last-ending one with an output; tools last", () => {
+    const io = (name: string) => attributes({ "input.value": `${name} in`, "output.value": `${name} out` });
+    const p = project([
+      span("a"),
+      span("b", {
+        parentSpanId: "a",
+        from: 1,
+        to: 99,
+        attributes: {
+          "openinference.span.kind": "TOOL",
+          "input.value": "tool in",
+          "output.value": "tool out",
+        },
+      }),
+      span("c", { parentSpanId: "a", from: 2, to: 60, ...io("early") }),
+      span("d", { parentSpanId: "a", from: 3, to: 50, ...io("late") }),
+    ]);
+    expect([p.input?.text, p.output?.text]).toEqual(["early in", "early out"]);
+  });
+
+  it("a tool's are better than none", () => {
+    const p = project([
+      span("a"),
+      span("b", {
+        parentSpanId: "a",
+        attributes: { "ai.operationId": "ai.toolCall", "ai.toolCall.args": "{}", "ai.toolCall.result": "7" },
+      }),
+    ]);
+    expect([p.input?.text, p.output?.text]).toEqual(["{}", "7"]);
+  });
+
+  it("METHOD target gives way to a value that means something", () => {
+    const http = { "http.request.method": "POST", "url.path": "/chat" };
+    const root = span("a", attributes(http));
+    expect(project([root]).input).toEqual({ text: "POST /chat" });
+    expect(
+      project([root, span("b", { parentSpanId: "a", ...attributes({ "input.value": "Hi" }) })]).input?.text,
+    ).toBe("Hi");
+  });
+
+  it("zero, false and the empty string are values", () => {
+    expect(project([span("a", attributes({ "input.value": "" }))]).input).toEqual({ text: "" });
+    expect(project([span("a", attributes({ "output.value": false }))]).output?.text).toBe("false");
+    expect(project([span("a", attributes({ "output.value": 0 }))]).output?.text).toBe("0");
+  });
+
+  it("OTel GenAI: JSON messages with system instructions", () => {
+    const p = project([
+      span(
+        "a",
+        attributes({
+          "gen_ai.operation.name": "chat",
+          "gen_ai.system_instructions": '[{"type":"text","content":"Be brief."}]',
+          "gen_ai.input.messages": JSON.stringify([
+            { role: "user", parts: [{ type: "text", content: "First" }] },
+            { role: "assistant", parts: [{ type: "tool_call", id: "1", name: "f", arguments: {} }] },
+            { role: "tool", parts: [{ type: "tool_call_response", id: "1", response: "rainy" }] },
+          ]),
+          "gen_ai.output.messages": JSON.stringify([
+            {
+              role: "assistant",
+              parts: [
+                { type: "reasoning", content: "hidden" },
+                { type: "text", content: "It rains." },
+              ],
+              finish_reason: "stop",
+            },
+          ]),
+        }),
+      ),
+    ]);
+    expect(p.input?.text).toBe("First");
+    expect(p.input?.messages).toHaveLength(4);
+    expect(p.input?.messages?.[0]).toEqual({
+      role: "system",
+      parts: [{ type: "text", content: "Be brief." }],
+    });
+    expect(p.output?.text).toBe("It rains.");
+  });
+
+  it("OTel GenAI: structured messages", () => {
+    const p = project([
+      span(
+        "a",
+        attributes({
+          "gen_ai.input.messages": [
+            { role: "user", parts: [{ type: "text", content: "Hallo" }], n: 9_007_199_254_740_993n },
+          ],
+        }),
+      ),
+    ]);
+    expect(p.input).toEqual({
+      text: "Hallo",
+      messages: [{ role: "user", parts: [{ type: "text", content: "Hallo" }], n: "9007199254740993" }],
+    });
+  });
+
+  it("OTel GenAI: the older events, body in one attribute or in several", () => {
+    const p = project([
+      span("a", {
+        events: [
+          { name: "gen_ai.system.message", at: t0, attributes: { content: "Be kind." } },
+          { name: "gen_ai.user.message", at: t0, attributes: { "gen_ai.event.content": '{"content":"Hi"}' } },
+          {
+            name: "gen_ai.choice",
+            at: t0,
+            attributes: {
+              index: 0,
+              finish_reason: "stop",
+              message: '{"role":"assistant","content":"Hello"}',
+            },
+          },
+        ],
+      }),
+    ]);
+    expect(p.input).toEqual({
+      text: "Hi",
+      messages: [
+        { role: "system", content: "Be kind." },
+        { role: "user", content: "Hi" },
+      ],
+    });
+    expect(p.output?.text).toBe("Hello");
+  });
+
+  it("OTel GenAI: content events, and the event with the operation's details", () => {
+    const content = project([
+      span("a", {
+        events: [
+          {
+            name: "gen_ai.content.prompt",
+            at: t0,
+            attributes: { "gen_ai.prompt": '[{"role":"user","content":"Q"}]' },
+          },
+          { name: "gen_ai.content.completion", at: t0, attributes: { "gen_ai.completion": "A" } },
+        ],
+      }),
+    ]);
+    expect([content.input?.text, content.output?.text]).toEqual(["Q", "A"]);
+    const details = project([
+      span("a", {
+        events: [
+          {
+            name: "gen_ai.client.inference.operation.details",
+            at: t0,
+            attributes: { "gen_ai.input.messages": messages("Q2"), "gen_ai.output.messages": messages("A2") },
+          },
+        ],
+      }),
+    ]);
+    expect([details.input?.text, details.output?.text]).toEqual(["Q2", "A2"]);
+  });
+
+  it("OpenInference: indexed messages with gaps, different keys and parts", () => {
+    const p = project([
+      span(
+        "a",
+        attributes({
+          "openinference.span.kind": "LLM",
+          "input.value": '{"messages":[]}',
+          "llm.input_messages.10.message.role": "user",
+          "llm.input_messages.10.message.contents.0.message_content.type": "text",
+          "llm.input_messages.10.message.contents.0.message_content.text": "What is this?",
+          "llm.input_messages.10.message.contents.1.message_content.type": "image",
+          "llm.input_messages.2.message.role": "system",
+          "llm.input_messages.2.message.content": "Look closely.",
+          "llm.output_messages.0.message.role": "assistant",
+          "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "zoom",
+        }),
+      ),
+    ]);
+    expect(p.input?.text).toBe("What is this?");
+    expect(p.input?.messages?.map((message) => (message as { role: string }).role)).toEqual([
+      "system",
+      "user",
+    ]);
+    expect(JSON.parse(p.output?.text ?? "")).toMatchObject({
+      tool_calls: [{ tool_call: { function: { name: "zoom" } } }],
+    });
+  });
+
+  it("OpenInference: LangChain's serialized message lists", () => {
+    const p = project([
+      span(
+        "a",
+        attributes({
+          "input.value": JSON.stringify({
+            messages: [
+              [
+                {
+                  lc: 1,
+                  type: "constructor",
+                  id: ["langchain", "schema", "messages", "HumanMessage"],
+                  kwargs: { content: "How far is the moon?", type: "human" },
+                },
+              ],
+            ],
+          }),
+          "input.mime_type": "application/json",
+        }),
+      ),
+    ]);
+    expect(p.input).toMatchObject({ text: "How far is the moon?", mimeType: "application/json" });
+  });
+
+  it("OpenLLMetry: indexed prompts and completions, and the entity's", () => {
+    const p = project([
+      span("a", attributes({ "traceloop.span.kind": "workflow", "traceloop.entity.output": '"done"' })),
+      span("b", {
+        parentSpanId: "a",
+        attributes: {
+          "gen_ai.prompt.0.role": "user",
+          "gen_ai.prompt.0.content": "Write a haiku.",
+          "gen_ai.completion.0.role": "assistant",
+          "gen_ai.completion.0.content": "Snow on the keyboard",
+        },
+      }),
+    ]);
+    expect([p.input?.text, p.output?.text]).toEqual(["Write a haiku.", "done"]);
+  });
+
+  it("Vercel AI SDK: prompt object outside, messages inside, tool calls when there is no text", () => {
+    const outer = project([
+      span("a", attributes({ "ai.prompt": '{"system":"S","prompt":"P"}', "ai.response.text": "R" })),
+    ]);
+    expect([outer.input?.text, outer.output?.text]).toEqual(["P", "R"]);
+    expect(outer.input?.messages).toHaveLength(2);
+    const inner = project([
+      span(
+        "a",
+        attributes({
+          "ai.prompt.messages": '[{"role":"user","content":[{"type":"text","text":"M"}]}]',
+          "ai.response.text": "",
+          "ai.response.toolCalls": '[{"toolName":"t"}]',
+        }),
+      ),
+    ]);
+    expect([inner.input?.text, inner.output?.text]).toEqual(["M", '[{"toolName":"t"}]']);
+  });
+
+  it("broken JSON falls back to the raw text, flagged", () => {
+    const broken = '[{"role":"user","parts":[{"type":"text","content":"cut of';
+    const p = project([span("a", attributes({ "gen_ai.input.messages": broken }))]);
+    expect(p.input).toEqual({ text: broken, unparsed: true });
+    expect(p.flags.unparsed).toEqual(["input"]);
+  });
+
+  it("JSON nested beyond reason neither throws nor survives", () => {
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    const p = project([span("a", attributes({ "input.value": deep, metadata: `{"a":${deep}}` }))]);
+    expect(p.input?.text).toHaveLength(65_536);
+    expect(canonicalJson(p)).toContain("nested too deeply");
+  });
+});
+
+describe("limits", () => {
+  it("keep whole what fits and say how much was cut of what does not", () => {
+    const fits = project([span("a", attributes({ "input.value": "x".repeat(65_536) }))]);
+    expect(fits).toMatchObject({ truncated: false, flags: { cuts: {} } });
+    const long = project([span("a", attributes({ "input.value": "x".repeat(65_537) }))]);
+    expect(long.input?.text).toHaveLength(65_536);
+    expect(long.input?.cut).toEqual({ keptCharacters: 65_536, totalCharacters: 65_537 });
+    expect(long).toMatchObject({
+      truncated: true,
+      flags: { cuts: { "input.text": { kept: 65_536, total: 65_537 } } },
+    });
+  });
+
+  it("never split a surrogate pair", () => {
+    const p = project([span("a", attributes({ "input.value": "ab😀cd" }))], { textCharacters: 3 });
+    expect(p.input?.text).toBe("ab");
+    expect(p.input?.text.isWellFormed()).toBe(true);
+  });
+
+  it("keep the newest messages of an input and the first of an output", () => {
+    const list = JSON.stringify(
+      Array.from({ length: 5 }, (_, n) => ({ role: "user", content: `${n}`.repeat(40) })),
+    );
+    const p = project([span("a", attributes({ "input.value": list, "output.value": list }))], {
+      messagesCharacters: 200,
+    });
+    const contents = (side: "input" | "output") =>
+      p[side]?.messages?.map((message) => (message as { content?: string }).content?.[0]);
+    expect(contents("input")?.slice(-2)).toEqual(["3", "4"]);
+    expect(contents("output")?.slice(0, 2)).toEqual(["0", "1"]);
+    expect(p.input?.cut?.totalMessages).toBe(5);
+    expect(p.flags.cuts["input.messages"]?.total).toBe(5);
+  });
+
+  it("bound tags, metadata, and distinct values", () => {
+    const p = project(
+      [
+        span(
+          "a",
+          attributes({
+            "tag.tags": ["a", "b", "c"],
+            metadata: '{"k1":"v","k2":"v","k3":"vvvvvvvvvvvvvvvvvvvv"}',
+          }),
+        ),
+      ],
+      { tags: 2, metadataKeys: 2, valueCharacters: 10 },
+    );
+    expect(p.tags).toEqual(["a", "b"]);
+    expect(p.metadata).toEqual({ k1: "v", k2: "v" });
+    expect(p.flags.cuts).toMatchObject({ tags: { kept: 2, total: 3 }, metadata: { kept: 2, total: 3 } });
+  });
+});
+
+describe("usage is counted once", () => {
+  const tokens = (input: number, output: number) => ({
+    "gen_ai.usage.input_tokens": input,
+    "gen_ai.usage.output_tokens": output,
+  });
+
+  it("a roll-up on the parent adds nothing, more than the children adds the remainder", () => {
+    const children = [
+      span("b", { parentSpanId: "a", ...attributes(tokens(100, 10)) }),
+      span("c", { parentSpanId: "a", ...attributes(tokens(50, 5)) }),
+    ];
+    const rolledUp = project([span("a", attributes(tokens(150, 15))), ...children]);
+    expect(rolledUp.usage).toMatchObject({ inputTokens: 150, outputTokens: 15, totalTokens: 165 });
+    const more = project([span("a", attributes(tokens(170, 15))), ...children]);
+    expect(more.usage).toMatchObject({ inputTokens: 170, outputTokens: 15, totalTokens: 185 });
+  });
+
+  it("through levels: grandparent, parent and child over one call", () => {
+    const p = project([
+      span("a", attributes(tokens(100, 10))),
+      span("b", { parentSpanId: "a" }),
+      span("c", { parentSpanId: "b", ...attributes(tokens(100, 10)) }),
+      span("d", { parentSpanId: "c", ...attributes(tokens(100, 10)) }),
+    ]);
+    expect(p.usage).toMatchObject({ inputTokens: 100, outputTokens: 10, totalTokens: 110 });
+  });
+
+  it("Vercel AI SDK: outer without and inner with cache details", () => {
+    const p = project([
+      span("a", attributes({ "ai.usage.inputTokens": 100, "ai.usage.outputTokens": 20 })),
+      span("b", {
+        parentSpanId: "a",
+        attributes: {
+          "ai.usage.inputTokens": 100,
+          "ai.usage.outputTokens": 20,
+          "ai.usage.cachedInputTokens": 80,
+          "gen_ai.usage.input_tokens": 100,
+        },
+      }),
+    ]);
+    expect(p.usage).toEqual({
+      inputTokens: 100,
+      outputTokens: 20,
+      totalTokens: 120,
+      cacheReadTokens: 80,
+      cacheWriteTokens: 0,
+      reasoningTokens: 0,
+    });
+  });
+
+  it("a total alone is explained by its children's classes", () => {
+    const p = project([
+      span("a", attributes({ "llm.usage.total_tokens": 165 })),
+      span("b", { parentSpanId: "a", ...attributes(tokens(150, 15)) }),
+    ]);
+    expect(p.usage.totalTokens).toBe(165);
+  });
+
+  it("input with cached tokens in it is split, raw Anthropic input is not", () => {
+    const otel = project([
+      span("a", attributes({ ...tokens(1_000, 1), "gen_ai.usage.cache_read.input_tokens": 900 })),
+    ]);
+    expect(otel.usage).toMatchObject({ inputTokens: 1_000, cacheReadTokens: 900 });
+    const raw = {
+      "gen_ai.system": "Anthropic",
+      "gen_ai.usage.prompt_tokens": 1_000,
+      "gen_ai.usage.cache_read_input_tokens": 900,
+      "gen_ai.usage.cache_creation_input_tokens": 50,
+    };
+    expect(project([span("a", attributes(raw))]).usage).toMatchObject({
+      inputTokens: 1_950,
+      cacheReadTokens: 900,
+      cacheWriteTokens: 50,
+    });
+    const python = { scope: buildScope("opentelemetry.instrumentation.anthropic", "0.40") };
+    expect(project([span("a", { ...python, ...attributes(raw) })]).usage.inputTokens).toBe(1_000);
+    const more = { "gen_ai.usage.input_tokens": 10, "gen_ai.usage.cache_read.input_tokens": 900 };
+    expect(project([span("a", attributes(more))]).usage.inputTokens).toBe(910);
+  });
+
+  it("reasoning is a part of output, also where only the total has it", () => {
+    const openai = { ...tokens(10, 50), "gen_ai.usage.reasoning.output_tokens": 40 };
+    expect(project([span("a", attributes(openai))]).usage).toMatchObject({
+      outputTokens: 50,
+      reasoningTokens: 40,
+    });
+    const gemini = {
+      ...tokens(10, 50),
+      "gen_ai.usage.reasoning_tokens": 40,
+      "gen_ai.usage.total_tokens": 100,
+    };
+    expect(project([span("a", attributes(gemini))]).usage).toMatchObject({
+      outputTokens: 90,
+      totalTokens: 100,
+      reasoningTokens: 40,
+    });
+  });
+
+  it("reads int64, doubles and numeric strings; leaves out what is no count", () => {
+    const of = (value: PlainValue) =>
+      project([span("a", attributes({ "gen_ai.usage.input_tokens": value }))]).usage.inputTokens;
+    expect([of(7n), of(7.0), of("7"), of(6.6), of(-7n), of("seven"), of(Number.NaN), of(true)]).toEqual([
+      7, 7, 7, 7, 0, 0, 0, 0,
+    ]);
+    expect(of(2n ** 63n - 1n)).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  it("counts every span of a cycle once", () => {
+    const p = project([
+      span("a", { parentSpanId: "b", from: 1, ...attributes(tokens(10, 0)) }),
+      span("b", { parentSpanId: "a", from: 2, ...attributes(tokens(30, 0)) }),
+    ]);
+    // Cut above the earlier: b is a's child and explains all of a.
+    expect(p.usage.inputTokens).toBe(30);
+  });
+
+  it("survives a chain of 100 000 spans", () => {
+    const hex = (n: number) => (n + 1).toString(16);
+    const chain = Array.from({ length: 100_000 }, (_, n) =>
+      span(hex(n), {
+        ...(n === 0 ? {} : { parentSpanId: hex(n - 1) }),
+        ...attributes(tokens(100_000 - n, 1)),
+      }),
+    );
+    expect(project(chain).usage).toMatchObject({ inputTokens: 100_000, outputTokens: 1 });
+  });
+});
+
+describe("cost", () => {
+  const call = (model: string, provider: string, record: Readonly<Record<string, PlainValue>>) =>
+    attributes({ "gen_ai.request.model": model, "gen_ai.provider.name": provider, ...record });
+
+  it("is priced per class from the table, to the picodollar, without floats", () => {
+    const p = project([
+      span(
+        "a",
+        call("gpt-4o-mini", "openai", { "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1 }),
+      ),
+    ]);
+    expect(p.cost).toEqual({ amount: "0.00000075", currency: "USD", source: "priced", complete: true });
+    expect(p.costReason).toBeNull();
+    expect(p.priceTableVersion).toMatch(/^@pydantic\/genai-prices@\d/);
+    const cached = project([
+      span(
+        "a",
+        call("claude-sonnet-4-20250514", "anthropic", {
+          "gen_ai.usage.input_tokens": 10_000,
+          "gen_ai.usage.cache_read.input_tokens": 6_000,
+          "gen_ai.usage.cache_creation.input_tokens": 3_000,
+          "gen_ai.usage.output_tokens": 500,
+        }),
+      ),
+    ]);
+    // 1 000 × 3 + 6 000 × 0.30 + 3 000 × 3.75 + 500 × 15 dollars per million
+    expect(cached.cost?.amount).toBe("0.02355");
+  });
+
+  it("prices by the time of the span and by the tier its request reaches", () => {
+    const o3 = (start: bigint) =>
+      project([
+        {
+          ...span("a", call("o3", "openai", { "gen_ai.usage.input_tokens": 1_000_000 })),
+          startTimeUnixNano: start,
+        },
+      ]).cost?.amount;
+    expect([o3(1_746_000_000_000_000_000n), o3(t0)]).toEqual(["10", "2"]);
+    const gemini = (input: number) =>
+      project([span("a", call("gemini-2.5-pro", "gcp.gemini", { "gen_ai.usage.input_tokens": input }))]).cost
+        ?.amount;
+    expect([gemini(200_000), gemini(400_000)]).toEqual(["0.25", "1"]);
+  });
+
+  it("as reported beats the table, zero included, exactly as written", () => {
+    const reported = (cost: PlainValue) =>
+      project([
+        span("a", call("gpt-4o", "openai", { "gen_ai.usage.input_tokens": 9, "gen_ai.usage.cost": cost })),
+      ]).cost;
+    expect(reported(0)).toEqual({ amount: "0", currency: "USD", source: "reported", complete: true });
+    expect(reported(1e-7)?.amount).toBe("0.0000001");
+    expect(reported("0.123456789012345")?.amount).toBe("0.123456789012");
+    expect(reported(-1)?.source).toBe("priced");
+  });
+
+  it("sums doubles as decimals, and parts where there is no total", () => {
+    const p = project([
+      span("a"),
+      span("b", { parentSpanId: "a", ...attributes({ "llm.cost.total": 0.1 }) }),
+      span("c", {
+        parentSpanId: "a",
+        ...attributes({ "llm.cost.prompt": 0.15, "llm.cost.completion": 0.05 }),
+      }),
+    ]);
+    expect(p.cost?.amount).toBe("0.3");
+  });
+
+  it("reported on parent and children counts once", () => {
+    const p = project([
+      span("a", attributes({ "llm.cost.total": 0.5 })),
+      span("b", { parentSpanId: "a", ...attributes({ "llm.cost.total": 0.2 }) }),
+      span("c", { parentSpanId: "a", ...call("nobody-knows", "x", { "gen_ai.usage.input_tokens": 5 }) }),
+    ]);
+    expect(p.cost).toEqual({ amount: "0.5", currency: "USD", source: "reported", complete: true });
+  });
+
+  it("is absent with a reason, never 0, when it cannot be known", () => {
+    expect(project([span("a")])).toMatchObject({ cost: null, costReason: "no-usage" });
+    expect(
+      project([span("a", call("nobody-knows", "openai", { "gen_ai.usage.input_tokens": 5 }))]),
+    ).toMatchObject({
+      cost: null,
+      costReason: "unknown-model",
+      unpricedModels: ["nobody-knows"],
+      priceTableVersion: null,
+    });
+    expect(project([span("a", attributes({ "gen_ai.usage.input_tokens": 5 }))])).toMatchObject({
+      cost: null,
+      costReason: "no-model",
+    });
+    const partly = project([
+      span("a", call("gpt-4o", "openai", { "gen_ai.usage.input_tokens": 400_000 })),
+      span("b", { from: 1, ...call("nobody-knows", "openai", { "gen_ai.usage.input_tokens": 5 }) }),
+    ]);
+    expect(partly.cost).toMatchObject({ amount: "1", complete: false });
+    expect(partly.costReason).toBe("unknown-model");
+  });
+
+  it("an unknown provider is not priced as if it were the model's maker; a gateway is", () => {
+    const of = (provider: string) =>
+      project([span("a", call("gpt-4o", provider, { "gen_ai.usage.input_tokens": 400_000 }))]).cost?.amount;
+    expect([of("my-own-gpus"), of("litellm"), of("openai.chat")]).toEqual([undefined, "1", "1"]);
+  });
+});
+
+describe("first token", () => {
+  it("gives the smallest latency of a call and the trace's own, units as each key has them", () => {
+    const p = project([
+      span("a", { to: 1_000 }),
+      span("b", {
+        parentSpanId: "a",
+        from: 100,
+        to: 900,
+        ...attributes({ "gen_ai.response.time_to_first_chunk": 0.25 }),
+      }),
+      span("c", {
+        parentSpanId: "a",
+        from: 400,
+        to: 900,
+        ...attributes({ "ai.response.msToFirstChunk": 120.5 }),
+      }),
+    ]);
+    expect(p.timeToFirstTokenNano).toEqual({ call: "120500000", trace: "350000000" });
+    expect(p.provenance["timeToFirstTokenNano.call"]?.spanId).toBe(id("c"));
+    expect(p.provenance["timeToFirstTokenNano.trace"]?.spanId).toBe(id("b"));
+  });
+
+  it("takes the earliest event of a span, and none before its start", () => {
+    const p = project([
+      span("a", {
+        events: [
+          { name: "gen_ai.content.chunk", at: t0 + 9n },
+          { name: "gen_ai.content.chunk", at: t0 + 5n },
+        ],
+      }),
+      span("b", { from: 1, events: [{ name: "ai.stream.firstChunk", at: t0 }] }),
+    ]);
+    expect(p.timeToFirstTokenNano).toEqual({ call: "5", trace: "5" });
+    expect(p.flags.earlyFirstTokens).toBe(1);
+  });
+
+  it("zero is a latency", () => {
+    const p = project([span("a", attributes({ "gen_ai.server.time_to_first_token": 0 }))]);
+    expect(p.timeToFirstTokenNano).toEqual({ call: "0", trace: "0" });
+  });
+});
+
+describe("status and errors", () => {
+  const failed = (message = "") => ({ status: { code: 2, message } as const });
+
+  it("an error anywhere makes the trace one; the root's own status stays visible", () => {
+    const p = project([
+      span("a", { status: { code: 1, message: "" } }),
+      span("b", { parentSpanId: "a", ...failed("boom") }),
+    ]);
+    expect(p).toMatchObject({
+      status: "error",
+      rootStatus: "ok",
+      errorCount: 1,
+      firstError: { type: null, message: "boom", spanId: id("b") },
+    });
+    expect(project([span("a", { status: { code: 1, message: "" } })]).status).toBe("ok");
+    expect(project([span("a")]).status).toBe("unset");
+  });
+
+  it("the first error is where it failed first, described by its newest exception", () => {
+    const exception = (at: bigint, message: string) => ({
+      name: "exception",
+      at,
+      attributes: { "exception.type": "E", "exception.message": message },
+    });
+    const p = project([
+      span("a", { to: 100, ...failed() }),
+      span("b", {
+        parentSpanId: "a",
+        from: 10,
+        to: 50,
+        ...failed("status"),
+        events: [exception(t0 + 30n, "newest"), exception(t0 + 20n, "older")],
+        ...attributes({ "error.type": "other" }),
+      }),
+    ]);
+    expect(p.firstError).toEqual({ type: "E", message: "newest", spanId: id("b") });
+  });
+
+  it("falls back to the attribute, then the status message", () => {
+    const p = project([span("a", { ...failed("status says"), ...attributes({ "error.type": "timeout" }) })]);
+    expect(p.firstError).toEqual({ type: "timeout", message: "status says", spanId: id("a") });
+    const q = project([
+      span("a", { ...failed("status says"), ...attributes({ "error.message": "attr says" }) }),
+    ]);
+    expect(q.firstError?.message).toBe("attr says");
+  });
+});
+
+describe("session, user, tags, metadata, services", () => {
+  it("root first, then the earliest; session keys by precedence", () => {
+    const p = project([
+      span("a", {
+        from: 5,
+        ...attributes({ "gen_ai.conversation.id": "conversation", "session.id": "session" }),
+      }),
+      span("b", {
+        parentSpanId: "a",
+        from: 1,
+        ...attributes({ "langfuse.session.id": "langfuse", "user.id": "child" }),
+      }),
+    ]);
+    expect(p).toMatchObject({ sessionId: "session", userId: "child" });
+  });
+
+  it("reads each convention's own", () => {
+    const ai = project([
+      span(
+        "a",
+        attributes({
+          "ai.telemetry.metadata.sessionId": "s",
+          "ai.telemetry.metadata.userId": 42,
+          "ai.telemetry.metadata.tags": ["x", "y", "x"],
+          "ai.telemetry.metadata.plan": "pro",
+        }),
+      ),
+    ]);
+    expect(ai).toMatchObject({ sessionId: "s", userId: "42", tags: ["x", "y"], metadata: { plan: "pro" } });
+    const traceloop = project([
+      span(
+        "a",
+        attributes({
+          "traceloop.association.properties.session_id": "s",
+          "traceloop.association.properties.user_id": "u",
+          "traceloop.association.properties.lang": "en",
+        }),
+      ),
+    ]);
+    expect(traceloop).toMatchObject({ sessionId: "s", userId: "u", metadata: { lang: "en" } });
+  });
+
+  it("merges metadata, the root's values first, whatever its keys are called", () => {
+    const p = project([
+      span("a", {
+        from: 5,
+        ...attributes({ metadata: '{"k":"root","__proto__":{"x":1}}', "tag.tags": '["t"]' }),
+      }),
+      span("b", {
+        parentSpanId: "a",
+        ...attributes({ metadata: '{"k":"child","c":0}', "tag.tags": ["u", "t"] }),
+      }),
+    ]);
+    expect(Object.entries(p.metadata)).toEqual([
+      ["k", "root"],
+      ["__proto__", { x: 1 }],
+      ["c", 0],
+    ]);
+    expect(p.tags).toEqual(["t", "u"]);
+  });
+
+  it("models, providers and services are distinct, in order of first use", () => {
+    const of = (short: string, from: number, model: string, provider: string, service: string) =>
+      span(short, {
+        from,
+        resource: buildResource(service),
+        attributes: { "gen_ai.request.model": model, "gen_ai.system": provider },
+      });
+    const p = project([
+      of("c", 3, "m1", "p2", "s1"),
+      of("b", 2, "m2", "p1", "s2"),
+      of("a", 2, "m1", "p2", "s2"),
+    ]);
+    expect(p).toMatchObject({ models: ["m1", "m2"], providers: ["p2", "p1"], services: ["s2", "s1"] });
+  });
+});
+
+describe("plain traces", () => {
+  it("HTTP, RPC and database spans give name, times, status, services and roles", () => {
+    const p = project([
+      span("a", { name: "GET /", ...attributes({ "http.method": "GET", "http.target": "/?q=1" }) }),
+      span("b", { parentSpanId: "a", ...attributes({ "rpc.system": "grpc" }) }),
+      span("c", { parentSpanId: "b", ...attributes({ "db.system": "mysql" }) }),
+    ]);
+    expect(p).toMatchObject({
+      name: "GET /",
+      input: { text: "GET /?q=1" },
+      output: null,
+      status: "unset",
+      models: [],
+      services: ["app"],
+      cost: null,
+      costReason: "no-usage",
+      timeToFirstTokenNano: null,
+      spanRoles: { http: 1, rpc: 1, db: 1 },
+      truncated: false,
+    });
+  });
+});

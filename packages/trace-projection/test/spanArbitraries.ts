@@ -1,0 +1,181 @@
+import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope } from "@es/otlp";
+import fc from "fast-check";
+
+const name = fc.string({ unit: "grapheme", maxLength: 6 });
+
+/** Any attribute value OTLP can carry, the awkward ones often. */
+export const attributeValue: fc.Arbitrary<AttributeValue> = fc.letrec<{ value: AttributeValue }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    fc.string({ unit: "grapheme", maxLength: 12 }),
+    fc.boolean(),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 9_007_199_254_740_993n, 0n),
+    fc.double(),
+    fc.constantFrom(Number.NaN, -0, 0, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e21, 5e-324),
+    fc.uint8Array({ maxLength: 6 }).map((bytes) => Uint8Array.from(bytes)),
+    fc.constant(null),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.array(fc.tuple(name, tie("value")), { maxLength: 3 }).map((entries) => new Map(entries)),
+  ),
+})).value;
+
+const anyAttributes: fc.Arbitrary<Attributes> = fc
+  .array(
+    fc.tuple(
+      fc.oneof(name, fc.constantFrom("", "0", "1", "__proto__", "a.b", "'", "\u0000")),
+      attributeValue,
+    ),
+    {
+      maxLength: 5,
+    },
+  )
+  .map((entries) => new Map(entries));
+
+const count = fc.nat({ max: 0xffff_ffff });
+const nanos = fc.oneof(
+  fc.bigInt({ min: 1_700_000_000_000_000_000n, max: 1_900_000_000_000_000_000n }),
+  fc.constantFrom(0n, 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n),
+);
+const hex = (digits: number) =>
+  fc
+    .array(fc.constantFrom(..."0123456789abcdef"), { minLength: digits, maxLength: digits })
+    .map((parts) => parts.join(""))
+    .filter((id) => !/^0*$/.test(id));
+
+const resource: fc.Arbitrary<Resource> = fc.record({
+  attributes: fc
+    .tuple(anyAttributes, fc.option(fc.oneof(name, attributeValue)))
+    .map(([attributes, service]) =>
+      service === null ? attributes : new Map([...attributes, ["service.name", service]]),
+    ),
+  droppedAttributesCount: fc.oneof(fc.constant(0), count),
+  schemaUrl: name,
+});
+const scope: fc.Arbitrary<Scope> = fc.record({
+  name,
+  version: name,
+  attributes: anyAttributes,
+  droppedAttributesCount: fc.oneof(fc.constant(0), count),
+  schemaUrl: name,
+});
+
+/** Any span OTLP can carry. */
+export const anySpan: fc.Arbitrary<OtlpSpan> = fc.record({
+  traceId: hex(32),
+  spanId: hex(16),
+  parentSpanId: fc.oneof(fc.constant(""), hex(16)),
+  traceState: name,
+  flags: fc.oneof(fc.constant(0), count),
+  name,
+  kind: fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })),
+  startTimeUnixNano: nanos,
+  endTimeUnixNano: nanos,
+  attributes: anyAttributes,
+  droppedAttributesCount: fc.oneof(fc.constant(0), count),
+  events: fc.array(
+    fc.record({
+      timeUnixNano: nanos,
+      name,
+      attributes: anyAttributes,
+      droppedAttributesCount: fc.oneof(fc.constant(0), count),
+    }),
+    { maxLength: 2 },
+  ),
+  droppedEventsCount: fc.oneof(fc.constant(0), count),
+  links: fc.array(
+    fc.record({
+      traceId: hex(32),
+      spanId: hex(16),
+      traceState: name,
+      attributes: anyAttributes,
+      droppedAttributesCount: fc.oneof(fc.constant(0), count),
+      flags: fc.oneof(fc.constant(0), count),
+    }),
+    { maxLength: 2 },
+  ),
+  droppedLinksCount: fc.oneof(fc.constant(0), count),
+  status: fc.record({ code: fc.constantFrom(0 as const, 1 as const, 2 as const), message: name }),
+  resource,
+  scope,
+});
+
+const small = fc.constantFrom(0n, 1n, 5n, 40n, 2.5, "7");
+const modelName = fc.constantFrom("gpt-4o", "gpt-4o-mini", "claude-sonnet-4-20250514", "unheard-of");
+const text = fc.constantFrom("", "Hi", "{broken", '[{"role":"user","content":"Q"}]', '{"prompt":"P"}', "😀");
+
+/** Attributes as the conventions have them, mixed at will. */
+const conventionAttributes: fc.Arbitrary<Attributes> = fc
+  .subarray(
+    [
+      ["gen_ai.operation.name", fc.constantFrom("chat", "execute_tool", "invoke_agent")],
+      ["openinference.span.kind", fc.constantFrom("LLM", "TOOL", "AGENT", "EVALUATOR")],
+      ["gen_ai.request.model", modelName],
+      ["llm.model_name", modelName],
+      ["ai.model.id", modelName],
+      ["gen_ai.provider.name", fc.constantFrom("openai", "anthropic", "elsewhere")],
+      ["gen_ai.usage.input_tokens", small],
+      ["gen_ai.usage.output_tokens", small],
+      ["gen_ai.usage.cache_read.input_tokens", small],
+      ["gen_ai.usage.cache_read_input_tokens", small],
+      ["llm.token_count.prompt", small],
+      ["llm.token_count.total", small],
+      ["ai.usage.inputTokens", small],
+      ["ai.usage.reasoningTokens", small],
+      ["llm.cost.total", fc.constantFrom(0, 0.1, 0.2, "0.3")],
+      ["gen_ai.response.time_to_first_chunk", fc.constantFrom(0, 0.1, 2.5)],
+      ["gen_ai.input.messages", text],
+      ["input.value", text],
+      ["output.value", text],
+      ["ai.prompt", text],
+      ["gen_ai.prompt.1.content", text],
+      ["gen_ai.prompt.0.role", fc.constant("user")],
+      ["session.id", fc.constantFrom("s1", "s2")],
+      ["user.id", fc.constantFrom("u1", "u2")],
+      ["tag.tags", fc.constantFrom<AttributeValue>(["a", "b"], ["b", "c"])],
+      ["metadata", fc.constantFrom('{"k":1}', '{"k":2,"l":{}}')],
+      ["http.request.method", fc.constant("GET")],
+    ] as [string, fc.Arbitrary<AttributeValue>][],
+    { maxLength: 8 },
+  )
+  .chain((chosen) =>
+    fc
+      .tuple(...chosen.map(([, value]) => value))
+      .map((values) => new Map(chosen.map(([key], index) => [key, values[index] as AttributeValue]))),
+  );
+
+export const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+const BASE = 1_780_000_000_000_000_000n;
+
+/** The spans of one trace, each id once: any shape, cycles and missing parents included, times that tie and lie. */
+export const anyTrace: fc.Arbitrary<readonly OtlpSpan[]> = fc
+  .array(
+    fc.record({
+      parent: fc.oneof(fc.constant(-1), fc.nat({ max: 14 })),
+      start: fc.nat({ max: 6 }),
+      length: fc.integer({ min: -2, max: 6 }),
+      attributes: conventionAttributes,
+      base: anySpan,
+    }),
+    { minLength: 1, maxLength: 10 },
+  )
+  .map((drafts) =>
+    drafts.map(({ parent, start, length, attributes, base }, index) => ({
+      ...base,
+      traceId,
+      spanId: spanIdOf(index),
+      parentSpanId: parent === -1 ? "" : spanIdOf(parent),
+      startTimeUnixNano: start === 6 ? 0n : BASE + BigInt(start * 1_000_000),
+      endTimeUnixNano: start === 5 ? 0n : BASE + BigInt((start + length) * 1_000_000),
+      attributes,
+    })),
+  );
+
+function spanIdOf(index: number): string {
+  // Neither in the order of the spans nor of their times.
+  return ((index * 7 + 3) % 16)
+    .toString(16)
+    .repeat(16)
+    .replace(/^0{16}$/, "00000000000000aa");
+}
