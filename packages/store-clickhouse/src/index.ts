@@ -1,4 +1,10 @@
+export { classifyClickHouseError, type Operation } from "./clickHouseErrors.js";
+export { Coalescer, type CoalescerLimits, type CoalescerOptions, type Settled } from "./coalescer.js";
+export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventStoreClickHouse.js";
+export { eventsTable } from "./eventsTable.js";
 export type { EventTable, EventTableColumns, Row, SelectedColumn } from "./eventTable.js";
+export { qualifiedName, quoteIdentifier } from "./identifier.js";
+export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
 export type {
   ColumnDescription,
   IndexDescription,
@@ -9,4 +15,13 @@ export type {
   TableDescription,
   ViewDescription,
 } from "./migration.js";
+export { type MigrationTarget, migrationStatements } from "./migrationStatements.js";
+export {
+  ProjectionStoreClickHouse,
+  type ProjectionStoreClickHouseOptions,
+} from "./projectionStoreClickHouse.js";
+export { type ProjectionsTableOptions, projectionsTable } from "./projectionsTable.js";
 export type { ProjectionTable, ProjectionTableColumns } from "./projectionTable.js";
+export { insertSettings, readSettings } from "./requestSettings.js";
+export { storeClickHouseMigrations } from "./storeClickHouseMigrations.js";
+export { defaultReadLimits, defaultWriteLimits } from "./storeLimits.js";

@@ -1,0 +1,387 @@
+import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
+import {
+  type AggregateWatermark,
+  assertAggregateId,
+  assertEvent,
+  createEventStream,
+  decodeCursor,
+  type Event,
+  EventSourcingError,
+  type EventStore,
+  type EventStoreContext,
+  encodeCursor,
+  isEventSourcingError,
+  type ListChangedOptions,
+  type Page,
+  type PageOptions,
+  pageLimit,
+  type TenantId,
+  telemetryNames,
+  withSpan,
+} from "@es/core";
+import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
+import { type AsksFor, readAggregateRows, refKey, refSize, selectList } from "./aggregateRows.js";
+import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
+import { Coalescer, type CoalescerLimits, type Settled } from "./coalescer.js";
+import { eventsTable } from "./eventsTable.js";
+import type { EventTable, Row } from "./eventTable.js";
+import { qualifiedName, quoteIdentifier } from "./identifier.js";
+import { chunkLines, insertLines, insertStatement, type Lines } from "./insertLines.js";
+import { insertSettings, readSettings } from "./requestSettings.js";
+import {
+  defaultReadLimits,
+  defaultWriteLimits,
+  MAX_SHARED_RESULT_BYTES,
+  mergeLimits,
+} from "./storeLimits.js";
+import { aggregateAttributes, linkTo, roundTripOptions, storeSpanNames, storeTracer } from "./telemetry.js";
+
+export interface EventStoreClickHouseOptions<TEvent extends Event = Event> {
+  /** @default eventsTable(): the generic `events` */
+  readonly table?: EventTable<TEvent>;
+  /** @default the client's own */
+  readonly database?: string;
+  /** How reads in flight share round trips. @default defaultReadLimits */
+  readonly readLimits?: Partial<CoalescerLimits>;
+  /** How writes in flight share round trips. @default defaultWriteLimits */
+  readonly writeLimits?: Partial<CoalescerLimits>;
+  /** Added to every read, such as `max_execution_time`. */
+  readonly readSettings?: ClickHouseSettings;
+  /** Added to every insert, such as `insert_quorum`. */
+  readonly insertSettings?: ClickHouseSettings;
+}
+
+interface EventRead extends AsksFor {
+  readonly link: Link | undefined;
+}
+
+interface EventWrite {
+  readonly lines: Lines;
+  readonly link: Link | undefined;
+}
+
+const NAME = "EventStoreClickHouse";
+const TIME_LIMIT = 1n << 64n;
+const { attributes } = telemetryNames;
+
+/**
+ * Events in a ClickHouse table. Calls in flight share round trips: make one store per table and process. The client
+ * stays the caller's to close.
+ *
+ * `TEvent` is `never` unless given or inferred, so that a store without a type fits any pipeline and nothing else.
+ */
+export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId extends string = string>
+  implements EventStore<TAggregateId, TEvent>
+{
+  readonly #client: ClickHouseClient;
+  readonly #table: EventTable<TEvent>;
+  readonly #name: string;
+  readonly #reads: Coalescer<EventRead, readonly TEvent[]>;
+  readonly #writes: Coalescer<EventWrite, void>;
+  readonly #maxWriteBytes: number;
+  readonly #readSettings: ClickHouseSettings;
+  readonly #insertSettings: ClickHouseSettings;
+  readonly #sql: EventSql;
+
+  constructor(client: ClickHouseClient, options: EventStoreClickHouseOptions<TEvent> = {}) {
+    this.#client = client;
+    // Without a table the caller says what the events are by the type argument alone.
+    this.#table = options.table ?? (eventsTable() as unknown as EventTable<TEvent>);
+    this.#name = qualifiedName(options.database, this.#table.name);
+    this.#sql = eventSql(this.#name, this.#table);
+    this.#readSettings = { ...readSettings, ...options.readSettings };
+    this.#insertSettings = { ...insertSettings, ...options.insertSettings };
+    const writeLimits = mergeLimits(defaultWriteLimits, options.writeLimits);
+    this.#maxWriteBytes = writeLimits.maxBytes;
+    const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
+    this.#reads = new Coalescer<EventRead, readonly TEvent[]>({
+      ...mergeLimits(defaultReadLimits, options.readLimits),
+      name: `${NAME} reads of ${this.#name}`,
+      sizeOf: refSize,
+      mayBeFaultOfOne: isolates,
+      run: (reads) => this.#readMany(reads),
+    });
+    this.#writes = new Coalescer<EventWrite, void>({
+      ...writeLimits,
+      name: `${NAME} writes to ${this.#name}`,
+      sizeOf: ({ lines }) => lines.bytes,
+      mayBeFaultOfOne: isolates,
+      run: (writes) => this.#writeMany(writes),
+    });
+  }
+
+  storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
+    const about = { [attributes.tenantId]: context.tenantId, [attributes.eventCount]: events.length };
+    return this.#call("storeEvents", about, async (span) => {
+      // All rows are made before any is written, and before the caller can change an event.
+      const rows = events.map((event) => this.#encode(event, context.tenantId));
+      const link = linkTo(span);
+      const chunks = chunkLines(rows, this.#maxWriteBytes);
+      const outcomes = await this.#writes.submitAll(chunks.map((lines) => ({ lines, link })));
+      for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+    });
+  }
+
+  getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
+    const { tenantId } = context;
+    const about = aggregateAttributes(tenantId, aggregateId, this.#table.aggregatesAreTraces);
+    return this.#call("getEvents", about, async (span) => {
+      assertAggregateId(aggregateId);
+      const events = await this.#reads.submit({ tenantId, aggregateId, link: linkTo(span) });
+      span.setAttribute(attributes.eventCount, events.length);
+      return events;
+    });
+  }
+
+  getEventsOfMany(
+    aggregateIds: readonly TAggregateId[],
+    context: EventStoreContext,
+  ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>> {
+    const { tenantId } = context;
+    const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: aggregateIds.length };
+    return this.#call("getEventsOfMany", about, async (span) => {
+      for (const aggregateId of aggregateIds) assertAggregateId(aggregateId);
+      const distinct = [...new Set(aggregateIds)];
+      const link = linkTo(span);
+      const outcomes = await this.#reads.submitAll(
+        distinct.map((aggregateId) => ({ tenantId, aggregateId, link })),
+      );
+      const read = new Map<TAggregateId, readonly TEvent[]>();
+      for (const [i, aggregateId] of distinct.entries()) {
+        const outcome = outcomes[i];
+        if (outcome?.ok !== true) throw outcome?.error;
+        read.set(aggregateId, outcome.value);
+      }
+      return read;
+    });
+  }
+
+  listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
+    return this.#call("listAggregateIds", { [attributes.tenantId]: context.tenantId }, async () => {
+      const limit = pageLimit(options);
+      const after = options?.cursor === undefined ? "" : decodeCursor(options.cursor);
+      const rows = await this.#query<{ readonly id: string }>(
+        "listAggregateIds",
+        this.#sql.listAggregateIds,
+        {
+          tenantId: context.tenantId,
+          after,
+          limit: limit + 1,
+        },
+      );
+      return pageOf(
+        rows.map(({ id }) => id as TAggregateId),
+        limit,
+        (id) => id,
+      );
+    });
+  }
+
+  listChangedAggregates(
+    context: EventStoreContext,
+    options: ListChangedOptions,
+  ): Promise<Page<AggregateWatermark<TAggregateId>>> {
+    return this.#call("listChangedAggregates", { [attributes.tenantId]: context.tenantId }, async () => {
+      const limit = pageLimit(options);
+      const after = options.cursor === undefined ? "" : decodeCursor(options.cursor);
+      if (options.since >= TIME_LIMIT) return { items: [], nextCursor: null };
+      const rows = await this.#query<WatermarkRow>("listChangedAggregates", this.#sql.listChangedAggregates, {
+        tenantId: context.tenantId,
+        after,
+        since: String(options.since < 0n ? 0n : options.since),
+        limit: limit + 1,
+      });
+      return pageOf(
+        rows.map((row) => ({
+          aggregateId: row.id as TAggregateId,
+          eventCount: Number(row.eventCount),
+          acceptedSum: BigInt(row.acceptedSum),
+          lastAcceptedAt: BigInt(row.lastAcceptedAt),
+        })),
+        limit,
+        ({ aggregateId }) => aggregateId,
+      );
+    });
+  }
+
+  /** One span per call; errors leave as this family's, whatever they were. */
+  #call<T>(name: string, about: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
+    return withSpan(storeTracer, `${NAME}.${name}`, { kind: SpanKind.CLIENT, attributes: about }, work);
+  }
+
+  #operation(name: string): Operation {
+    return { name: `${NAME}.${name}`, table: this.#name, component: this.#table.migrations.component };
+  }
+
+  #encode(event: TEvent, tenantId: TenantId): string {
+    assertEvent(event);
+    try {
+      return JSON.stringify(this.#table.toRow(event, tenantId));
+    } catch (cause) {
+      if (isEventSourcingError(cause)) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new EventSourcingError(
+        "INVALID_EVENT",
+        `Event ${JSON.stringify(event.id.slice(0, 64))} of aggregate ` +
+          `${JSON.stringify(event.aggregateId.slice(0, 64))} does not fit ${this.#name}: ${reason}`,
+        { cause, fields: { tenantId, aggregateId: event.aggregateId, eventId: event.id } },
+      );
+    }
+  }
+
+  async #writeMany(writes: readonly EventWrite[]): Promise<readonly Settled<void>[]> {
+    const links = writes.map(({ link }) => link);
+    return withSpan(
+      storeTracer,
+      `${NAME}.${storeSpanNames.roundTrip}`,
+      roundTripOptions(this.#name, "INSERT", links),
+      async () => {
+        const lines = writes.map((write) => write.lines);
+        try {
+          await insertLines(this.#client, this.#sql.insert, lines, this.#insertSettings);
+        } catch (error) {
+          throw classifyClickHouseError(error, this.#operation("storeEvents"));
+        }
+        return writes.map(() => ({ ok: true, value: undefined }));
+      },
+    );
+  }
+
+  async #readMany(reads: readonly EventRead[]): Promise<readonly Settled<readonly TEvent[]>[]> {
+    const links = reads.map(({ link }) => link);
+    return withSpan(
+      storeTracer,
+      `${NAME}.${storeSpanNames.roundTrip}`,
+      roundTripOptions(this.#name, "SELECT", links),
+      async () => {
+        let rowsOf: ReadonlyMap<string, readonly Row[]>;
+        try {
+          rowsOf = await readAggregateRows(
+            this.#client,
+            {
+              sql: this.#sql.getEvents,
+              tenantColumn: this.#table.columns.tenantId,
+              aggregateColumn: this.#table.columns.aggregateId,
+              settings:
+                reads.length === 1
+                  ? this.#readSettings
+                  : { ...this.#readSettings, max_result_bytes: String(MAX_SHARED_RESULT_BYTES) },
+            },
+            reads,
+          );
+        } catch (error) {
+          throw classifyClickHouseError(error, this.#operation("getEvents"));
+        }
+        // Each caller gets values of its own, also where two asked for the same aggregate.
+        return reads.map((read) =>
+          this.#decode(read, rowsOf.get(refKey(read.tenantId, read.aggregateId)) ?? []),
+        );
+      },
+    );
+  }
+
+  #decode({ tenantId, aggregateId }: EventRead, rows: readonly Row[]): Settled<readonly TEvent[]> {
+    const events: TEvent[] = [];
+    for (const row of rows) {
+      try {
+        events.push(this.#table.fromRow(row));
+      } catch (cause) {
+        const eventId = String(row[this.#table.columns.eventId]);
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const error = new EventSourcingError(
+          "EVENT_UNDECODABLE",
+          `Event ${JSON.stringify(eventId.slice(0, 64))} of aggregate ${JSON.stringify(aggregateId.slice(0, 64))} ` +
+            `(tenant ${JSON.stringify(tenantId)}) in ${this.#name} cannot be decoded: ${reason}`,
+          { cause, fields: { table: this.#name, tenantId, aggregateId, eventId } },
+        );
+        return { ok: false, error };
+      }
+    }
+    return { ok: true, value: createEventStream(aggregateId, events).events };
+  }
+
+  async #query<TRow>(
+    operation: string,
+    query: string,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Promise<readonly TRow[]> {
+    try {
+      const result = await this.#client.query({
+        query,
+        format: "JSONEachRow",
+        query_params: parameters,
+        use_multipart_params_auto: true,
+        clickhouse_settings: this.#readSettings,
+      });
+      return await result.json<TRow>();
+    } catch (error) {
+      throw classifyClickHouseError(error, this.#operation(operation));
+    }
+  }
+}
+
+interface WatermarkRow {
+  readonly id: string;
+  readonly eventCount: string;
+  readonly acceptedSum: string;
+  readonly lastAcceptedAt: string;
+}
+
+interface EventSql {
+  readonly insert: string;
+  readonly getEvents: string;
+  readonly listAggregateIds: string;
+  readonly listChangedAggregates: string;
+}
+
+/**
+ * None of these trusts merges: rows of one event are made one here, by the engine's own rule. FINAL would do the same
+ * and takes twice as long on batches.
+ */
+function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEvent>): EventSql {
+  const { columns } = table;
+  const [tenant, aggregate, event, accepted] = [
+    columns.tenantId,
+    columns.aggregateId,
+    columns.eventId,
+    columns.acceptedAt,
+  ].map(quoteIdentifier) as [string, string, string, string];
+  const selected = selectList([
+    columns.tenantId,
+    columns.aggregateId,
+    columns.eventId,
+    columns.acceptedAt,
+    ...table.selectColumns,
+  ]);
+  return {
+    insert: insertStatement(tableName, table.insertColumns),
+    getEvents:
+      `SELECT ${selected} FROM ${tableName} ` +
+      `WHERE (${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
+      `ORDER BY ${tenant}, ${aggregate}, ${event}, ${accepted} DESC ` +
+      `LIMIT 1 BY ${tenant}, ${aggregate}, ${event}`,
+    listAggregateIds:
+      `SELECT ${aggregate} AS id FROM ${tableName} ` +
+      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} ` +
+      `ORDER BY ${aggregate} LIMIT 1 BY ${aggregate} LIMIT {limit: UInt64}`,
+    // GLOBAL: on a cluster the inner page is computed once, not per shard. On one server it changes nothing.
+    listChangedAggregates:
+      "SELECT id, toString(count()) AS eventCount, toString(sum(toUInt128(lastAccepted))) AS acceptedSum, " +
+      "toString(max(lastAccepted)) AS lastAcceptedAt FROM (" +
+      `SELECT ${aggregate} AS id, max(${accepted}) AS lastAccepted FROM ${tableName} ` +
+      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} GLOBAL IN (` +
+      `SELECT ${aggregate} FROM ${tableName} ` +
+      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} AND ${accepted} >= {since: UInt64} ` +
+      `ORDER BY ${aggregate} LIMIT 1 BY ${aggregate} LIMIT {limit: UInt64}` +
+      `) GROUP BY ${aggregate}, ${event}) GROUP BY id ORDER BY id`,
+  };
+}
+
+function pageOf<TItem>(rows: readonly TItem[], limit: number, idOf: (item: TItem) => string): Page<TItem> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return {
+    items,
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(idOf(last)) : null,
+  };
+}

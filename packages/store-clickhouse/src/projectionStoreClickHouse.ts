@@ -1,0 +1,320 @@
+import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
+import {
+  assertAggregateId,
+  canonicalJson,
+  EventSourcingError,
+  isEventSourcingError,
+  type ProjectionMetadata,
+  type ProjectionRead,
+  type ProjectionRecord,
+  type ProjectionStore,
+  type ProjectionStoreContext,
+  parseProjectionVersion,
+  type TenantId,
+  telemetryNames,
+  withSpan,
+} from "@es/core";
+import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
+import { type AsksFor, readAggregateRows, refKey, refSize, selectList } from "./aggregateRows.js";
+import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
+import { Coalescer, type CoalescerLimits, type Settled } from "./coalescer.js";
+import type { Row } from "./eventTable.js";
+import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
+import { insertLines, insertStatement, type Lines } from "./insertLines.js";
+import { projectionsTable } from "./projectionsTable.js";
+import type { ProjectionTable } from "./projectionTable.js";
+import { insertSettings, readSettings } from "./requestSettings.js";
+import {
+  defaultReadLimits,
+  defaultWriteLimits,
+  MAX_SHARED_RESULT_BYTES,
+  mergeLimits,
+} from "./storeLimits.js";
+import { aggregateAttributes, linkTo, roundTripOptions, storeSpanNames, storeTracer } from "./telemetry.js";
+
+export interface ProjectionStoreClickHouseOptions<TProjection = unknown> {
+  /** @default projectionsTable(): the generic `projections` */
+  readonly table?: ProjectionTable<TProjection>;
+  /** @default the client's own */
+  readonly database?: string;
+  /** How reads in flight share round trips. @default defaultReadLimits */
+  readonly readLimits?: Partial<CoalescerLimits>;
+  /** How writes in flight share round trips. @default defaultWriteLimits */
+  readonly writeLimits?: Partial<CoalescerLimits>;
+  /** Added to every read, such as `max_execution_time`. */
+  readonly readSettings?: ClickHouseSettings;
+  /** Added to every insert, such as `insert_quorum`. */
+  readonly insertSettings?: ClickHouseSettings;
+}
+
+interface ProjectionAsked extends AsksFor {
+  readonly link: Link | undefined;
+}
+
+interface ProjectionWrite {
+  readonly lines: Lines;
+  readonly link: Link | undefined;
+}
+
+const NAME = "ProjectionStoreClickHouse";
+/** Of the version as text: JSON numbers end at 64 bits. */
+const VERSION = "__version";
+const { attributes, events } = telemetryNames;
+
+/**
+ * Projections in a ClickHouse table. Calls in flight share round trips: make one store per table and process. The client
+ * stays the caller's to close.
+ *
+ * `TProjection` is `never` unless given or inferred, so that a store without a type fits any pipeline and nothing else.
+ */
+export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends string = string>
+  implements ProjectionStore<TAggregateId, TProjection>
+{
+  readonly #client: ClickHouseClient;
+  readonly #table: ProjectionTable<TProjection>;
+  readonly #name: string;
+  readonly #reads: Coalescer<ProjectionAsked, ProjectionRead<string, TProjection>>;
+  readonly #writes: Coalescer<ProjectionWrite, void>;
+  readonly #readSettings: ClickHouseSettings;
+  readonly #insertSettings: ClickHouseSettings;
+  readonly #sql: ProjectionSql;
+
+  constructor(client: ClickHouseClient, options: ProjectionStoreClickHouseOptions<TProjection> = {}) {
+    this.#client = client;
+    this.#table = options.table ?? projectionsTable<TProjection>();
+    this.#name = qualifiedName(options.database, this.#table.name);
+    this.#sql = projectionSql(this.#name, this.#table);
+    this.#readSettings = { ...readSettings, ...options.readSettings };
+    this.#insertSettings = { ...insertSettings, ...options.insertSettings };
+    const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
+    this.#reads = new Coalescer<ProjectionAsked, ProjectionRead<string, TProjection>>({
+      ...mergeLimits(defaultReadLimits, options.readLimits),
+      name: `${NAME} reads of ${this.#name}`,
+      sizeOf: refSize,
+      mayBeFaultOfOne: isolates,
+      run: (reads) => this.#readMany(reads),
+    });
+    this.#writes = new Coalescer<ProjectionWrite, void>({
+      ...mergeLimits(defaultWriteLimits, options.writeLimits),
+      name: `${NAME} writes to ${this.#name}`,
+      sizeOf: ({ lines }) => lines.bytes,
+      mayBeFaultOfOne: isolates,
+      run: (writes) => this.#writeMany(writes),
+    });
+  }
+
+  /** Emits `projection.not_found` on its span when nothing is stored. */
+  getProjection(
+    aggregateId: TAggregateId,
+    context: ProjectionStoreContext,
+  ): Promise<ProjectionRead<TAggregateId, TProjection>> {
+    const { tenantId } = context;
+    const about = aggregateAttributes(tenantId, aggregateId, this.#table.aggregatesAreTraces);
+    return this.#call("getProjection", about, async (span) => {
+      assertAggregateId(aggregateId);
+      const read = await this.#reads.submit({ tenantId, aggregateId, link: linkTo(span) });
+      span.setAttribute(attributes.outcome, read.status);
+      if (read.status === "absent") span.addEvent(events.notFound, about);
+      return read as ProjectionRead<TAggregateId, TProjection>;
+    });
+  }
+
+  getProjections(
+    aggregateIds: readonly TAggregateId[],
+    context: ProjectionStoreContext,
+  ): Promise<ReadonlyMap<TAggregateId, ProjectionRead<TAggregateId, TProjection>>> {
+    const { tenantId } = context;
+    const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: aggregateIds.length };
+    return this.#call("getProjections", about, async (span) => {
+      for (const aggregateId of aggregateIds) assertAggregateId(aggregateId);
+      const distinct = [...new Set(aggregateIds)];
+      const link = linkTo(span);
+      const outcomes = await this.#reads.submitAll(
+        distinct.map((aggregateId) => ({ tenantId, aggregateId, link })),
+      );
+      const read = new Map<TAggregateId, ProjectionRead<TAggregateId, TProjection>>();
+      for (const [i, aggregateId] of distinct.entries()) {
+        const outcome = outcomes[i];
+        if (outcome?.ok !== true) throw outcome?.error;
+        read.set(aggregateId, outcome.value as ProjectionRead<TAggregateId, TProjection>);
+      }
+      return read;
+    });
+  }
+
+  storeProjection(
+    record: ProjectionRecord<TAggregateId, TProjection>,
+    context: ProjectionStoreContext,
+  ): Promise<void> {
+    const about = aggregateAttributes(context.tenantId, record.aggregateId, this.#table.aggregatesAreTraces);
+    return this.#call("storeProjection", about, (span) => this.#store([record], context, span));
+  }
+
+  /** When one is refused by ClickHouse the others are stored all the same, and the call rejects with the first refusal. */
+  storeProjections(
+    records: readonly ProjectionRecord<TAggregateId, TProjection>[],
+    context: ProjectionStoreContext,
+  ): Promise<void> {
+    const about = { [attributes.tenantId]: context.tenantId, [attributes.aggregateCount]: records.length };
+    return this.#call("storeProjections", about, (span) => this.#store(records, context, span));
+  }
+
+  async #store(
+    records: readonly ProjectionRecord<TAggregateId, TProjection>[],
+    { tenantId }: ProjectionStoreContext,
+    span: Span,
+  ): Promise<void> {
+    const link = linkTo(span);
+    // All rows are made before any is written, and before the caller can change a record.
+    const writes = records.map((record) => {
+      const text = `${this.#encode(record, tenantId)}\n`;
+      return { lines: { text, bytes: Buffer.byteLength(text), rows: 1 }, link };
+    });
+    const outcomes = await this.#writes.submitAll(writes);
+    for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+  }
+
+  #call<T>(name: string, about: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
+    return withSpan(storeTracer, `${NAME}.${name}`, { kind: SpanKind.CLIENT, attributes: about }, work);
+  }
+
+  #operation(name: string): Operation {
+    return { name: `${NAME}.${name}`, table: this.#name, component: this.#table.migrations.component };
+  }
+
+  #encode(record: ProjectionRecord<TAggregateId, TProjection>, tenantId: TenantId): string {
+    const { columns, fixed, toTypedColumns, encode = canonicalJson } = this.#table;
+    assertAggregateId(record.aggregateId);
+    const version = String(parseProjectionVersion(String(record.version)));
+    try {
+      return JSON.stringify({
+        ...toTypedColumns?.call(this.#table, record, tenantId),
+        ...fixed,
+        [columns.tenantId]: tenantId,
+        [columns.aggregateId]: record.aggregateId,
+        [columns.version]: version,
+        [columns.projection]: encode.call(this.#table, record.projection),
+        [columns.metadata]: canonicalJson(record.metadata),
+      });
+    } catch (cause) {
+      if (isEventSourcingError(cause)) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new EventSourcingError(
+        "STORE_REJECTED",
+        `The projection of aggregate ${JSON.stringify(record.aggregateId.slice(0, 64))} does not fit ${this.#name}: ${reason}`,
+        { cause, fields: { table: this.#name, tenantId, aggregateId: record.aggregateId } },
+      );
+    }
+  }
+
+  async #writeMany(writes: readonly ProjectionWrite[]): Promise<readonly Settled<void>[]> {
+    const links = writes.map(({ link }) => link);
+    return withSpan(
+      storeTracer,
+      `${NAME}.${storeSpanNames.roundTrip}`,
+      roundTripOptions(this.#name, "INSERT", links),
+      async () => {
+        const lines = writes.map((write) => write.lines);
+        try {
+          await insertLines(this.#client, this.#sql.insert, lines, this.#insertSettings);
+        } catch (error) {
+          throw classifyClickHouseError(error, this.#operation("storeProjection"));
+        }
+        return writes.map(() => ({ ok: true, value: undefined }));
+      },
+    );
+  }
+
+  async #readMany(
+    reads: readonly ProjectionAsked[],
+  ): Promise<readonly Settled<ProjectionRead<string, TProjection>>[]> {
+    const links = reads.map(({ link }) => link);
+    return withSpan(
+      storeTracer,
+      `${NAME}.${storeSpanNames.roundTrip}`,
+      roundTripOptions(this.#name, "SELECT", links),
+      async () => {
+        let rowsOf: ReadonlyMap<string, readonly Row[]>;
+        try {
+          rowsOf = await readAggregateRows(
+            this.#client,
+            {
+              sql: this.#sql.getProjections,
+              tenantColumn: this.#table.columns.tenantId,
+              aggregateColumn: this.#table.columns.aggregateId,
+              settings:
+                reads.length === 1
+                  ? this.#readSettings
+                  : { ...this.#readSettings, max_result_bytes: String(MAX_SHARED_RESULT_BYTES) },
+            },
+            reads,
+          );
+        } catch (error) {
+          throw classifyClickHouseError(error, this.#operation("getProjection"));
+        }
+        // Each caller gets values of its own, also where two asked for the same aggregate.
+        return reads.map(({ tenantId, aggregateId }) => ({
+          ok: true,
+          value: this.#decode(aggregateId, rowsOf.get(refKey(tenantId, aggregateId))?.[0]),
+        }));
+      },
+    );
+  }
+
+  #decode(aggregateId: string, row: Row | undefined): ProjectionRead<string, TProjection> {
+    if (row === undefined) return { status: "absent" };
+    const { columns, decode } = this.#table;
+    try {
+      const text = String(row[columns.projection]);
+      const projection =
+        decode === undefined ? (JSON.parse(text) as TProjection) : decode.call(this.#table, text);
+      const metadata = JSON.parse(String(row[columns.metadata])) as ProjectionMetadata;
+      const version = parseProjectionVersion(String(row[VERSION]));
+      return { status: "found", record: { aggregateId, version, projection, metadata } };
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      return {
+        status: "undecodable",
+        reason: `The row in ${this.#name} of version ${String(row[VERSION])} cannot be decoded: ${reason}`,
+      };
+    }
+  }
+}
+
+interface ProjectionSql {
+  readonly insert: string;
+  readonly getProjections: string;
+}
+
+/** Does not trust merges: of the rows of one projection the greatest version is read, as the engine would keep it. */
+function projectionSql<TProjection>(tableName: string, table: ProjectionTable<TProjection>): ProjectionSql {
+  const { columns, fixed = {}, typedColumns = [] } = table;
+  const [tenant, aggregate, version] = [columns.tenantId, columns.aggregateId, columns.version].map(
+    quoteIdentifier,
+  ) as [string, string, string];
+  const selected = selectList([
+    columns.tenantId,
+    columns.aggregateId,
+    { name: VERSION, expression: `toString(${version})` },
+    columns.projection,
+    columns.metadata,
+  ]);
+  const onlyFixed = Object.entries(fixed).map(
+    ([column, value]) => `${quoteIdentifier(column)} = ${quoteString(value)} AND `,
+  );
+  return {
+    insert: insertStatement(tableName, [
+      columns.tenantId,
+      columns.aggregateId,
+      columns.version,
+      columns.projection,
+      columns.metadata,
+      ...Object.keys(fixed),
+      ...typedColumns,
+    ]),
+    getProjections:
+      `SELECT ${selected} FROM ${tableName} ` +
+      `WHERE ${onlyFixed.join("")}(${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
+      `ORDER BY ${tenant}, ${aggregate}, ${version} DESC LIMIT 1 BY ${tenant}, ${aggregate}`,
+  };
+}

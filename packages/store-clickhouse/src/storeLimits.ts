@@ -1,0 +1,44 @@
+import { EventSourcingError } from "@es/core";
+import type { CoalescerLimits } from "./coalescer.js";
+
+const MIB = 2 ** 20;
+
+/** Items are aggregates, bytes those of their ids: a query's parameter may have 128 KiB in ClickHouse. */
+export const defaultReadLimits: CoalescerLimits = {
+  maxItems: 500,
+  maxBytes: 64 * 2 ** 10,
+  maxConcurrent: 4,
+  lingerMs: 2,
+  maxQueuedItems: 100_000,
+  maxQueuedBytes: 64 * MIB,
+};
+
+/** Items are calls (of a projection store: records), bytes those of their rows as JSON. */
+export const defaultWriteLimits: CoalescerLimits = {
+  maxItems: 10_000,
+  maxBytes: 8 * MIB,
+  maxConcurrent: 2,
+  lingerMs: 5,
+  maxQueuedItems: 100_000,
+  maxQueuedBytes: 128 * MIB,
+};
+
+/** Of a read that serves several aggregates; a larger result is read in halves. One aggregate may have any size. */
+export const MAX_SHARED_RESULT_BYTES = 32 * MIB;
+
+export function mergeLimits(
+  defaults: CoalescerLimits,
+  given: Partial<CoalescerLimits> | undefined,
+): CoalescerLimits {
+  const limits = { ...defaults, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    const least = name === "lingerMs" ? 0 : 1;
+    if (!Number.isFinite(value) || value < least) {
+      throw new EventSourcingError(
+        "INVALID_OPTIONS",
+        `${name} must be a number from ${least}, got ${value}.`,
+      );
+    }
+  }
+  return limits;
+}
