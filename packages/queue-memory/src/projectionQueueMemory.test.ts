@@ -34,11 +34,11 @@ describe("ProjectionQueueMemory", () => {
     const queue = new ProjectionQueueMemory({ delayMs: 0 });
     const gate = new RunGate();
     const recorder = new RunRecorder(gate.hold);
+    const before = Date.now();
     queue.work(recorder.run, { concurrency: 100 });
     await queue.schedule(Array.from({ length: 11 }, (_, index) => ref(`${index}`)));
     await vi.waitFor(() => expect(recorder.started).toHaveLength(11), waiting);
-    const [first, eleventh] = [recorder.started[0], recorder.started[10]];
-    expect((eleventh?.startedAt ?? 0) - (first?.startedAt ?? 0)).toBeGreaterThanOrEqual(990);
+    expect((recorder.started[10]?.startedAt ?? 0) - before).toBeGreaterThanOrEqual(990);
     gate.releaseAll();
   });
 

@@ -5,9 +5,15 @@ import {
   type ProjectionRun,
   type ProjectionWorker,
   telemetryNames,
-  withSpan,
 } from "@es/core";
-import { context, ROOT_CONTEXT, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
 import type { Entry } from "./projectionQueueMemory.js";
 
 export interface WorkOptions {
@@ -87,22 +93,28 @@ export class ProjectionWorkerMemory implements ProjectionWorker {
   #traced(entry: Entry): Promise<void> {
     const { attributes } = telemetryNames;
     const attempt = entry.failures + 1;
-    return context.with(ROOT_CONTEXT, () =>
-      withSpan(
-        this.#tracer,
-        "ProjectionQueueMemory.run",
-        {
-          kind: SpanKind.CONSUMER,
-          attributes: {
-            [attributes.tenantId]: entry.ref.tenantId,
-            [attributes.aggregateId]: entry.ref.aggregateId,
-            [attributes.attempt]: attempt,
-          },
-          links: entry.links,
-        },
-        async () => this.#run(entry.ref, { attempt, signal: this.#abort.signal }),
-      ),
-    );
+    const options: SpanOptions = {
+      root: true,
+      kind: SpanKind.CONSUMER,
+      links: entry.links,
+      attributes: {
+        [attributes.tenantId]: entry.ref.tenantId,
+        [attributes.aggregateId]: entry.ref.aggregateId,
+        [attributes.attempt]: attempt,
+      },
+    };
+    return this.#tracer.startActiveSpan("ProjectionQueueMemory.run", options, ROOT_CONTEXT, async (span) => {
+      try {
+        await this.#run(entry.ref, { attempt, signal: this.#abort.signal });
+      } catch (error) {
+        const exception = error instanceof Error ? error : new Error(String(error));
+        span.recordException(exception);
+        span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
   }
 }
 
