@@ -1,0 +1,186 @@
+import { EventSourcingError } from "@es/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Coalescer, type CoalescerOptions, type Settled } from "./coalescer.js";
+
+interface Item {
+  readonly id: number;
+  readonly size: number;
+}
+
+const bad = new EventSourcingError("STORE_REJECTED", "one of them is bad");
+
+/** A round trip that takes a few turns of the event loop, and what it was asked. */
+function recorder(poison: ReadonlySet<number> = new Set()) {
+  const batches: (readonly Item[])[] = [];
+  let underWay = 0;
+  let mostUnderWay = 0;
+  const run = async (items: readonly Item[]): Promise<readonly Settled<number>[]> => {
+    batches.push(items);
+    mostUnderWay = Math.max(mostUnderWay, ++underWay);
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+    underWay--;
+    if (items.some(({ id }) => poison.has(id))) throw bad;
+    return items.map(({ id }) => ({ ok: true, value: id * 10 }));
+  };
+  return { batches, run, mostUnderWay: () => mostUnderWay };
+}
+
+function newCoalescer(options: Partial<CoalescerOptions<Item, number>>) {
+  return new Coalescer<Item, number>({
+    name: "test",
+    maxItems: 10,
+    maxBytes: 1_000,
+    maxConcurrent: 2,
+    lingerMs: 1,
+    maxQueuedItems: 1_000,
+    maxQueuedBytes: 100_000,
+    sizeOf: ({ size }) => size,
+    mayBeFaultOfOne: (error) => error === bad,
+    run: async () => [],
+    ...options,
+  });
+}
+
+const itemsFrom = (start: number, count: number, size = 1): readonly Item[] =>
+  Array.from({ length: count }, (_, i) => ({ id: start + i, size }));
+
+describe("Coalescer", () => {
+  it("makes one round trip of the calls of one turn", async () => {
+    const { batches, run } = recorder();
+    const coalescer = newCoalescer({ run });
+    const values = await Promise.all(itemsFrom(0, 5).map((item) => coalescer.submit(item)));
+    expect(values).toEqual([0, 10, 20, 30, 40]);
+    expect(batches).toHaveLength(1);
+  });
+
+  it("leaves at once when nothing is under way, however long items would wait for company", async () => {
+    const { run } = recorder();
+    const coalescer = newCoalescer({ run, lingerMs: 2 ** 31 - 1 });
+    expect(await coalescer.submit({ id: 1, size: 1 })).toBe(10);
+    expect(await coalescer.submit({ id: 2, size: 1 })).toBe(20);
+  });
+
+  it("collects what comes while a round trip is under way, and sends it when that ends", async () => {
+    const { batches, run } = recorder();
+    const coalescer = newCoalescer({ run, lingerMs: 2 ** 31 - 1 });
+    const first = coalescer.submit({ id: 0, size: 1 });
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    const later = itemsFrom(1, 4).map((item) => coalescer.submit(item));
+    await Promise.all([first, ...later]);
+    expect(batches.map((batch) => batch.map(({ id }) => id))).toEqual([[0], [1, 2, 3, 4]]);
+  });
+
+  it("settles every item once with its own outcome, within the limits, whatever comes", async () => {
+    const call = fc.array(fc.record({ size: fc.nat({ max: 60 }), poison: fc.boolean() }), { maxLength: 15 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(call, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (calls, maxItems, maxBytes, maxConcurrent) => {
+          let next = 0;
+          const poison = new Set<number>();
+          const lists = calls.map((list) =>
+            list.map(({ size, poison: isPoison }) => {
+              const id = next++;
+              if (isPoison) poison.add(id);
+              return { id, size };
+            }),
+          );
+          const { batches, run, mostUnderWay } = recorder(poison);
+          const coalescer = newCoalescer({ run, maxItems, maxBytes, maxConcurrent, lingerMs: 0 });
+          const settled = await Promise.all(
+            lists.map(async (list, i) => {
+              if (i % 3 === 0) await new Promise(setImmediate);
+              return coalescer.submitAll(list);
+            }),
+          );
+          for (const [i, outcomes] of settled.entries()) {
+            expect(outcomes).toEqual(
+              lists[i]?.map(({ id }) =>
+                poison.has(id) ? { ok: false, error: bad } : { ok: true, value: id * 10 },
+              ),
+            );
+          }
+          for (const batch of batches) {
+            expect(batch.length).toBeLessThanOrEqual(maxItems);
+            if (batch.length > 1) {
+              expect(batch.reduce((sum, { size }) => sum + size, 0)).toBeLessThanOrEqual(maxBytes);
+            }
+          }
+          expect(mostUnderWay()).toBeLessThanOrEqual(maxConcurrent);
+          if (poison.size === 0) expect(batches.flat()).toHaveLength(next);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("lets calls take turns, so that a large one does not hold up a small one", async () => {
+    const { batches, run } = recorder();
+    const coalescer = newCoalescer({ run, maxConcurrent: 1, maxItems: 10 });
+    const large = coalescer.submitAll(itemsFrom(0, 500));
+    const small = coalescer.submit({ id: 1_000, size: 1 });
+    await Promise.all([large, small]);
+    const servedIn = batches.findIndex((batch) => batch.some(({ id }) => id === 1_000));
+    expect(servedIn).toBe(0);
+  });
+
+  it("serves calls that did not get a turn first the next time", async () => {
+    const { batches, run } = recorder();
+    const coalescer = newCoalescer({ run, maxConcurrent: 1, maxItems: 2 });
+    await Promise.all([0, 100, 200, 300].map((start) => coalescer.submitAll(itemsFrom(start, 3))));
+    expect(batches.slice(0, 4).map((batch) => batch.map(({ id }) => id))).toEqual([
+      [0, 100],
+      [200, 300],
+      [1, 101],
+      [201, 301],
+    ]);
+  });
+
+  it("does not look for a culprit in errors that are everybody's", async () => {
+    const down = new EventSourcingError("STORE_UNAVAILABLE", "down");
+    let calls = 0;
+    const coalescer = newCoalescer({
+      run: async () => {
+        calls++;
+        throw down;
+      },
+    });
+    const outcomes = await coalescer.submitAll(itemsFrom(0, 8));
+    expect(outcomes).toEqual(outcomes.map(() => ({ ok: false, error: down })));
+    expect(calls).toBe(1);
+  });
+
+  it("works on after a failure", async () => {
+    const { run } = recorder(new Set([1]));
+    const coalescer = newCoalescer({ run });
+    await expect(coalescer.submit({ id: 1, size: 1 })).rejects.toBe(bad);
+    expect(await coalescer.submit({ id: 2, size: 1 })).toBe(20);
+  });
+
+  it("refuses more than may wait, by items and by bytes, and takes more when there is room again", async () => {
+    const { run } = recorder();
+    const coalescer = newCoalescer({ run, maxConcurrent: 1, maxQueuedItems: 5, maxQueuedBytes: 50 });
+    const overloaded = expect.objectContaining({ code: "STORE_OVERLOADED", retryable: true });
+    const taken = coalescer.submitAll(itemsFrom(0, 4));
+    await expect(coalescer.submitAll(itemsFrom(10, 2))).rejects.toEqual(overloaded);
+    await expect(coalescer.submit({ id: 20, size: 60 })).rejects.toEqual(overloaded);
+    expect((await taken).every(({ ok }) => ok)).toBe(true);
+    expect(await coalescer.submit({ id: 20, size: 60 })).toBe(200);
+  });
+
+  it("takes a call larger than the queue when nothing waits", async () => {
+    const { run } = recorder();
+    const coalescer = newCoalescer({ run, maxQueuedItems: 5 });
+    expect(await coalescer.submitAll(itemsFrom(0, 50))).toHaveLength(50);
+  });
+
+  it("says so when a round trip forgets an item", async () => {
+    const coalescer = newCoalescer({ run: async () => [] });
+    await expect(coalescer.submit({ id: 1, size: 1 })).rejects.toThrow("no outcome for item 0");
+  });
+});
