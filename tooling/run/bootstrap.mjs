@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -45,7 +45,10 @@ export async function build(filter) {
 
 /** Runs turbo tasks over the workspace. */
 export async function turbo(label, args) {
-  await step(label, join(root, "node_modules/.bin/turbo"), ["run", ...args, "--output-logs=errors-only"], {
+  const binaries = join(root, "node_modules/.bin");
+  await step(label, join(binaries, "turbo"), ["run", ...args, "--output-logs=errors-only"], {
+    // Turbo asks pnpm about the workspace.
+    PATH: `${binaries}${delimiter}${process.env.PATH ?? ""}`,
     TURBO_TELEMETRY_DISABLED: "1",
     DO_NOT_TRACK: "1",
   });

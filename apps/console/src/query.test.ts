@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { BadQueryError, readListQuery, readTraceId } from "./query.js";
+
+describe("readListQuery", () => {
+  it("has a default limit and leaves out what is not asked", () => {
+    expect(readListQuery({})).toEqual({ limit: 50 });
+  });
+
+  it.each([
+    ["1700000000000000001", 1_700_000_000_000_000_001n],
+    ["0", 0n],
+    ["18446744073709551615", 2n ** 64n - 1n],
+    ["2023-11-14T22:13:20Z", 1_700_000_000_000_000_000n],
+    ["2023-11-14T22:13:20.000000001Z", 1_700_000_000_000_000_001n],
+    ["2023-11-14T22:13:20.5Z", 1_700_000_000_500_000_000n],
+    ["2023-11-14T23:13:20+01:00", 1_700_000_000_000_000_000n],
+    ["2023-11-14t22:13:20z", 1_700_000_000_000_000_000n],
+  ])("reads the time %s to the nanosecond", (text, nanoseconds) => {
+    expect(readListQuery({ from: text, to: text })).toMatchObject({ from: nanoseconds, to: nanoseconds });
+  });
+
+  it.each([
+    { from: "yesterday" },
+    { from: "2023-11-14" },
+    { from: "2023-13-14T22:13:20Z" },
+    { to: "18446744073709551616" },
+    { to: "-1" },
+    { limit: "0" },
+    { limit: "501" },
+    { limit: "ten" },
+    { limit: "1e2" },
+    { status: "OK" },
+    { order: "asc" },
+  ])("refuses %o and says what to write", (query) => {
+    expect(() => readListQuery(query as Record<string, string>)).toThrow(BadQueryError);
+    expect(() => readListQuery(query as Record<string, string>)).toThrow(/expected|there are/);
+  });
+});
+
+describe("readTraceId", () => {
+  it("takes 32 hexadecimal digits, in either case", () => {
+    expect(readTraceId("4BF92F3577B34DA6A3CE929D0E0E4736")).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
+  });
+
+  it.each(["", "4bf9", "g".repeat(32), "0".repeat(33)])("refuses %j", (value) => {
+    expect(() => readTraceId(value)).toThrow(BadQueryError);
+  });
+});
