@@ -286,10 +286,18 @@ export class QueryHandler {
       // Through the insert call also without data: only it tells how many rows were written.
       return connection.insert(sqlText(text, 0, statement.end), Buffer.from("\n"));
     }
+    if (!data.direct) {
+      // The engine runs these without their data and reports success.
+      throw new ClickHouseError(
+        48,
+        "NOT_IMPLEMENTED",
+        "INSERT … SELECT … FROM input(…) is not supported by this server: insert into a temporary table of a session first.",
+      );
+    }
     const head = sqlText(text, 0, data.sourceAt);
     const clause = `${sqlText(text, data.sourceAt, data.formatAt)} FORMAT ${data.format}`;
     const start = text.subarray(data.dataStart);
-    if (rest === undefined && (start.length > 0 || !data.direct)) {
+    if (rest === undefined && start.length > 0) {
       if (data.format === "Values") refuseStatementAfterValues(start);
       return connection.insert(sqlText(text, 0, data.dataStart).trimEnd(), start);
     }
