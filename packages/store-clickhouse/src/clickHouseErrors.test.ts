@@ -1,4 +1,4 @@
-import { ClickHouseError, createClient } from "@clickhouse/client";
+import { ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { parseTenantId } from "@es/core";
 import { type ContractEvent, contractEvent } from "@es/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -71,7 +71,7 @@ describe("a store whose engine fails", () => {
 
   it("says that nothing answers, and that waiting may help", async () => {
     // Port 1 is never ClickHouse's.
-    const client = createClient({ url: "http://127.0.0.1:1" });
+    const client = createClient({ url: "http://127.0.0.1:1", log: { level: ClickHouseLogLevel.OFF } });
     const events = new EventStoreClickHouse<ContractEvent>(client);
     const projections = new ProjectionStoreClickHouse<unknown>(client);
     const unavailable = expect.objectContaining({ code: "STORE_UNAVAILABLE", retryable: true });
