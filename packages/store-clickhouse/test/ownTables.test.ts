@@ -125,18 +125,4 @@ describe("stores over tables of another package", () => {
     });
     expect(await events.getEvents("picky", context)).toEqual([]);
   });
-
-  it("read aggregates too large to share a round trip all the same", async () => {
-    const ids = ["large-0", "large-1", "large-2", "small"];
-    const text = "x".repeat(200_000);
-    for (const id of ids.slice(0, 3)) {
-      const spans = Array.from({ length: 70 }, (_, i) =>
-        call(id, { id: `span-${i}`, attributes: { text: text + i } }),
-      );
-      await events.storeEvents(spans, context);
-    }
-    await events.storeEvents([call("small")], context);
-    const read = await Promise.all(ids.map((id) => events.getEvents(id, context)));
-    expect(read.map(({ length }) => length)).toEqual([70, 70, 70, 1]);
-  });
 });
