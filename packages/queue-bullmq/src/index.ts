@@ -1,4 +1,4 @@
 export { ProjectionQueueBullMQ, type ProjectionQueueBullMQOptions } from "./projectionQueueBullMQ.js";
 export { ProjectionWorkerBullMQ, type ProjectionWorkerBullMQOptions } from "./projectionWorkerBullMQ.js";
 export type { ErrorListener } from "./queueErrors.js";
-export type { RedisConnection } from "./redisConnection.js";
+export type { RedisClientOptions, RedisConnection } from "./redisConnection.js";

@@ -16,7 +16,7 @@ import { type KeepJobs, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore } from "./deadLetterStore.js";
 import { DeadLettersBullMQ } from "./deadLettersBullMQ.js";
-import { within } from "./deadline.js";
+import { Patience, within } from "./deadline.js";
 import { defaultTelemetry } from "./jobTelemetry.js";
 import {
   deduplicationId,
@@ -27,6 +27,7 @@ import {
 } from "./projectionJob.js";
 import { asError, asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
 import { connectProducer, isReady, type RedisConnection } from "./redisConnection.js";
+import { Slots } from "./slots.js";
 
 export interface ProjectionQueueBullMQOptions {
   readonly connection: RedisConnection;
@@ -40,9 +41,9 @@ export interface ProjectionQueueBullMQOptions {
   readonly backoffMs?: number;
   /** Quiet window: milliseconds from the first schedule call to the run that serves it. @default 200 */
   readonly delayMs?: number;
-  /** How long a command may take, waiting for the first connection included. @default 2000 */
+  /** How long a call waits while Redis answers nothing at all, milliseconds. @default 2000 */
   readonly timeoutMs?: number;
-  /** Schedule commands in flight at once, per call. @default 100 */
+  /** Commands in flight at once; more wait in line. @default 100 */
   readonly maxInFlight?: number;
   /** Finished BullMQ jobs to keep, for dashboards. @default true: none */
   readonly removeOnComplete?: boolean | number | KeepJobs;
@@ -71,8 +72,10 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   readonly #redis: Redis | Cluster;
   readonly #letters: DeadLetterStore;
   readonly #timeoutMs: number;
+  readonly #patience: Patience;
   readonly #delayMs: number;
   readonly #maxInFlight: number;
+  readonly #slots: Slots;
   readonly #attempts: number;
   readonly #backoffMs: number;
   readonly #telemetry: Telemetry<Context> | null;
@@ -94,7 +97,9 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     this.#backoffMs = atLeast("backoffMs", options.backoffMs ?? backoffMs, 0);
     this.#delayMs = atLeast("delayMs", options.delayMs ?? 200, 0);
     this.#timeoutMs = atLeast("timeoutMs", options.timeoutMs ?? 2_000, 1);
+    this.#patience = new Patience(this.#timeoutMs);
     this.#maxInFlight = atLeast("maxInFlight", options.maxInFlight ?? 100, 1);
+    this.#slots = new Slots(this.#maxInFlight);
     this.#telemetry = options.telemetry === undefined ? defaultTelemetry() : options.telemetry;
     this.#redis = connectProducer(options.connection);
     this.#redis.on("ready", () => {
@@ -197,14 +202,16 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   /** One command or few, bounded in time, every failure as an error of the port. */
   async #call<T>(work: (queue: Queue<ProjectionJobData>) => Promise<T>): Promise<T> {
     this.#assertOpen();
-    const attempt = this.#connected().then(work);
-    const call = within(this.#timeoutMs, attempt, () => {
-      throw unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down);
-    });
+    const givenUp = new AbortController();
+    const attempt = this.#slots.use(async () => work(await this.#connected()), givenUp.signal);
+    const call = this.#patience.await(attempt, () =>
+      unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down),
+    );
     this.#inFlight.add(call);
     try {
       return await call;
     } catch (error) {
+      givenUp.abort(error);
       throw asQueueError(error);
     } finally {
       this.#inFlight.delete(call);
@@ -227,22 +234,18 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     return this.#queue;
   }
 
+  /** Settles with the attempt to connect that is under way; who waits for it brings the patience. */
   #ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void) => {
         this.#redis.off("ready", onReady);
         this.#redis.off("error", onError);
         this.#redis.off("end", onEnd);
-        clearTimeout(timer);
         end();
       };
       const onReady = () => settle(resolve);
       const onError = (error: Error) => settle(() => reject(asQueueError(error)));
       const onEnd = () => settle(() => reject(unavailable("the connection was ended")));
-      const timer = setTimeout(
-        () => settle(() => reject(unavailable(`not connected within ${this.#timeoutMs} ms`))),
-        this.#timeoutMs,
-      );
       this.#redis.on("ready", onReady);
       this.#redis.on("error", onError);
       this.#redis.on("end", onEnd);

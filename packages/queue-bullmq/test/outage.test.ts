@@ -1,8 +1,8 @@
 import { parseTenantId } from "@es/core";
 import { RunGate, RunRecorder } from "@es/testkit";
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "../src/index.js";
+import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ, type RedisClientOptions } from "../src/index.js";
 import { OwnRedis } from "./ownRedis.js";
 
 const waiting = { timeout: 20_000, interval: 5 };
@@ -133,6 +133,12 @@ describe("without a Redis that answers", () => {
     await vi.waitFor(() => expect(recorder.startsOf(ref("after")).length).toBeGreaterThan(0), waiting);
   });
 
+  it("answers thousands of calls at once, however long all of them take together", async () => {
+    const { queue } = await setUp({ started: true, timeoutMs: 2_000 });
+    await Promise.all(Array.from({ length: 10_000 }, (_, index) => queue.schedule([ref(`${index}`)])));
+    expect((await queue.counts()).pending).toBe(10_000);
+  });
+
   it("queue and worker close all the same, and end with CLOSED", async () => {
     const { redis, queue, work } = await setUp({ started: true, timeoutMs: 200 });
     const gate = new RunGate();
@@ -173,7 +179,6 @@ describe("with a Redis that refuses", () => {
 
 describe("on Redis Cluster", () => {
   it("keeps all keys of a queue in one slot: run, follow-up, dead letter, redrive", async () => {
-    const { Cluster } = await import("ioredis");
     const redis = await OwnRedis.make("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1");
     await redis.start();
     const admin = new Redis(redis.url);
@@ -184,12 +189,8 @@ describe("on Redis Cluster", () => {
     );
     admin.disconnect();
 
-    const connection = (redisOptions: object) =>
-      new Cluster([{ host: "127.0.0.1", port: redis.port }], {
-        redisOptions,
-        enableOfflineQueue:
-          "enableOfflineQueue" in redisOptions ? redisOptions.enableOfflineQueue === true : true,
-      });
+    const connection = (options: RedisClientOptions) =>
+      new Cluster([{ host: "127.0.0.1", port: redis.port }], options);
     const queue = new ProjectionQueueBullMQ({ connection, delayMs: 0, attempts: 1 });
     const gate = new RunGate();
     const recorder = new RunRecorder(gate.hold);
