@@ -1,1 +1,20 @@
-export {};
+export {
+  SpanIngestionWriteRepositoryClickHouse,
+  type SpanIngestionWriteRepositoryOptions,
+  type StoreSpansResult,
+} from "./spanIngestionWriteRepositoryClickHouse.js";
+export { spanTable } from "./spanTable.js";
+export {
+  createTraceClickHouseMigrations,
+  type TraceClickHouseMigrationsOptions,
+  traceClickHouseMigrations,
+} from "./traceClickHouseMigrations.js";
+export { TraceLagSourceClickHouse, type TraceLagSourceOptions } from "./traceLagSourceClickHouse.js";
+export { traceProjectionTable } from "./traceProjectionTable.js";
+export {
+  type ListTracesOptions,
+  type TraceList,
+  TraceReadRepositoryClickHouse,
+  type TraceReadRepositoryOptions,
+} from "./traceReadRepositoryClickHouse.js";
+export { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "./traceStores.js";

@@ -1,0 +1,98 @@
+import type { Attributes, AttributeValue } from "@es/otlp";
+import { attributeToText } from "../attributes/attributeText.js";
+
+/**
+ * An attribute value in JSON, type and value exact. A string is itself; other types are an object of one member, named
+ * after the type.
+ */
+export type ExactValue =
+  | string
+  | null
+  | boolean
+  | { readonly int: string }
+  | { readonly double: number | string }
+  | { readonly bytes: string }
+  | { readonly list: readonly ExactValue[] }
+  | { readonly map: readonly (readonly [string, ExactValue])[] };
+
+/** What a `Map(String, String)` column loses of attributes. */
+export interface ExactAttributes {
+  /** The values that are no strings. */
+  readonly values?: readonly (readonly [string, ExactValue])[];
+  /** All keys in order, where a JSON object would not keep it. */
+  readonly order?: readonly string[];
+}
+
+export function toExactValue(value: AttributeValue): ExactValue {
+  if (typeof value === "bigint") return { int: String(value) };
+  if (typeof value === "number") {
+    return {
+      double:
+        Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? "-0" : String(value),
+    };
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Uint8Array) {
+    return { bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
+  }
+  if (isMap(value)) return { map: [...value].map(([key, member]) => [key, toExactValue(member)]) };
+  return { list: value.map(toExactValue) };
+}
+
+/** @throws TypeError for what `toExactValue` does not give */
+export function fromExactValue(value: ExactValue): AttributeValue {
+  if (typeof value !== "object" || value === null) return value;
+  if ("int" in value) return BigInt(value.int);
+  if ("double" in value) return Number(value.double);
+  if ("bytes" in value) return Uint8Array.from(Buffer.from(value.bytes, "base64"));
+  if ("list" in value) return value.list.map(fromExactValue);
+  if ("map" in value) return new Map(value.map.map(([key, member]) => [key, fromExactValue(member)]));
+  throw new TypeError(`not an exact value: ${JSON.stringify(value).slice(0, 64)}`);
+}
+
+/** Keys that a JavaScript object moves to its front. */
+const indexLike = /^(0|[1-9]\d{0,9})$/;
+
+/** The attributes as a `Map(String, String)` has them, and what that loses; undefined if nothing. */
+export function splitAttributes(attributes: Attributes): {
+  readonly texts: Readonly<Record<string, string>>;
+  readonly exact: ExactAttributes | undefined;
+} {
+  const texts: [string, string][] = [];
+  let values: [string, ExactValue][] | undefined;
+  let reordered = false;
+  for (const [key, value] of attributes) {
+    if (typeof value === "string") texts.push([key, value]);
+    else {
+      texts.push([key, attributeToText(value)]);
+      values ??= [];
+      values.push([key, toExactValue(value)]);
+    }
+    if (!reordered && indexLike.test(key)) reordered = true;
+  }
+  const exact =
+    values === undefined && !reordered
+      ? undefined
+      : {
+          ...(values === undefined ? {} : { values }),
+          ...(reordered ? { order: [...attributes.keys()] } : {}),
+        };
+  return { texts: Object.fromEntries(texts), exact };
+}
+
+export function joinAttributes(
+  texts: Readonly<Record<string, string>>,
+  exact: ExactAttributes | undefined,
+): Attributes {
+  const values = exact?.values === undefined ? undefined : new Map(exact.values);
+  const attributes = new Map<string, AttributeValue>();
+  for (const key of exact?.order ?? Object.keys(texts)) {
+    const value = values?.get(key);
+    attributes.set(key, value === undefined ? (texts[key] as string) : fromExactValue(value));
+  }
+  return attributes;
+}
+
+function isMap(value: object): value is Attributes {
+  return value instanceof Map;
+}

@@ -1,0 +1,111 @@
+import {
+  type AcceptedClock,
+  type AggregateRef,
+  createAcceptedClock,
+  EventSourcingError,
+  type EventStore,
+  isEventSourcingError,
+  type ProjectionQueue,
+  type TenantId,
+  telemetryNames,
+  withSpan,
+} from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { type Span, trace } from "@opentelemetry/api";
+import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
+
+const { attributes } = telemetryNames;
+const tracer = trace.getTracer("@es/trace-projection");
+
+export interface SpanIngestionWriteRepositoryOptions {
+  readonly eventStore: Pick<EventStore<string, SpanEvent>, "storeEvents">;
+  readonly queue: Pick<ProjectionQueue, "schedule">;
+  /** @default createAcceptedClock() */
+  readonly clock?: AcceptedClock;
+  /** How long a slow queue may hold up a call whose spans are already stored. @default 2 000 */
+  readonly scheduleTimeoutMs?: number;
+  /** Told when spans were stored and their traces were not scheduled: the reconciler has to. */
+  readonly onScheduleError?: (error: EventSourcingError, refs: readonly AggregateRef[]) => void;
+}
+
+export interface StoreSpansResult {
+  /** Spans stored, duplicates included. */
+  readonly stored: number;
+  /** Distinct traces they belong to. */
+  readonly traces: number;
+}
+
+/** Stores spans, then schedules the projections of their traces. */
+export class SpanIngestionWriteRepositoryClickHouse {
+  readonly #options: SpanIngestionWriteRepositoryOptions;
+  readonly #clock: AcceptedClock;
+
+  constructor(options: SpanIngestionWriteRepositoryOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? createAcceptedClock();
+  }
+
+  /**
+   * When it resolves, ClickHouse has acknowledged every span. When it rejects, nothing may be assumed and the same spans
+   * can be sent again. A queue that fails or does not answer in time never fails it.
+   *
+   * @throws EventSourcingError what the event store's `storeEvents` throws
+   */
+  storeSpans(
+    spans: readonly OtlpSpan[],
+    { tenantId }: { readonly tenantId: TenantId },
+  ): Promise<StoreSpansResult> {
+    const about = { [attributes.tenantId]: tenantId, [attributes.eventCount]: spans.length };
+    return withSpan(
+      tracer,
+      "SpanIngestionWriteRepositoryClickHouse.storeSpans",
+      { attributes: about },
+      async (active) => {
+        if (spans.length === 0) return { stored: 0, traces: 0 };
+        const events = spans.map((span) => createSpanEvent(span, this.#clock.next()));
+        const traceIds = [...new Set(spans.map((span) => span.traceId))];
+        active.setAttribute(attributes.aggregateCount, traceIds.length);
+        const [only] = traceIds;
+        if (traceIds.length === 1 && only !== undefined) active.setAttribute(attributes.traceId, only);
+        await this.#options.eventStore.storeEvents(events, { tenantId });
+        await this.#schedule(
+          traceIds.map((aggregateId) => ({ tenantId, aggregateId })),
+          active,
+        );
+        return { stored: spans.length, traces: traceIds.length };
+      },
+    );
+  }
+
+  async #schedule(refs: readonly AggregateRef[], active: Span): Promise<void> {
+    const limitMs = this.#options.scheduleTimeoutMs ?? 2_000;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const message = `The queue did not take ${refs.length} traces within ${limitMs} ms. Their spans are stored; reconciling schedules them.`;
+        reject(new EventSourcingError("QUEUE_UNAVAILABLE", message, { fields: { traces: refs.length } }));
+      }, limitMs);
+    });
+    try {
+      // A schedule that fails after it was given up on has been reported already.
+      const scheduled = (async () => this.#options.queue.schedule(refs))();
+      await Promise.race([scheduled, late]);
+    } catch (cause) {
+      const error = isEventSourcingError(cause)
+        ? cause
+        : new EventSourcingError("QUEUE_UNAVAILABLE", `Scheduling ${refs.length} traces failed.`, { cause });
+      active.addEvent("projection.job.not_enqueued", {
+        [attributes.errorCode]: error.code,
+        [attributes.aggregateCount]: refs.length,
+      });
+      try {
+        this.#options.onScheduleError?.(error, refs);
+      } catch (failure) {
+        // The spans are stored, whatever the listener thinks.
+        active.recordException(failure instanceof Error ? failure : String(failure));
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

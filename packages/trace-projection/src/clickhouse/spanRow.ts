@@ -1,0 +1,329 @@
+import type { TenantId } from "@es/core";
+import type { OtlpSpan, SpanStatusCode } from "@es/otlp";
+import type { Row } from "@es/store-clickhouse";
+import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
+import { attributeToText } from "../attributes/attributeText.js";
+import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
+import {
+  type ExactAttributes,
+  type ExactValue,
+  fromExactValue,
+  joinAttributes,
+  splitAttributes,
+  toExactValue,
+} from "./exactValue.js";
+
+/** As the Collector's exporter spells them. */
+const spanKinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"] as const;
+const statusCodes = ["Unset", "Ok", "Error"] as const;
+
+/** The last nanosecond a `DateTime64(9)` can hold, in 2262. */
+const LAST_DATE_TIME = 2n ** 63n - 1n;
+
+/** What the exporter's columns cannot hold of a span. Absent members have their default. */
+interface ExactSpan {
+  readonly kind?: number;
+  readonly flags?: number;
+  /** Dropped attributes, events and links. */
+  readonly dropped?: readonly [number, number, number];
+  readonly attributes?: ExactAttributes;
+  readonly resource?: ExactAttributes;
+  readonly resourceDropped?: number;
+  readonly resourceSchemaUrl?: string;
+  readonly scope?: readonly (readonly [string, ExactValue])[];
+  readonly scopeDropped?: number;
+  readonly scopeSchemaUrl?: string;
+  readonly events?: readonly (readonly [number, ExactEvent])[];
+  readonly links?: readonly (readonly [number, ExactLink])[];
+}
+
+interface ExactEvent {
+  readonly time?: string;
+  readonly dropped?: number;
+  readonly attributes?: ExactAttributes;
+}
+
+interface ExactLink {
+  readonly flags?: number;
+  readonly dropped?: number;
+  readonly attributes?: ExactAttributes;
+}
+
+/** The columns of a span, those of the exporter first. */
+export const spanInsertColumns = [
+  "Timestamp",
+  "TraceId",
+  "SpanId",
+  "ParentSpanId",
+  "TraceState",
+  "SpanName",
+  "SpanKind",
+  "ServiceName",
+  "ResourceAttributes",
+  "ScopeName",
+  "ScopeVersion",
+  "SpanAttributes",
+  "Duration",
+  "StatusCode",
+  "StatusMessage",
+  "Events.Timestamp",
+  "Events.Name",
+  "Events.Attributes",
+  "Links.TraceId",
+  "Links.SpanId",
+  "Links.TraceState",
+  "Links.Attributes",
+  "TenantId",
+  "AcceptedAt",
+  "StartTimeUnixNano",
+  "EndTimeUnixNano",
+  "Exact",
+] as const;
+
+/** What {@link spanEventFromRow} reads. */
+export const spanSelectColumns = [
+  "ParentSpanId",
+  "TraceState",
+  "SpanName",
+  "SpanKind",
+  "ResourceAttributes",
+  "ScopeName",
+  "ScopeVersion",
+  "SpanAttributes",
+  "StatusCode",
+  "StatusMessage",
+  {
+    name: "EventTimes",
+    expression: "arrayMap(time -> toString(toUnixTimestamp64Nano(time)), `Events.Timestamp`)",
+  },
+  "Events.Name",
+  "Events.Attributes",
+  "Links.TraceId",
+  "Links.SpanId",
+  "Links.TraceState",
+  "Links.Attributes",
+  "StartTimeUnixNano",
+  "EndTimeUnixNano",
+  "Exact",
+] as const;
+
+export function spanEventToRow(event: SpanEvent, tenantId: TenantId): Row {
+  const span = event.data;
+  const { resource, scope, startTimeUnixNano: start, endTimeUnixNano: end } = span;
+  assertWellFormed(span);
+  const attributes = splitAttributes(span.attributes);
+  const resourceAttributes = splitAttributes(resource.attributes);
+  const events = span.events.map((item) => splitAttributes(item.attributes));
+  const links = span.links.map((item) => splitAttributes(item.attributes));
+  const service = resource.attributes.get(ATTR_SERVICE_NAME);
+  return {
+    Timestamp: toDateTime(start),
+    TraceId: span.traceId,
+    SpanId: span.spanId,
+    ParentSpanId: span.parentSpanId,
+    TraceState: span.traceState,
+    SpanName: span.name,
+    SpanKind: spanKinds[span.kind] ?? "Unspecified",
+    ServiceName: service === undefined || service === null ? "" : attributeToText(service),
+    ResourceAttributes: resourceAttributes.texts,
+    ScopeName: scope.name,
+    ScopeVersion: scope.version,
+    SpanAttributes: attributes.texts,
+    Duration: String(start !== 0n && end > start ? end - start : 0n),
+    StatusCode: statusCodes[span.status.code],
+    StatusMessage: span.status.message,
+    "Events.Timestamp": span.events.map((item) => toDateTime(item.timeUnixNano)),
+    "Events.Name": span.events.map((item) => item.name),
+    "Events.Attributes": events.map(({ texts }) => texts),
+    "Links.TraceId": span.links.map((item) => item.traceId),
+    "Links.SpanId": span.links.map((item) => item.spanId),
+    "Links.TraceState": span.links.map((item) => item.traceState),
+    "Links.Attributes": links.map(({ texts }) => texts),
+    TenantId: tenantId,
+    AcceptedAt: String(event.acceptedAt),
+    StartTimeUnixNano: String(start),
+    EndTimeUnixNano: String(end),
+    Exact: exactText(span, attributes.exact, resourceAttributes.exact, events, links),
+  };
+}
+
+type Split = { readonly exact: ExactAttributes | undefined };
+
+function exactText(
+  span: OtlpSpan,
+  attributes: ExactAttributes | undefined,
+  resourceAttributes: ExactAttributes | undefined,
+  events: readonly Split[],
+  links: readonly Split[],
+): string {
+  const { resource, scope } = span;
+  const dropped = [span.droppedAttributesCount, span.droppedEventsCount, span.droppedLinksCount] as const;
+  const exactEvents = span.events.flatMap((event, index): [number, ExactEvent][] => {
+    const exact = compact({
+      time: event.timeUnixNano > LAST_DATE_TIME ? String(event.timeUnixNano) : undefined,
+      dropped: event.droppedAttributesCount || undefined,
+      attributes: events[index]?.exact,
+    });
+    return exact === undefined ? [] : [[index, exact]];
+  });
+  const exactLinks = span.links.flatMap((link, index): [number, ExactLink][] => {
+    const exact = compact({
+      flags: link.flags || undefined,
+      dropped: link.droppedAttributesCount || undefined,
+      attributes: links[index]?.exact,
+    });
+    return exact === undefined ? [] : [[index, exact]];
+  });
+  const exact = compact({
+    kind: spanKinds[span.kind] === undefined ? span.kind : undefined,
+    flags: span.flags || undefined,
+    dropped: dropped.some((count) => count !== 0) ? dropped : undefined,
+    attributes,
+    resource: resourceAttributes,
+    resourceDropped: resource.droppedAttributesCount || undefined,
+    resourceSchemaUrl: resource.schemaUrl || undefined,
+    scope:
+      scope.attributes.size === 0
+        ? undefined
+        : [...scope.attributes].map(([key, value]) => [key, toExactValue(value)] as const),
+    scopeDropped: scope.droppedAttributesCount || undefined,
+    scopeSchemaUrl: scope.schemaUrl || undefined,
+    events: exactEvents.length === 0 ? undefined : exactEvents,
+    links: exactLinks.length === 0 ? undefined : exactLinks,
+  });
+  return exact === undefined ? "" : JSON.stringify(exact);
+}
+
+type Compact<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Without undefined members; undefined if none is left. */
+function compact<T extends object>(value: T): Compact<T> | undefined {
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return members.length === 0 ? undefined : (Object.fromEntries(members) as Compact<T>);
+}
+
+/** A span as the columns of {@link spanSelectColumns} have it. */
+interface SpanRow {
+  readonly TraceId: string;
+  readonly SpanId: string;
+  readonly AcceptedAt: string;
+  readonly ParentSpanId: string;
+  readonly TraceState: string;
+  readonly SpanName: string;
+  readonly SpanKind: string;
+  readonly ResourceAttributes: Readonly<Record<string, string>>;
+  readonly ScopeName: string;
+  readonly ScopeVersion: string;
+  readonly SpanAttributes: Readonly<Record<string, string>>;
+  readonly StatusCode: string;
+  readonly StatusMessage: string;
+  readonly EventTimes: readonly string[];
+  readonly "Events.Name": readonly string[];
+  readonly "Events.Attributes": readonly Readonly<Record<string, string>>[];
+  readonly "Links.TraceId": readonly string[];
+  readonly "Links.SpanId": readonly string[];
+  readonly "Links.TraceState": readonly string[];
+  readonly "Links.Attributes": readonly Readonly<Record<string, string>>[];
+  readonly StartTimeUnixNano: string;
+  readonly EndTimeUnixNano: string;
+  readonly Exact: string;
+}
+
+/** The span that {@link spanEventToRow} was given. @throws for a row it did not make */
+export function spanEventFromRow(untyped: Row): SpanEvent {
+  const row = untyped as unknown as SpanRow;
+  const exact = (row.Exact === "" ? {} : JSON.parse(row.Exact)) as ExactSpan;
+  const events = new Map(exact.events);
+  const links = new Map(exact.links);
+  const kind = exact.kind ?? spanKinds.indexOf(row.SpanKind as (typeof spanKinds)[number]);
+  const code = statusCodes.indexOf(row.StatusCode as (typeof statusCodes)[number]);
+  if (kind === -1 && exact.kind !== -1)
+    throw new TypeError(`unknown SpanKind ${JSON.stringify(row.SpanKind)}`);
+  if (code === -1) throw new TypeError(`unknown StatusCode ${JSON.stringify(row.StatusCode)}`);
+  const span: OtlpSpan = {
+    traceId: row.TraceId,
+    spanId: row.SpanId,
+    parentSpanId: row.ParentSpanId,
+    traceState: row.TraceState,
+    flags: exact.flags ?? 0,
+    name: row.SpanName,
+    kind,
+    startTimeUnixNano: BigInt(row.StartTimeUnixNano),
+    endTimeUnixNano: BigInt(row.EndTimeUnixNano),
+    attributes: joinAttributes(row.SpanAttributes, exact.attributes),
+    droppedAttributesCount: exact.dropped?.[0] ?? 0,
+    events: row["Events.Name"].map((name, index) => ({
+      timeUnixNano: BigInt(events.get(index)?.time ?? (row.EventTimes[index] as string)),
+      name,
+      attributes: joinAttributes(row["Events.Attributes"][index] ?? {}, events.get(index)?.attributes),
+      droppedAttributesCount: events.get(index)?.dropped ?? 0,
+    })),
+    droppedEventsCount: exact.dropped?.[1] ?? 0,
+    links: row["Links.SpanId"].map((spanId, index) => ({
+      traceId: row["Links.TraceId"][index] as string,
+      spanId,
+      traceState: row["Links.TraceState"][index] as string,
+      attributes: joinAttributes(row["Links.Attributes"][index] ?? {}, links.get(index)?.attributes),
+      droppedAttributesCount: links.get(index)?.dropped ?? 0,
+      flags: links.get(index)?.flags ?? 0,
+    })),
+    droppedLinksCount: exact.dropped?.[2] ?? 0,
+    status: { code: code as SpanStatusCode, message: row.StatusMessage },
+    resource: {
+      attributes: joinAttributes(row.ResourceAttributes, exact.resource),
+      droppedAttributesCount: exact.resourceDropped ?? 0,
+      schemaUrl: exact.resourceSchemaUrl ?? "",
+    },
+    scope: {
+      name: row.ScopeName,
+      version: row.ScopeVersion,
+      attributes: new Map((exact.scope ?? []).map(([key, value]) => [key, fromExactValue(value)])),
+      droppedAttributesCount: exact.scopeDropped ?? 0,
+      schemaUrl: exact.scopeSchemaUrl ?? "",
+    },
+  };
+  return createSpanEvent(span, BigInt(row.AcceptedAt));
+}
+
+/** UTC, as every `DateTime64(9)` reads it; later instants become the last it can hold. */
+function toDateTime(unixNano: bigint): string {
+  const instant = unixNano > LAST_DATE_TIME ? LAST_DATE_TIME : unixNano;
+  const seconds = instant / 1_000_000_000n;
+  const fraction = String(instant % 1_000_000_000n).padStart(9, "0");
+  return `${dateTimeOf(Number(seconds))}.${fraction}`;
+}
+
+let lastSecond = -1;
+let lastText = "";
+
+/** Spans that arrive together start in the same seconds. */
+function dateTimeOf(seconds: number): string {
+  if (seconds !== lastSecond) {
+    lastText = new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ");
+    lastSecond = seconds;
+  }
+  return lastText;
+}
+
+/** UTF-8 has no lone surrogates: such a string would come back as another, or spoil the whole insert. */
+function assertWellFormed(span: OtlpSpan): void {
+  const texts = [span.name, span.traceState, span.status.message, span.scope.name, span.scope.version];
+  for (const item of span.events) texts.push(item.name);
+  for (const item of span.links) texts.push(item.traceState);
+  if (!texts.every((text) => text.isWellFormed())) throw new TypeError(LONE_SURROGATE);
+  for (const attributes of [
+    span.attributes,
+    span.resource.attributes,
+    span.scope.attributes,
+    ...span.events.map((item) => item.attributes),
+    ...span.links.map((item) => item.attributes),
+  ]) {
+    for (const [key, value] of attributes) {
+      if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed())) {
+        throw new TypeError(LONE_SURROGATE);
+      }
+    }
+  }
+}
+
+const LONE_SURROGATE = "a text holds a lone surrogate, which UTF-8 cannot store";

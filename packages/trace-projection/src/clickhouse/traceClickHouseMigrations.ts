@@ -1,0 +1,46 @@
+import { EventSourcingError } from "@es/core";
+import type { MigrationSet } from "@es/store-clickhouse";
+import { otelTracesTraceIdTsView, otelTracesView, spanTableDescription } from "./spanTableDescription.js";
+import { traceProjectionTableDescription } from "./traceProjectionTableDescription.js";
+
+export interface TraceClickHouseMigrationsOptions {
+  /**
+   * Spans expire so many days after they were accepted; read once, when the table is made. Projections stay: one that
+   * was folded from more spans is never replaced by one of what is left. @default for ever
+   */
+  readonly spanRetentionDays?: number;
+}
+
+/** @throws EventSourcingError `INVALID_OPTIONS` */
+export function createTraceClickHouseMigrations(
+  options: TraceClickHouseMigrationsOptions = {},
+): MigrationSet {
+  const { spanRetentionDays } = options;
+  if (
+    spanRetentionDays !== undefined &&
+    !(Number.isSafeInteger(spanRetentionDays) && spanRetentionDays > 0)
+  ) {
+    throw new EventSourcingError(
+      "INVALID_OPTIONS",
+      `spanRetentionDays must be a whole number from 1, got ${spanRetentionDays}.`,
+    );
+  }
+  return {
+    component: "trace-projection",
+    migrations: [
+      {
+        version: 1,
+        name: "create spans, trace projections and the exporter's views",
+        steps: [
+          spanTableDescription(spanRetentionDays),
+          traceProjectionTableDescription,
+          otelTracesView,
+          otelTracesTraceIdTsView,
+        ],
+      },
+    ],
+  };
+}
+
+/** Makes `spans`, `trace_projections`, `otel_traces` and `otel_traces_trace_id_ts`. */
+export const traceClickHouseMigrations: MigrationSet = createTraceClickHouseMigrations();

@@ -1,0 +1,57 @@
+import { canonicalJson, type ProjectionRecord } from "@es/core";
+import type { ProjectionTable, Row } from "@es/store-clickhouse";
+import type { TraceProjection } from "../traceProjection.js";
+import { traceClickHouseMigrations } from "./traceClickHouseMigrations.js";
+import { TRACE_PROJECTION_TABLE, traceProjectionColumns } from "./traceProjectionTableDescription.js";
+
+const LAST_INT64 = 2n ** 63n - 1n;
+
+function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProjection>): Row {
+  const duration = BigInt(p.durationNano);
+  return {
+    Name: p.name,
+    RootKind: p.rootKind,
+    Status: p.status,
+    StartTimeUnixNano: p.startTimeUnixNano,
+    DurationNano: String(
+      duration > LAST_INT64 ? LAST_INT64 : duration < -LAST_INT64 ? -LAST_INT64 : duration,
+    ),
+    SpanCount: p.spanCount,
+    ErrorCount: p.errorCount,
+    Models: p.models,
+    Providers: p.providers,
+    Services: p.services,
+    InputTokens: String(p.usage.inputTokens),
+    OutputTokens: String(p.usage.outputTokens),
+    TotalTokens: String(p.usage.totalTokens),
+    CacheReadTokens: String(p.usage.cacheReadTokens),
+    CacheWriteTokens: String(p.usage.cacheWriteTokens),
+    ReasoningTokens: String(p.usage.reasoningTokens),
+    Cost: p.cost?.amount ?? null,
+    PriceTableVersion: p.priceTableVersion ?? "",
+    TimeToFirstTokenNano: p.timeToFirstTokenNano?.trace ?? null,
+    SessionId: p.sessionId ?? "",
+    UserId: p.userId ?? "",
+    Tags: p.tags,
+    Truncated: p.truncated,
+  };
+}
+
+/** Trace projections in the table `trace_projections`. */
+export function traceProjectionTable(): ProjectionTable<TraceProjection> {
+  return {
+    name: TRACE_PROJECTION_TABLE,
+    columns: {
+      tenantId: "TenantId",
+      aggregateId: "TraceId",
+      version: "Version",
+      projection: "Projection",
+      metadata: "Metadata",
+    },
+    typedColumns: traceProjectionColumns.map(({ name }) => name),
+    toTypedColumns,
+    encode: canonicalJson,
+    aggregatesAreTraces: true,
+    migrations: traceClickHouseMigrations,
+  };
+}

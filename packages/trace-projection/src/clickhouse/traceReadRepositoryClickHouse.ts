@@ -1,0 +1,300 @@
+import type { ClickHouseClient } from "@clickhouse/client";
+import {
+  assertAggregateId,
+  decodeCursor,
+  EventSourcingError,
+  encodeCursor,
+  type Page,
+  type PageOptions,
+  type ProjectionStore,
+  pageLimit,
+  type TenantId,
+  telemetryNames,
+  withSpan,
+} from "@es/core";
+import {
+  classifyClickHouseError,
+  qualifiedName,
+  quoteIdentifier,
+  type Row,
+  readSettings,
+} from "@es/store-clickhouse";
+import { SpanKind, trace } from "@opentelemetry/api";
+import { type SpanJson, spanToJson } from "../spans/spanJson.js";
+import {
+  type TraceProjection,
+  type TraceProjectionJson,
+  type TraceStatus,
+  traceProjectionToJson,
+} from "../traceProjection.js";
+import { spanEventFromRow, spanSelectColumns } from "./spanRow.js";
+import { SPAN_TABLE } from "./spanTableDescription.js";
+import { TRACE_PROJECTION_TABLE } from "./traceProjectionTableDescription.js";
+import { traceProjectionStoreClickHouse } from "./traceStores.js";
+
+const { attributes } = telemetryNames;
+const tracer = trace.getTracer("@es/trace-projection");
+const NAME = "TraceReadRepositoryClickHouse";
+
+export interface TraceReadRepositoryOptions {
+  /** @default the client's own */
+  readonly database?: string;
+}
+
+export interface ListTracesOptions {
+  readonly tenantId: TenantId;
+  /** Traces per page. @default 50 */
+  readonly limit?: number;
+  readonly cursor?: string;
+  /** Only traces that start at or after this instant, Unix nanoseconds. */
+  readonly from?: bigint;
+  /** Only traces that start before this instant, Unix nanoseconds. */
+  readonly to?: bigint;
+  readonly status?: TraceStatus;
+}
+
+export interface TraceList {
+  readonly traces: readonly TraceProjectionJson[];
+  /** Give it back to get the next page; `null` on the last. */
+  readonly nextCursor: string | null;
+  /** Rows of this page that are there but cannot be understood; absent when there are none. */
+  readonly undecodable?: readonly { readonly traceId: string; readonly reason: string }[];
+}
+
+const SPANS_PER_ROUND_TRIP = 5_000;
+
+/** Reads traces for people. Whatever is not merged yet is read as if it were. */
+export class TraceReadRepositoryClickHouse {
+  readonly #client: ClickHouseClient;
+  readonly #projections: ProjectionStore<string, TraceProjection>;
+  readonly #spanTable: string;
+  readonly #projectionTable: string;
+
+  constructor(client: ClickHouseClient, options: TraceReadRepositoryOptions = {}) {
+    this.#client = client;
+    this.#projections = traceProjectionStoreClickHouse(client, options);
+    this.#spanTable = qualifiedName(options.database, SPAN_TABLE);
+    this.#projectionTable = qualifiedName(options.database, TRACE_PROJECTION_TABLE);
+  }
+
+  /**
+   * Newest first: by start time, descending, then by trace id. Filters see the latest version of each projection only.
+   *
+   * @throws EventSourcingError `INVALID_CURSOR`, `INVALID_OPTIONS`, `STORE_UNAVAILABLE`, `STORE_OVERLOADED`,
+   * `STORE_REJECTED`
+   */
+  listTraces(options: ListTracesOptions): Promise<TraceList> {
+    const { tenantId } = options;
+    return this.#call("listTraces", { [attributes.tenantId]: tenantId }, async () => {
+      const limit = pageLimit({ limit: options.limit ?? 50 });
+      const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+      const conditions = [
+        ...(options.from === undefined ? [] : ["start >= {from: UInt64}"]),
+        ...(options.to === undefined ? [] : ["start < {to: UInt64}"]),
+        ...(options.status === undefined ? [] : ["status = {status: String}"]),
+        ...(after === undefined
+          ? []
+          : ["(start < {start: UInt64} OR (start = {start: UInt64} AND id > {id: String}))"]),
+      ];
+      if ((options.to ?? 1n) <= 0n || (options.from ?? 0n) >= 2n ** 64n)
+        return { traces: [], nextCursor: null };
+      const rows = await this.#query<{ readonly id: string; readonly start: string }>(
+        "listTraces",
+        this.#projectionTable,
+        "SELECT TraceId AS id, argMax(StartTimeUnixNano, Version) AS start, argMax(Status, Version) AS status " +
+          `FROM ${this.#projectionTable} WHERE TenantId = {tenantId: String} GROUP BY TraceId ` +
+          (conditions.length === 0 ? "" : `HAVING ${conditions.join(" AND ")} `) +
+          "ORDER BY start DESC, id LIMIT {limit: UInt64}",
+        {
+          tenantId,
+          limit: limit + 1,
+          ...(options.from === undefined ? {} : { from: toUInt64(options.from) }),
+          ...(options.to === undefined ? {} : { to: toUInt64(options.to) }),
+          ...(options.status === undefined ? {} : { status: options.status }),
+          ...(after === undefined ? {} : { start: after[0], id: after[1] }),
+        },
+      );
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      const reads = await this.#projections.getProjections(
+        page.map(({ id }) => id),
+        { tenantId },
+      );
+      const traces: TraceProjectionJson[] = [];
+      const undecodable: { traceId: string; reason: string }[] = [];
+      for (const { id } of page) {
+        const read = reads.get(id);
+        if (read?.status === "found") traces.push(traceProjectionToJson(tenantId, read.record));
+        else if (read?.status === "undecodable") undecodable.push({ traceId: id, reason: read.reason });
+      }
+      return {
+        traces,
+        nextCursor:
+          rows.length > limit && last !== undefined ? encodeCursor(`${last.start}:${last.id}`) : null,
+        ...(undecodable.length === 0 ? {} : { undecodable }),
+      };
+    });
+  }
+
+  /**
+   * `null` when there is no projection yet.
+   *
+   * @throws EventSourcingError `PROJECTION_UNDECODABLE`, and what `listTraces` throws
+   */
+  getTrace(tenantId: TenantId, traceId: string): Promise<TraceProjectionJson | null> {
+    return this.#call("getTrace", traceAttributes(tenantId, traceId), async () => {
+      const read = await this.#projections.getProjection(traceId, { tenantId });
+      if (read.status === "found") return traceProjectionToJson(tenantId, read.record);
+      if (read.status === "absent") return null;
+      throw new EventSourcingError(
+        "PROJECTION_UNDECODABLE",
+        `The projection of trace ${traceId} cannot be understood: ${read.reason}`,
+        { fields: { tenantId, traceId } },
+      );
+    });
+  }
+
+  /**
+   * All spans of a trace by start time, then span id; empty for an unknown trace. They have to fit into memory: of very
+   * large traces, get pages.
+   */
+  getSpans(tenantId: TenantId, traceId: string): Promise<readonly SpanJson[]> {
+    return this.#call("getSpans", traceAttributes(tenantId, traceId), async (span) => {
+      const spans: SpanJson[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Page<SpanJson> = await this.#spanPage(tenantId, traceId, {
+          limit: SPANS_PER_ROUND_TRIP,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        for (const item of page.items) spans.push(item);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      span.setAttribute(attributes.eventCount, spans.length);
+      return spans;
+    });
+  }
+
+  /** {@link getSpans}, page by page. */
+  getSpanPage(tenantId: TenantId, traceId: string, options: PageOptions = {}): Promise<Page<SpanJson>> {
+    return this.#call("getSpanPage", traceAttributes(tenantId, traceId), () =>
+      this.#spanPage(tenantId, traceId, options),
+    );
+  }
+
+  async #spanPage(tenantId: TenantId, traceId: string, options: PageOptions): Promise<Page<SpanJson>> {
+    assertAggregateId(traceId);
+    const limit = pageLimit(options);
+    const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+    const ofTrace = "TenantId = {tenantId: String} AND TraceId = {traceId: String}";
+    // Which spans, from the small columns; then these spans, whole.
+    const rows = await this.#query<Row>(
+      "getSpans",
+      this.#spanTable,
+      `SELECT ${spanColumns} FROM ${this.#spanTable} WHERE ${ofTrace} AND SpanId GLOBAL IN (` +
+        `SELECT id FROM (SELECT SpanId AS id, argMax(StartTimeUnixNano, AcceptedAt) AS start FROM ${this.#spanTable} ` +
+        `WHERE ${ofTrace} GROUP BY SpanId) ` +
+        (after === undefined
+          ? ""
+          : "WHERE start > {start: UInt64} OR (start = {start: UInt64} AND id > {id: String}) ") +
+        "ORDER BY start, id LIMIT {limit: UInt64}) ORDER BY SpanId, AcceptedAt DESC LIMIT 1 BY SpanId",
+      {
+        tenantId,
+        traceId,
+        limit: limit + 1,
+        ...(after === undefined ? {} : { start: after[0], id: after[1] }),
+      },
+    );
+    const spans = rows.map((row) => this.#decode(row, traceId));
+    spans.sort((a, b) =>
+      a.startTimeUnixNano === b.startTimeUnixNano
+        ? a.spanId < b.spanId
+          ? -1
+          : 1
+        : a.startTimeUnixNano < b.startTimeUnixNano
+          ? -1
+          : 1,
+    );
+    const page = spans.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      items: page.map(spanToJson),
+      nextCursor:
+        spans.length > limit && last !== undefined
+          ? encodeCursor(`${last.startTimeUnixNano}:${last.spanId}`)
+          : null,
+    };
+  }
+
+  #decode(row: Row, traceId: string) {
+    try {
+      return spanEventFromRow(row).data;
+    } catch (cause) {
+      throw new EventSourcingError(
+        "EVENT_UNDECODABLE",
+        `Span ${String(row.SpanId)} of trace ${traceId} in ${this.#spanTable} cannot be decoded: ${String(cause)}`,
+        { cause, fields: { traceId, spanId: String(row.SpanId) } },
+      );
+    }
+  }
+
+  #call<T>(
+    name: string,
+    about: Readonly<Record<string, string>>,
+    work: Parameters<typeof withSpan<T>>[3],
+  ): Promise<T> {
+    return withSpan(tracer, `${NAME}.${name}`, { kind: SpanKind.CLIENT, attributes: about }, work);
+  }
+
+  async #query<TRow>(
+    operation: string,
+    table: string,
+    query: string,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Promise<readonly TRow[]> {
+    try {
+      const result = await this.#client.query({
+        query,
+        format: "JSONEachRow",
+        query_params: parameters,
+        clickhouse_settings: readSettings,
+      });
+      return await result.json<TRow>();
+    } catch (error) {
+      throw classifyClickHouseError(error, {
+        name: `${NAME}.${operation}`,
+        table,
+        component: "trace-projection",
+      });
+    }
+  }
+}
+
+const spanColumns = ["TraceId", "SpanId", "AcceptedAt", ...spanSelectColumns]
+  .map((column) =>
+    typeof column === "string"
+      ? quoteIdentifier(column)
+      : `${column.expression} AS ${quoteIdentifier(column.name)}`,
+  )
+  .join(", ");
+
+function traceAttributes(tenantId: TenantId, traceId: string): Readonly<Record<string, string>> {
+  return { [attributes.tenantId]: tenantId, [attributes.traceId]: traceId };
+}
+
+/** `start:id` */
+function readCursor(cursor: string): readonly [start: string, id: string] {
+  const match = /^(\d{1,20}):(.+)$/s.exec(decodeCursor(cursor));
+  if (match === null || BigInt(match[1] as string) >= 2n ** 64n) {
+    throw new EventSourcingError(
+      "INVALID_CURSOR",
+      "Not a cursor of this listing. Give back a nextCursor as it is.",
+    );
+  }
+  return [match[1] as string, match[2] as string];
+}
+
+function toUInt64(instant: bigint): string {
+  const last = 2n ** 64n - 1n;
+  return String(instant < 0n ? 0n : instant > last ? last : instant);
+}

@@ -1,0 +1,27 @@
+import type { ClickHouseClient } from "@clickhouse/client";
+import {
+  EventStoreClickHouse,
+  type EventStoreClickHouseOptions,
+  ProjectionStoreClickHouse,
+  type ProjectionStoreClickHouseOptions,
+} from "@es/store-clickhouse";
+import type { SpanEvent } from "../spanEvent.js";
+import type { TraceProjection } from "../traceProjection.js";
+import { spanTable } from "./spanTable.js";
+import { traceProjectionTable } from "./traceProjectionTable.js";
+
+/** The event store of spans. Make one per process: calls in flight share round trips. */
+export function spanEventStoreClickHouse(
+  client: ClickHouseClient,
+  options: Omit<EventStoreClickHouseOptions<SpanEvent>, "table"> = {},
+): EventStoreClickHouse<SpanEvent> {
+  return new EventStoreClickHouse(client, { ...options, table: spanTable() });
+}
+
+/** The projection store of traces. Make one per process: calls in flight share round trips. */
+export function traceProjectionStoreClickHouse(
+  client: ClickHouseClient,
+  options: Omit<ProjectionStoreClickHouseOptions<TraceProjection>, "table"> = {},
+): ProjectionStoreClickHouse<TraceProjection> {
+  return new ProjectionStoreClickHouse(client, { ...options, table: traceProjectionTable() });
+}
