@@ -1,0 +1,429 @@
+import {
+  canonicalJson,
+  createEventSourcingPipeline,
+  createEventStream,
+  type EventSourcingError,
+  isEventSourcingError,
+  makeProjectionVersion,
+  type ProjectionRecord,
+  parseTenantId,
+  reconcile,
+  type TenantId,
+} from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newTestDatabase, type TestDatabase } from "../../test/testDatabase.js";
+import { demoTraces } from "../demo/demoTraces.js";
+import { buildSpan } from "../demo/spanBuilder.js";
+import { createSpanEvent } from "../spanEvent.js";
+import type { TraceProjection } from "../traceProjection.js";
+import { TraceProjectionEventHandler } from "../traceProjectionEventHandler.js";
+import {
+  SpanIngestionWriteRepositoryClickHouse,
+  spanEventStoreClickHouse,
+  TraceLagSourceClickHouse,
+  TraceReadRepositoryClickHouse,
+  traceProjectionStoreClickHouse,
+} from "./index.js";
+
+let db: TestDatabase;
+let store: ReturnType<typeof stores>;
+beforeAll(async () => {
+  db = await newTestDatabase();
+  store = stores();
+});
+afterAll(() => db.drop());
+
+function stores() {
+  const options = { database: db.database };
+  const eventStore = spanEventStoreClickHouse(db.client, options);
+  const projectionStore = traceProjectionStoreClickHouse(db.client, options);
+  const eventHandler = new TraceProjectionEventHandler();
+  return {
+    eventStore,
+    projectionStore,
+    service: createEventSourcingPipeline({ eventStore, projectionStore, eventHandler }).service,
+    reads: new TraceReadRepositoryClickHouse(db.client, options),
+    lag: new TraceLagSourceClickHouse(db.client, options),
+  };
+}
+
+let tenants = 0;
+const newTenant = () => parseTenantId(`tenant-${++tenants}`);
+const T0 = 1_780_000_000_000_000_000n;
+
+function traceIdOf(n: number): string {
+  return n.toString(16).padStart(32, "0");
+}
+
+function spanOf(trace: number, n: number, change: Partial<OtlpSpan> = {}): OtlpSpan {
+  return {
+    ...buildSpan({
+      traceId: traceIdOf(trace),
+      spanId: n.toString(16).padStart(16, "0"),
+      name: `span ${n}`,
+      start: T0 + BigInt(n),
+      end: T0 + BigInt(n) + 10n,
+    }),
+    ...change,
+  };
+}
+
+const rebuild = (tenantId: TenantId, traceId: string) =>
+  store.service.rebuildProjection(traceId, {
+    eventStoreContext: { tenantId },
+    projectionStoreContext: { tenantId },
+  });
+
+class RecordingQueue {
+  readonly calls: string[][] = [];
+  async schedule(
+    refs: readonly { readonly tenantId: string; readonly aggregateId: string }[],
+  ): Promise<void> {
+    this.calls.push(refs.map((ref) => `${ref.tenantId}:${ref.aggregateId}`));
+  }
+}
+
+describe("SpanIngestionWriteRepositoryClickHouse", () => {
+  it("stores spans, then schedules each touched trace once", async () => {
+    const tenantId = newTenant();
+    const queue = new RecordingQueue();
+    const repository = new SpanIngestionWriteRepositoryClickHouse({ eventStore: store.eventStore, queue });
+    const spans = [spanOf(1, 1), spanOf(2, 1), spanOf(1, 2), spanOf(1, 1)];
+    expect(await repository.storeSpans(spans, { tenantId })).toEqual({ stored: 4, traces: 2 });
+    expect(queue.calls).toEqual([[`${tenantId}:${traceIdOf(1)}`, `${tenantId}:${traceIdOf(2)}`]]);
+    const events = await store.eventStore.getEvents(traceIdOf(1), { tenantId });
+    expect(events.map(({ id }) => id)).toEqual([spanOf(1, 1).spanId, spanOf(1, 2).spanId]);
+    expect(events.every(({ acceptedAt }) => acceptedAt > T0)).toBe(true);
+  });
+
+  it("neither stores nor schedules for no spans", async () => {
+    const queue = new RecordingQueue();
+    const repository = new SpanIngestionWriteRepositoryClickHouse({ eventStore: store.eventStore, queue });
+    expect(await repository.storeSpans([], { tenantId: newTenant() })).toEqual({ stored: 0, traces: 0 });
+    expect(queue.calls).toEqual([]);
+  });
+
+  it("succeeds with a queue that fails, and says which traces it left behind", async () => {
+    const tenantId = newTenant();
+    const told: [EventSourcingError, number][] = [];
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: store.eventStore,
+      queue: {
+        schedule: () => {
+          throw new Error("no Redis");
+        },
+      },
+      onScheduleError: (error, refs) => {
+        told.push([error, refs.length]);
+        throw new Error("a listener that throws changes nothing");
+      },
+    });
+    expect(await repository.storeSpans([spanOf(1, 1)], { tenantId })).toEqual({ stored: 1, traces: 1 });
+    expect(told).toHaveLength(1);
+    expect(told[0]?.[0]).toMatchObject({ code: "QUEUE_UNAVAILABLE", cause: { message: "no Redis" } });
+    expect(await store.eventStore.getEvents(traceIdOf(1), { tenantId })).toHaveLength(1);
+  });
+
+  it("does not wait for ever for a queue that does not answer", async () => {
+    const told: EventSourcingError[] = [];
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: store.eventStore,
+      queue: { schedule: () => new Promise(() => {}) },
+      scheduleTimeoutMs: 5,
+      onScheduleError: (error) => told.push(error),
+    });
+    await repository.storeSpans([spanOf(1, 1)], { tenantId: newTenant() });
+    expect(told.map(({ code, retryable }) => [code, retryable])).toEqual([["QUEUE_UNAVAILABLE", true]]);
+  });
+
+  it("rejects, and schedules nothing, when the spans are not stored", async () => {
+    const queue = new RecordingQueue();
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: spanEventStoreClickHouse(db.client, { database: `${db.database}_gone` }),
+      queue,
+    });
+    const failure = await repository
+      .storeSpans([spanOf(1, 1)], { tenantId: newTenant() })
+      .catch((error: unknown) => error);
+    expect(isEventSourcingError(failure)).toBe(true);
+    expect(queue.calls).toEqual([]);
+  });
+});
+
+describe("the pipeline on ClickHouse", () => {
+  it("gives, for every demo trace and batch after batch, what folding its spans in memory gives", async () => {
+    const tenantId = newTenant();
+    const handler = new TraceProjectionEventHandler();
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: store.eventStore,
+      queue: new RecordingQueue(),
+    });
+    for (const { batches } of demoTraces({ now: T0 })) {
+      for (const batch of batches) await repository.storeSpans(batch, { tenantId });
+      // Clients send again what they are not sure of.
+      await repository.storeSpans(batches[0] ?? [], { tenantId });
+      const spans = batches.flat();
+      const traceId = spans[0]?.traceId ?? "";
+      await rebuild(tenantId, traceId);
+      const {
+        tenantId: owner,
+        version,
+        ...projection
+      } = (await store.reads.getTrace(tenantId, traceId)) ?? {};
+      const expected = handler.handle(
+        createEventStream(
+          traceId,
+          spans.map((span, index) => createSpanEvent(span, BigInt(index))),
+        ),
+      );
+      expect(canonicalJson(projection)).toBe(canonicalJson(expected));
+      expect(owner).toBe(tenantId);
+      expect(version).toMatch(/^\d+$/);
+    }
+  });
+
+  it("keeps in typed columns what people filter on", async () => {
+    const tenantId = newTenant();
+    const [first] = demoTraces({ now: T0, seed: 3 });
+    const spans = first?.batches.flat() ?? [];
+    await store.eventStore.storeEvents(
+      spans.map((span, index) => createSpanEvent(span, BigInt(index + 1))),
+      { tenantId },
+    );
+    await rebuild(tenantId, spans[0]?.traceId ?? "");
+    const result = await db.client.query({
+      query: `SELECT *, toString(Cost) AS cost FROM ${db.database}.trace_projections WHERE TenantId = {tenantId: String}`,
+      query_params: { tenantId },
+      format: "JSONEachRow",
+    });
+    const [row] = await result.json<Record<string, unknown>>();
+    expect(row).toMatchObject({
+      Name: "POST /v1/answers",
+      Status: "unset",
+      Models: ["gpt-4o-2024-08-06"],
+      Providers: ["openai"],
+      Services: ["support-api"],
+      cost: "0.00246",
+      SessionId: "conv-2001",
+      UserId: "user-4711",
+      Truncated: false,
+    });
+    expect([row?.SpanCount, row?.InputTokens, row?.CacheReadTokens].map(Number)).toEqual([2, 1_240, 1_024]);
+  });
+});
+
+describe("TraceReadRepositoryClickHouse", () => {
+  const record = (
+    traceId: string,
+    events: number,
+    change: Partial<TraceProjection>,
+  ): ProjectionRecord<string, TraceProjection> => {
+    const projection = new TraceProjectionEventHandler().handle(
+      createEventStream(traceId, [createSpanEvent({ ...spanOf(0, 1), traceId }, 1n)]),
+    );
+    return {
+      aggregateId: traceId,
+      version: makeProjectionVersion({
+        eventCount: events,
+        acceptedSum: 1n,
+        handlerVersion: 1,
+        revision: 0,
+      }),
+      projection: { ...projection, ...change },
+      metadata: { eventCount: events, firstEventTimestamp: null, lastEventTimestamp: null },
+    };
+  };
+
+  it("lists newest first, page by page, each trace once, ties by trace id", async () => {
+    const tenantId = newTenant();
+    const records = Array.from({ length: 25 }, (_, n) =>
+      record(traceIdOf(n + 1), 1, { startTimeUnixNano: String(T0 + BigInt(Math.floor(n / 3))) }),
+    );
+    await store.projectionStore.storeProjections(records, { tenantId });
+    await store.projectionStore.storeProjection(record(traceIdOf(1), 2, { startTimeUnixNano: String(T0) }), {
+      tenantId,
+    });
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    let pages = 0;
+    do {
+      const page: Awaited<ReturnType<typeof store.reads.listTraces>> = await store.reads.listTraces({
+        tenantId,
+        limit: 4,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      seen.push(...page.traces.map(({ traceId, startTimeUnixNano }) => `${startTimeUnixNano} ${traceId}`));
+      cursor = page.nextCursor;
+      pages++;
+    } while (cursor !== null);
+    const expected = records
+      .map(({ projection }) => `${projection.startTimeUnixNano} ${projection.traceId}`)
+      .sort((a, b) => {
+        const [at, bt] = [a.split(" "), b.split(" ")];
+        return at[0] === bt[0]
+          ? (at[1] as string) < (bt[1] as string)
+            ? -1
+            : 1
+          : (at[0] as string) > (bt[0] as string)
+            ? -1
+            : 1;
+      });
+    expect(seen).toEqual(expected);
+    expect(pages).toBe(7);
+  });
+
+  it("filters by the latest version only, before and after merges", async () => {
+    const tenantId = newTenant();
+    const other = newTenant();
+    const failed = { status: "error" as const };
+    await store.projectionStore.storeProjection(record(traceIdOf(1), 5, { status: "ok" }), { tenantId });
+    await store.projectionStore.storeProjection(record(traceIdOf(1), 3, failed), { tenantId });
+    await store.projectionStore.storeProjection(record(traceIdOf(2), 1, failed), { tenantId });
+    await store.projectionStore.storeProjection(record(traceIdOf(3), 1, failed), { tenantId: other });
+    for (const merged of [false, true]) {
+      if (merged) await db.optimize("trace_projections");
+      const list = await store.reads.listTraces({ tenantId, status: "error" });
+      expect(list.traces.map(({ traceId }) => traceId)).toEqual([traceIdOf(2)]);
+      expect(list.nextCursor).toBeNull();
+    }
+  });
+
+  it("filters by start, from inclusive, to exclusive", async () => {
+    const tenantId = newTenant();
+    await store.projectionStore.storeProjections(
+      [1, 2, 3, 4].map((n) => record(traceIdOf(n), 1, { startTimeUnixNano: String(T0 + BigInt(n)) })),
+      { tenantId },
+    );
+    const ids = async (range: { from?: bigint; to?: bigint }) =>
+      (await store.reads.listTraces({ tenantId, ...range })).traces.map(({ traceId }) => traceId);
+    expect(await ids({ from: T0 + 2n, to: T0 + 4n })).toEqual([traceIdOf(3), traceIdOf(2)]);
+    expect(await ids({ from: T0 + 4n })).toEqual([traceIdOf(4)]);
+    expect(await ids({ to: 0n })).toEqual([]);
+    expect(await ids({ from: 2n ** 64n })).toEqual([]);
+    expect(await ids({ from: -5n, to: 2n ** 70n })).toHaveLength(4);
+  });
+
+  it("a row that cannot be understood is told apart and spoils nothing", async () => {
+    const tenantId = newTenant();
+    await store.projectionStore.storeProjection(record(traceIdOf(1), 1, {}), { tenantId });
+    await db.client.insert({
+      table: `${db.database}.trace_projections`,
+      values: [
+        { TenantId: tenantId, TraceId: traceIdOf(2), Version: "1", Projection: "{oops", Metadata: "{}" },
+      ],
+      format: "JSONEachRow",
+    });
+    const list = await store.reads.listTraces({ tenantId });
+    expect(list.traces.map(({ traceId }) => traceId)).toEqual([traceIdOf(1)]);
+    expect(list.undecodable?.map(({ traceId }) => traceId)).toEqual([traceIdOf(2)]);
+    await expect(store.reads.getTrace(tenantId, traceIdOf(2))).rejects.toMatchObject({
+      code: "PROJECTION_UNDECODABLE",
+    });
+    expect(await store.reads.getTrace(tenantId, traceIdOf(3))).toBeNull();
+  });
+
+  it("refuses cursors it did not give", async () => {
+    await expect(store.reads.listTraces({ tenantId: newTenant(), cursor: "x" })).rejects.toMatchObject({
+      code: "INVALID_CURSOR",
+    });
+  });
+
+  it("gives spans in order, each once, types kept; page by page the same", async () => {
+    const tenantId = newTenant();
+    const spans = [
+      spanOf(7, 3, {
+        attributes: new Map<string, OtlpSpan["attributes"] extends ReadonlyMap<string, infer V> ? V : never>([
+          ["n", 9_007_199_254_740_993n],
+          ["d", 1.5],
+          ["z", new Map([["k", null]])],
+        ]),
+      }),
+      spanOf(7, 1),
+      spanOf(7, 2, { startTimeUnixNano: T0 + 1n }),
+      spanOf(7, 3, { name: "replaced" }),
+    ];
+    await store.eventStore.storeEvents(
+      spans.map((span, index) => createSpanEvent(span, BigInt(10 - index))),
+      { tenantId },
+    );
+    const read = await store.reads.getSpans(tenantId, traceIdOf(7));
+    expect(read.map(({ name }) => name)).toEqual(["span 1", "span 2", "span 3"]);
+    expect(read[2]).toMatchObject({
+      startTimeUnixNano: String(T0 + 3n),
+      attributes: [
+        { key: "n", value: { intValue: "9007199254740993" } },
+        { key: "d", value: { doubleValue: 1.5 } },
+        { key: "z", value: { kvlistValue: { values: [{ key: "k", value: {} }] } } },
+      ],
+      resource: { attributes: [{ key: "service.name", value: { stringValue: "app" } }, {}] },
+    });
+    const paged = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof store.reads.getSpanPage>> = await store.reads.getSpanPage(
+        tenantId,
+        traceIdOf(7),
+        { limit: 1, ...(cursor === null ? {} : { cursor }) },
+      );
+      paged.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(paged).toEqual(read);
+    expect(await store.reads.getSpans(newTenant(), traceIdOf(7))).toEqual([]);
+  });
+});
+
+describe("TraceLagSourceClickHouse", () => {
+  const lagging = async (since: bigint, limit = 1_000) => {
+    const queue = new RecordingQueue();
+    const source = {
+      listLagging: (from: bigint, options: object = {}) => store.lag.listLagging(from, { ...options, limit }),
+    };
+    const scheduled = await reconcile(source, queue, { since });
+    const refs = queue.calls.flat();
+    expect(refs).toHaveLength(scheduled);
+    return refs;
+  };
+
+  it("lists, across tenants and pages, the traces whose projection has not seen all spans", async () => {
+    const [a, b] = [newTenant(), newTenant()];
+    const since = 2n ** 62n;
+    let accepted = since;
+    const put = (tenantId: TenantId, spans: readonly OtlpSpan[]) =>
+      store.eventStore.storeEvents(
+        spans.map((span) => createSpanEvent(span, accepted++)),
+        { tenantId },
+      );
+    await put(a, [spanOf(1, 1), spanOf(2, 1), spanOf(3, 1), spanOf(4, 1)]);
+    await put(b, [spanOf(1, 1)]);
+    for (const n of [2, 3, 4]) await rebuild(a, traceIdOf(n));
+    // One more span, and one that replaces another: both are news.
+    await put(a, [spanOf(3, 2), spanOf(4, 1)]);
+    const expected = [
+      `${a}:${traceIdOf(1)}`,
+      `${a}:${traceIdOf(3)}`,
+      `${a}:${traceIdOf(4)}`,
+      `${b}:${traceIdOf(1)}`,
+    ];
+    expect(await lagging(since)).toEqual(expected);
+    expect(await lagging(since, 1)).toEqual(expected);
+    await db.optimize("spans");
+    expect(await lagging(since, 2)).toEqual(expected);
+
+    for (const n of [1, 3, 4]) await rebuild(a, traceIdOf(n));
+    await rebuild(b, traceIdOf(1));
+    expect(await lagging(since)).toEqual([]);
+    // A span sent again only looks new.
+    await put(b, [spanOf(1, 1)]);
+    expect(await lagging(accepted - 1n)).toEqual([`${b}:${traceIdOf(1)}`]);
+    expect(await lagging(accepted)).toEqual([]);
+    expect(await lagging(2n ** 64n)).toEqual([]);
+  });
+
+  it("refuses cursors it did not give", async () => {
+    await expect(store.lag.listLagging(0n, { cursor: "nonsense" })).rejects.toMatchObject({
+      code: "INVALID_CURSOR",
+    });
+  });
+});
