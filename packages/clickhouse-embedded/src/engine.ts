@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ClickHouseError } from "./clickHouseError.js";
 import { StartError } from "./startError.js";
 
@@ -218,9 +218,9 @@ function messageOf(cause: unknown): string {
 
 function ensureWritable(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeDirectory(dataDir);
     // access(2) answers "yes" to root on a read-only mount's files, so create something.
-    mkdirSync(join(dataDir, "tmp"), { recursive: true });
+    makeDirectory(join(dataDir, "tmp"));
     if (!statSync(dataDir).isDirectory()) throw new Error("it is not a directory");
   } catch (cause) {
     throw new StartError(
@@ -229,6 +229,14 @@ function ensureWritable(dataDir: string): void {
       { cause },
     );
   }
+}
+
+/** `mkdir -p`. Node's own never returns where a file system answers "no such directory" for a child of an existing one (/proc). */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectory(parent);
+  mkdirSync(path);
 }
 
 function lockedError(dataDir: string, pid: number): StartError {
