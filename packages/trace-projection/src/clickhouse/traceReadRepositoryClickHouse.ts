@@ -61,7 +61,7 @@ export interface TraceList {
   readonly undecodable?: readonly { readonly traceId: string; readonly reason: string }[];
 }
 
-const SPANS_PER_ROUND_TRIP = 5_000;
+const SPANS_PER_ROUND_TRIP = 25_000;
 
 /** Reads traces for people. Whatever is not merged yet is read as if it were. */
 export class TraceReadRepositoryClickHouse {

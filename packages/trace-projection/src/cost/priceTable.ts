@@ -48,32 +48,49 @@ export function priceTokens(
   if (info === null) return { priced: false, reason: "unknown-model" };
   const rates = Array.isArray(info.prices) ? pricesAt(model, provider, at) : info.prices;
   if (rates === undefined) return { priced: false, reason: "no-token-price" };
-  const rate = (key: string) => rateOf(rates, key, requestInput);
-
-  const input = rate("input_mtok");
-  const output = rate("output_mtok");
-  const isFree = Object.keys(rates).length === 0;
+  const { isFree, input, output, cacheRead, cacheWrite, reasoning } = ratesOf(rates, requestInput);
   if (!isFree && input === undefined && output === undefined) {
     return { priced: false, reason: "no-token-price" };
   }
-  // A class without a rate of its own is billed as the class it is part of.
-  const cacheRead = rate("cache_read_mtok") ?? input;
-  const cacheWrite = rate("cache_write_mtok") ?? input;
-  const reasoning = rate("output_reasoning_mtok") ?? output;
   const reasoningTokens = Math.min(counted.reasoning, counted.output);
-  const amount = [
-    [input, counted.uncached],
-    [cacheRead, counted.cacheRead],
-    [cacheWrite, counted.cacheWrite],
-    [reasoning, reasoningTokens],
-    [output, counted.output - reasoningTokens],
-  ] as const;
-  return {
-    priced: true,
-    amount: amount
-      .reduce((sum, [perMillion, tokens]) => sum.plus((perMillion ?? zeroMoney).times(tokens)), zeroMoney)
-      .div(1_000_000),
+  let perMillion = zeroMoney;
+  const add = (rate: Money | undefined, tokens: number) => {
+    if (rate !== undefined && tokens > 0) perMillion = perMillion.plus(rate.times(tokens));
   };
+  add(input, counted.uncached);
+  // A class without a rate of its own is billed as the class it is part of.
+  add(cacheRead ?? input, counted.cacheRead);
+  add(cacheWrite ?? input, counted.cacheWrite);
+  add(reasoning ?? output, reasoningTokens);
+  add(output, counted.output - reasoningTokens);
+  return { priced: true, amount: perMillion.div(1_000_000) };
+}
+
+interface Rates {
+  readonly isFree: boolean;
+  readonly input: Money | undefined;
+  readonly output: Money | undefined;
+  readonly cacheRead: Money | undefined;
+  readonly cacheWrite: Money | undefined;
+  readonly reasoning: Money | undefined;
+}
+
+/** Rates that hold for requests of any size, made once. */
+const flatRates = new WeakMap<ModelPrice, Rates>();
+
+function ratesOf(prices: ModelPrice, requestInput: number): Rates {
+  const known = flatRates.get(prices);
+  if (known !== undefined) return known;
+  const rates: Rates = {
+    isFree: Object.keys(prices).length === 0,
+    input: rateOf(prices, "input_mtok", requestInput),
+    output: rateOf(prices, "output_mtok", requestInput),
+    cacheRead: rateOf(prices, "cache_read_mtok", requestInput),
+    cacheWrite: rateOf(prices, "cache_write_mtok", requestInput),
+    reasoning: rateOf(prices, "output_reasoning_mtok", requestInput),
+  };
+  if (Object.values(prices).every((price) => typeof price === "number")) flatRates.set(prices, rates);
+  return rates;
 }
 
 function findModel(model: string, provider: string | undefined): ModelInfo | null {

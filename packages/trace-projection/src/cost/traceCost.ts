@@ -54,7 +54,8 @@ export interface CostResult {
  */
 export function costOf(tree: SpanTree, facts: readonly CostFacts[], traceStart: bigint): CostResult {
   const below: (Money | undefined)[] = new Array(tree.spans.length);
-  const covered = coveredByReport(tree, facts);
+  const anyReported = facts.some((fact) => fact.reported !== undefined);
+  const covered = anyReported ? coveredByReport(tree, facts) : new Uint8Array(tree.spans.length);
   const contributors: number[] = [];
   const unpriced = new Map<number, { model: string | undefined; reason: CostReason }>();
   let total: Money | undefined;
@@ -81,6 +82,8 @@ export function costOf(tree: SpanTree, facts: readonly CostFacts[], traceStart: 
       total = (total ?? zeroMoney).plus(own);
       contributors.push(position);
     }
+    // Only a reported cost asks what the costs below it are.
+    if (!anyReported) continue;
     const parent = tree.parents[position] as number;
     const subtree = own === undefined ? below[position] : own.plus(below[position] ?? zeroMoney);
     if (parent !== -1 && subtree !== undefined) below[parent] = (below[parent] ?? zeroMoney).plus(subtree);
