@@ -54,9 +54,13 @@ export function refKey(tenantId: string, aggregateId: string): string {
   return `${tenantId.length}:${tenantId}${aggregateId}`;
 }
 
-/** Bytes it takes in the parameter, escapes included at their worst. */
+/** Bytes it takes in the parameter, where some characters are escaped. */
 export function refSize({ tenantId, aggregateId }: AsksFor): number {
-  return Buffer.byteLength(tenantId) + Buffer.byteLength(aggregateId) + 16;
+  return parameterBytes(tenantId) + parameterBytes(aggregateId) + "('',''),".length;
+}
+
+function parameterBytes(text: string): number {
+  return Buffer.byteLength(text) + (text.match(/[\\'\t\n\r]/g)?.length ?? 0);
 }
 
 export function selectList(columns: readonly SelectedColumn[]): string {

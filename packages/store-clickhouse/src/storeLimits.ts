@@ -3,10 +3,10 @@ import type { CoalescerLimits } from "./coalescer.js";
 
 const MIB = 2 ** 20;
 
-/** Items are aggregates, bytes those of their ids: a query's parameter may have 128 KiB in ClickHouse. */
+/** Items are aggregates, bytes those of their ids: ClickHouse takes parameters of up to 128 KiB. */
 export const defaultReadLimits: CoalescerLimits = {
   maxItems: 500,
-  maxBytes: 64 * 2 ** 10,
+  maxBytes: 96 * 2 ** 10,
   maxConcurrent: 4,
   lingerMs: 2,
   maxQueuedItems: 100_000,
