@@ -25,13 +25,15 @@ export class ProtobufWriter {
 
   string(field: number, value: string): void {
     const length = Buffer.byteLength(value);
-    this.#buffer.write(value, this.#reserve(length), length, "utf8");
+    const pos = this.#reserve(length);
+    this.#buffer.write(value, pos, length, "utf8");
     this.#varint32(length);
     this.#varint32((field << 3) | 2);
   }
 
   bytes(field: number, value: Uint8Array): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+    const pos = this.#reserve(value.length);
+    this.#buffer.set(value, pos);
     this.#varint32(value.length);
     this.#varint32((field << 3) | 2);
   }
@@ -56,17 +58,20 @@ export class ProtobufWriter {
   }
 
   fixed64(field: number, value: bigint): void {
-    this.#buffer.writeBigUInt64LE(value, this.#reserve(8));
+    const pos = this.#reserve(8);
+    this.#buffer.writeBigUInt64LE(value, pos);
     this.#varint32((field << 3) | 1);
   }
 
   double(field: number, value: number): void {
-    this.#buffer.writeDoubleLE(value, this.#reserve(8));
+    const pos = this.#reserve(8);
+    this.#buffer.writeDoubleLE(value, pos);
     this.#varint32((field << 3) | 1);
   }
 
   fixed32(field: number, value: number): void {
-    this.#buffer.writeUInt32LE(value, this.#reserve(4));
+    const pos = this.#reserve(4);
+    this.#buffer.writeUInt32LE(value, pos);
     this.#varint32((field << 3) | 5);
   }
 
@@ -81,7 +86,7 @@ export class ProtobufWriter {
     this.#buffer[pos] = value;
   }
 
-  /** Makes room for `length` bytes before what is written; returns where they begin. */
+  /** Makes room for `length` bytes before what is written; returns where they begin. It may replace the buffer. */
   #reserve(length: number): number {
     if (this.#written + length > this.#buffer.length) {
       const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#written + length));
