@@ -7,7 +7,7 @@ await install();
 await build("@es/app-standalone");
 process.exit(
   await runForeground(process.execPath, [
-    join(root, "apps/standalone/dist/main.js"),
+    join(root, "apps/standalone/bin/standalone.cjs"),
     ...process.argv.slice(2),
   ]),
 );

@@ -13,7 +13,7 @@ export async function startStandalone(
   args: readonly string[] = [],
 ): Promise<Standalone> {
   const started = startProcess(
-    "apps/standalone/dist/main.js",
+    "apps/standalone/bin/standalone.cjs",
     { INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: dataDir, LOG_LEVEL: "info", ...environment },
     args,
   );

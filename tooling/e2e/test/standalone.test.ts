@@ -240,7 +240,7 @@ describe("what an operator gets wrong", () => {
   const start = async (environment: Record<string, string>, args: string[] = []) => {
     const folder = await temporaryFolder();
     const started = startProcess(
-      "apps/standalone/dist/main.js",
+      "apps/standalone/bin/standalone.cjs",
       { INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: folder.path, ...environment },
       args,
     );

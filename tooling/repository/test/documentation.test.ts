@@ -22,7 +22,7 @@ const shell = blocks.filter((block) => languageOf(block) === "bash");
 
 describe("documentation", () => {
   it("shows code in languages that are run", () => {
-    const others = blocks.filter((block) => !["ts", "bash", "text", "mermaid"].includes(languageOf(block)));
+    const others = blocks.filter((block) => !["ts", "bash", "text"].includes(languageOf(block)));
     expect(others.map(place)).toEqual([]);
   });
 
@@ -35,6 +35,38 @@ describe("documentation", () => {
     );
     expect(broken).toEqual([]);
   });
+});
+
+/** What the documents of the repository talk to, at its default addresses; here it has others. */
+let standalone: ChildProcess;
+let standaloneData: string;
+const addresses = new Map<string, string>();
+
+beforeAll(async () => {
+  standaloneData = await mkdtemp(join(tmpdir(), "es-docs-"));
+  standalone = spawn(process.execPath, [join(root, "apps/standalone/bin/standalone.cjs"), "--demo"], {
+    env: { ...process.env, INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: standaloneData },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise<void>((ready, fail) => {
+    let output = "";
+    standalone.once("exit", (code) => fail(new Error(`standalone ended with ${code}:\n${output}`)));
+    standalone.stdout?.on("data", (chunk: Buffer) => {
+      output += chunk.toString("utf8");
+      const ingest = /OTLP\/HTTP\s+http:\/\/(\S+?)\/v1/.exec(output)?.[1];
+      const api = /Read API\s+http:\/\/(\S+?)\/api/.exec(output)?.[1];
+      if (ingest === undefined || api === undefined || !output.includes("More: ")) return;
+      addresses.set("127.0.0.1:4318", ingest).set("127.0.0.1:4320", api);
+      ready();
+    });
+  });
+}, 120_000);
+
+afterAll(async () => {
+  const ended = new Promise((resolve) => standalone.once("exit", resolve));
+  standalone.kill("SIGTERM");
+  await ended;
+  await rm(standaloneData, { recursive: true, force: true });
 });
 
 describe("TypeScript blocks", () => {
@@ -88,7 +120,11 @@ describe("TypeScript blocks", () => {
         const script = join(folderOf(owner), "out", `${fileOf(block)}.js`);
         const data = await mkdtemp(join(tmpdir(), "es-snippet-"));
         try {
-          await run(process.execPath, [script], { cwd: data, timeout: 100_000 });
+          const environment = {
+            ...process.env,
+            OTEL_EXPORTER_OTLP_ENDPOINT: `http://${addresses.get("127.0.0.1:4318")}`,
+          };
+          await run(process.execPath, [script], { cwd: data, env: environment, timeout: 100_000 });
         } finally {
           await rm(data, { recursive: true, force: true });
         }
@@ -98,37 +134,6 @@ describe("TypeScript blocks", () => {
 });
 
 describe("shell blocks", () => {
-  let standalone: ChildProcess;
-  let data: string;
-  const addresses = new Map<string, string>();
-
-  beforeAll(async () => {
-    data = await mkdtemp(join(tmpdir(), "es-docs-"));
-    standalone = spawn(process.execPath, [join(root, "apps/standalone/dist/main.js"), "--demo"], {
-      env: { ...process.env, INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: data },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await new Promise<void>((ready, fail) => {
-      let output = "";
-      standalone.once("exit", (code) => fail(new Error(`standalone ended with ${code}:\n${output}`)));
-      standalone.stdout?.on("data", (chunk: Buffer) => {
-        output += chunk.toString("utf8");
-        const ingest = /OTLP\/HTTP\s+http:\/\/(\S+?)\/v1/.exec(output)?.[1];
-        const api = /Read API\s+http:\/\/(\S+?)\/api/.exec(output)?.[1];
-        if (ingest === undefined || api === undefined || !output.includes("More: ")) return;
-        addresses.set("127.0.0.1:4318", ingest).set("127.0.0.1:4320", api);
-        ready();
-      });
-    });
-  }, 120_000);
-
-  afterAll(async () => {
-    const ended = new Promise((resolve) => standalone.once("exit", resolve));
-    standalone.kill("SIGTERM");
-    await ended;
-    await rm(data, { recursive: true, force: true });
-  });
-
   it.each(shell.map((block) => [place(block), block] as const))(
     "%s",
     { timeout: 60_000 },
