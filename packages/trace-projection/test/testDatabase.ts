@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { migrate } from "@es/store-clickhouse";
 import { traceClickHouseMigrations } from "../src/clickhouse/index.js";
 
@@ -17,7 +17,8 @@ export async function newTestDatabase(): Promise<TestDatabase> {
   if (url === undefined) {
     throw new Error("CLICKHOUSE_URL is not set: run the tests through the package's vitest.config.ts.");
   }
-  const client = createClient({ url });
+  // Tests that provoke refusals look at the error themselves.
+  const client = createClient({ url, log: { level: ClickHouseLogLevel.OFF } });
   const database = `test_${randomUUID().replaceAll("-", "")}`;
   await migrate(client, { database, migrations: [traceClickHouseMigrations] });
   return {

@@ -1,4 +1,6 @@
 import { createEventStream } from "@es/core";
+import { checkOrderFree } from "@es/testkit";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createSpanEvent } from "../spanEvent.js";
 import type { TraceProjection } from "../traceProjection.js";
@@ -152,5 +154,17 @@ describe("demoTraces", () => {
         },
       ]
     `);
+  });
+
+  it("every trace is projected the same whatever the order, duplication and batching", () => {
+    const traces = demoTraces({ now })
+      .map((trace) => trace.batches.flat())
+      .filter((spans) => spans.length < 100)
+      .map((spans) => spans.map((span, index) => createSpanEvent(span, BigInt(index))));
+    checkOrderFree({
+      handler: () => new TraceProjectionEventHandler(),
+      events: fc.constantFrom(...traces),
+      numRuns: 50,
+    });
   });
 });
