@@ -549,9 +549,9 @@ function attributeLatency(
   { key, unit }: { readonly key: string; readonly unit: "s" | "ms" },
 ): bigint | undefined {
   const value = attributeToNumber(span.attributes.get(key));
-  // A year is no latency, and would not fit.
-  if (value === undefined || value > 3e10) return undefined;
-  return BigInt(Math.round(value * (unit === "s" ? 1e9 : 1e6)));
+  const nanos = value === undefined ? Number.NaN : Math.round(value * (unit === "s" ? 1e9 : 1e6));
+  // Years are no latency.
+  return nanos <= 1e17 ? BigInt(nanos) : undefined;
 }
 
 function tagsIn(span: OtlpSpan, key: string): readonly string[] {

@@ -11,7 +11,9 @@ import {
   type TenantId,
 } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { anySpan } from "../../test/spanArbitraries.js";
 import { newTestDatabase, type TestDatabase } from "../../test/testDatabase.js";
 import { demoTraces } from "../demo/demoTraces.js";
 import { buildSpan } from "../demo/spanBuilder.js";
@@ -181,6 +183,47 @@ describe("the pipeline on ClickHouse", () => {
       expect(owner).toBe(tenantId);
       expect(version).toMatch(/^\d+$/);
     }
+  });
+
+  it("stores the projection of any spans, however odd their times and values", async () => {
+    const tenantId = newTenant();
+    const latency = fc.constantFrom(0, 1e8, 3e10, 1e300);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(anySpan, { minLength: 1, maxLength: 12, selector: ({ spanId }) => spanId }),
+        latency,
+        async (drafts, seconds) => {
+          const traceId = drafts[0]?.traceId ?? "";
+          const events = drafts.map((span, index) => {
+            const attributes = new Map([
+              ...span.attributes,
+              ["gen_ai.response.time_to_first_chunk", seconds] as const,
+              ["llm.cost.total", seconds] as const,
+              ["llm.token_count.prompt", 2n ** 63n - 1n] as const,
+            ]);
+            return createSpanEvent({ ...span, traceId, attributes }, BigInt(index + 1));
+          });
+          const stream = createEventStream(traceId, events);
+          const projection = new TraceProjectionEventHandler().handle(stream);
+          const version = makeProjectionVersion({
+            eventCount: events.length,
+            acceptedSum: stream.metadata.acceptedSum,
+            handlerVersion: 1,
+            revision: 0,
+          });
+          const metadata = { eventCount: 1, firstEventTimestamp: null, lastEventTimestamp: null };
+          await store.projectionStore.storeProjection(
+            { aggregateId: traceId, version, projection, metadata },
+            { tenantId },
+          );
+          const read = await store.projectionStore.getProjection(traceId, { tenantId });
+          expect(read.status === "found" && canonicalJson(read.record.projection)).toBe(
+            canonicalJson(projection),
+          );
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it("keeps in typed columns what people filter on", async () => {

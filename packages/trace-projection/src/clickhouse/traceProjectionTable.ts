@@ -5,9 +5,13 @@ import { traceClickHouseMigrations } from "./traceClickHouseMigrations.js";
 import { TRACE_PROJECTION_TABLE, traceProjectionColumns } from "./traceProjectionTableDescription.js";
 
 const LAST_INT64 = 2n ** 63n - 1n;
+const LAST_UINT64 = 2n ** 64n - 1n;
 
 function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProjection>): Row {
+  // Exact in the projection; the columns hold the nearest they can.
   const duration = BigInt(p.durationNano);
+  const trace = p.timeToFirstTokenNano?.trace;
+  const firstToken = trace === undefined || trace === null ? undefined : BigInt(trace);
   return {
     Name: p.name,
     RootKind: p.rootKind,
@@ -29,7 +33,8 @@ function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProject
     ReasoningTokens: String(p.usage.reasoningTokens),
     Cost: p.cost?.amount ?? null,
     PriceTableVersion: p.priceTableVersion ?? "",
-    TimeToFirstTokenNano: p.timeToFirstTokenNano?.trace ?? null,
+    TimeToFirstTokenNano:
+      firstToken === undefined ? null : String(firstToken < LAST_UINT64 ? firstToken : LAST_UINT64),
     SessionId: p.sessionId ?? "",
     UserId: p.userId ?? "",
     Tags: p.tags,
