@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { ClickHouseError } from "./clickHouseError.js";
@@ -85,9 +85,10 @@ export class Engine {
 
   /**
    * Opens the data directory, creating it when it is missing.
+   * @param config the text of a ClickHouse server configuration; kept in the data directory
    * @throws {StartError} `DATA_DIR_LOCKED`, `DATA_DIR_NOT_WRITABLE`, `DATA_DIR_IN_USE`, `ENGINE_UNAVAILABLE`
    */
-  static open(dataDir: string, args: readonly string[] = []): Engine {
+  static open(dataDir: string, config?: string): Engine {
     if (openDirectory !== undefined) {
       throw new StartError(
         "DATA_DIR_IN_USE",
@@ -98,6 +99,7 @@ export class Engine {
     const holder = lockHolder(dataDir);
     if (holder !== undefined) throw lockedError(dataDir, holder);
     const addon = loadAddon();
+    const args = config === undefined ? [] : [`--config-file=${writeConfig(dataDir, config)}`];
     if (!exitHookInstalled) {
       exitHookInstalled = true;
       process.on("exit", () => {
@@ -229,6 +231,13 @@ function ensureWritable(dataDir: string): void {
       { cause },
     );
   }
+}
+
+/** The engine takes settings of tables from a file alone. */
+function writeConfig(dataDir: string, config: string): string {
+  const path = join(dataDir, "clickhouse-embedded.xml");
+  writeFileSync(path, config);
+  return path;
 }
 
 /** `mkdir -p`. Node's own never returns where a file system answers "no such directory" for a child of an existing one (/proc). */

@@ -50,6 +50,16 @@ export interface RunningClickHouse {
   close(): Promise<void>;
 }
 
+/** A merged part replaces the parts it was made of, so it is synced like them. */
+const fsyncConfig = `<clickhouse>
+  <merge_tree>
+    <fsync_after_insert>1</fsync_after_insert>
+    <fsync_part_directory>1</fsync_part_directory>
+    <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+  </merge_tree>
+</clickhouse>
+`;
+
 /** As many bytes of request line and headers; ClickHouse clients put settings and parameters in the URL. */
 const maxHeaderSize = 1024 * 1024;
 
@@ -77,7 +87,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
   let engine: Engine | undefined;
   let pipes: PipePool | undefined;
   try {
-    engine = Engine.open(dataDir, engineArguments(options.durability ?? "process"));
+    engine = Engine.open(dataDir, options.durability === "fsync" ? fsyncConfig : undefined);
     pipes = new PipePool(concurrency);
   } catch (error) {
     engine?.close();
@@ -284,9 +294,4 @@ async function listen(server: Server, host: string, port: number): Promise<void>
       cause,
     });
   }
-}
-
-function engineArguments(durability: "process" | "fsync"): readonly string[] {
-  if (durability === "process") return [];
-  return ["--merge_tree.fsync_after_insert=1", "--merge_tree.fsync_part_directory=1"];
 }

@@ -3,6 +3,7 @@ import {
   type AggregateRef,
   aggregateRefKey,
   type DeadLetter,
+  type DeadLetterReason,
   EventSourcingError,
   type Page,
   type PageOptions,
@@ -10,7 +11,6 @@ import {
   type TenantId,
 } from "@es/core";
 import type { Cluster, Redis } from "ioredis";
-import type { Failure } from "./failure.js";
 
 /** A dead letter as stored, with what tells it from an older or newer one of the same ref. */
 export interface StoredDeadLetter {
@@ -18,7 +18,7 @@ export interface StoredDeadLetter {
   readonly stored: string;
 }
 
-interface StoredFields extends Failure {
+interface StoredFields extends DeadLetterReason {
   readonly tenantId: string;
   readonly aggregateId: string;
   readonly attempts: number;
@@ -62,7 +62,7 @@ export class DeadLetterStore {
 
   async park(
     ref: AggregateRef,
-    failure: Failure,
+    failure: DeadLetterReason,
     times: { readonly attempts: number; readonly firstFailedAt: number; readonly lastFailedAt: number },
   ): Promise<void> {
     const id = idOf(ref);

@@ -1,7 +1,9 @@
 import { availableParallelism } from "node:os";
 import {
   type AggregateRef,
+  type DeadLetterReason,
   defaultConcurrency,
+  describeFailure,
   EventSourcingError,
   type ProjectionRun,
   type ProjectionWorker,
@@ -13,7 +15,6 @@ import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } fr
 import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
-import { describeFailure, type Failure } from "./failure.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
 import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
 import { asError, type ErrorListener } from "./queueErrors.js";
@@ -54,7 +55,7 @@ const BOOKKEEPING_MS = 5_000;
 class FailedRun extends Error {
   override readonly name = "FailedRun";
 
-  constructor(failure: Failure, cause: unknown) {
+  constructor(failure: DeadLetterReason, cause: unknown) {
     super(`${failure.code}: ${failure.reason}`, { cause });
     if (cause instanceof Error && cause.stack !== undefined) this.stack = cause.stack;
   }
@@ -227,7 +228,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
 
   async #parkStalled(job: Job<ProjectionJobData>, ref: AggregateRef): Promise<never> {
     const now = Date.now();
-    const failure: Failure = {
+    const failure: DeadLetterReason = {
       errorClass: "poison",
       code: "STALLED",
       reason: `${job.stalledCounter} workers died or hung while they ran it.`,

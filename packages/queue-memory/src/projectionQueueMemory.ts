@@ -3,6 +3,7 @@ import {
   aggregateRefKey,
   assertAggregateId,
   type DeadLetters,
+  describeFailure,
   type ErrorFields,
   EventSourcingError,
   type ProjectionQueue,
@@ -16,7 +17,6 @@ import {
 } from "@es/core";
 import { type Link, metrics, trace } from "@opentelemetry/api";
 import { DeadLettersMemory } from "./deadLettersMemory.js";
-import { describeFailure } from "./failure.js";
 import { FairBacklog } from "./fairBacklog.js";
 import { ProjectionWorkerMemory, type WorkOptions } from "./projectionWorkerMemory.js";
 import { StartLimiter } from "./startLimiter.js";

@@ -5,15 +5,9 @@ import {
   type ProjectionRun,
   type ProjectionWorker,
   telemetryNames,
+  withSpan,
 } from "@es/core";
-import {
-  ROOT_CONTEXT,
-  SpanKind,
-  type SpanOptions,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from "@opentelemetry/api";
+import { SpanKind, type SpanOptions, type Tracer, trace } from "@opentelemetry/api";
 import type { Entry } from "./projectionQueueMemory.js";
 
 export interface WorkOptions {
@@ -103,18 +97,9 @@ export class ProjectionWorkerMemory implements ProjectionWorker {
         [attributes.attempt]: attempt,
       },
     };
-    return this.#tracer.startActiveSpan("ProjectionQueueMemory.run", options, ROOT_CONTEXT, async (span) => {
-      try {
-        await this.#run(entry.ref, { attempt, signal: this.#abort.signal });
-      } catch (error) {
-        const exception = error instanceof Error ? error : new Error(String(error));
-        span.recordException(exception);
-        span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
-        throw error;
-      } finally {
-        span.end();
-      }
-    });
+    return withSpan(this.#tracer, telemetryNames.spans.memoryQueueRun, options, () =>
+      this.#run(entry.ref, { attempt, signal: this.#abort.signal }),
+    );
   }
 }
 

@@ -264,18 +264,19 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   #decode(aggregateId: string, row: Row | undefined): ProjectionRead<string, TProjection> {
     if (row === undefined) return { status: "absent" };
     const { columns, decode } = this.#table;
+    const version = parseProjectionVersion(String(row[VERSION]));
     try {
       const text = String(row[columns.projection]);
       const projection =
         decode === undefined ? (JSON.parse(text) as TProjection) : decode.call(this.#table, text);
       const metadata = JSON.parse(String(row[columns.metadata])) as ProjectionMetadata;
-      const version = parseProjectionVersion(String(row[VERSION]));
       return { status: "found", record: { aggregateId, version, projection, metadata } };
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       return {
         status: "undecodable",
-        reason: `The row in ${this.#name} of version ${String(row[VERSION])} cannot be decoded: ${reason}`,
+        reason: `The row in ${this.#name} of version ${version} cannot be decoded: ${reason}`,
+        version,
       };
     }
   }

@@ -19,7 +19,7 @@ import {
 
 const bin = join(
   dirname(createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json")),
-  "bin/clickhouse-embedded.mjs",
+  "bin/clickhouse-embedded.cjs",
 );
 const context = { tenantId: parseTenantId("acme") };
 

@@ -17,6 +17,12 @@ export {
 } from "./queues/projectionQueueContract.js";
 export { type RecordedRun, RunGate, RunRecorder } from "./queues/runRecorder.js";
 export {
+  type ContractProjection,
+  type EventSourcingServiceContract,
+  type EventSourcingServiceHarness,
+  eventSourcingServiceContract,
+} from "./services/eventSourcingServiceContract.js";
+export {
   type EventStoreContract,
   type EventStoreHarness,
   eventStoreContract,

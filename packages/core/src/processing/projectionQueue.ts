@@ -1,7 +1,7 @@
-import type { ErrorClass } from "../errors/eventSourcingError.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Page, PageOptions } from "../stores/page.js";
 import type { TenantId } from "../tenancy/tenantId.js";
+import type { DeadLetterReason } from "./deadLetterReason.js";
 
 export interface ScheduleOptions {
   /**
@@ -22,7 +22,8 @@ export interface QueueCounts {
  * Collapses the changes of an aggregate into runs of its projection.
  *
  * Guarantees of every implementation, per ref:
- * - at least one run *starts* after the last `schedule` call for it returned, also if a run was active meanwhile;
+ * - after every `schedule` call at least one run starts that sees all that was stored before the call, also if a run was
+ *   active meanwhile;
  * - at most one run is active and at most one pending;
  * - a run that fails is tried again, then parked as a dead letter; a parked ref is scheduled again like any other.
  *
@@ -37,14 +38,10 @@ export interface ProjectionQueue {
 }
 
 /** A run that failed for good. */
-export interface DeadLetter {
+export interface DeadLetter extends DeadLetterReason {
   /** Opaque, unique within the queue. */
   readonly id: string;
   readonly ref: AggregateRef;
-  readonly errorClass: ErrorClass;
-  /** The error's code, or its name. */
-  readonly code: string;
-  readonly reason: string;
   readonly attempts: number;
   /** Unix milliseconds. */
   readonly firstFailedAt: number;

@@ -131,9 +131,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
           aggregateId,
           options.projectionStoreContext,
         );
-        const revision =
-          current.status === "found" ? readProjectionVersion(current.record.version).revision : 0;
-        return this.#rebuild(aggregateId, options, revision + 1, span);
+        return this.#rebuild(aggregateId, options, revisionOf(current) + 1, span);
       },
     );
   }
@@ -340,6 +338,13 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   #tenantAttributes(options: RebuildOptions) {
     return { attributes: { [attributes.tenantId]: options.eventStoreContext.tenantId } };
   }
+}
+
+/** How often what is stored was forced, also if it cannot be decoded; 0 if nothing is. */
+function revisionOf(stored: ProjectionRead): number {
+  if (stored.status === "absent") return 0;
+  const version = stored.status === "found" ? stored.record.version : stored.version;
+  return readProjectionVersion(version).revision;
 }
 
 /** Calls code that is not ours, and says whose it was if it throws. */

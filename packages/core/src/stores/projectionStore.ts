@@ -1,11 +1,17 @@
 import type { ProjectionRecord } from "../projections/projectionRecord.js";
+import type { ProjectionVersion } from "../projections/projectionVersion.js";
 import type { ProjectionStoreContext } from "./storeContext.js";
 
 /** What a read found. `undecodable` is a row that is there but cannot be understood: never treat it as absent. */
 export type ProjectionRead<TAggregateId extends string = string, TProjection = unknown> =
   | { readonly status: "found"; readonly record: ProjectionRecord<TAggregateId, TProjection> }
   | { readonly status: "absent" }
-  | { readonly status: "undecodable"; readonly reason: string };
+  | {
+      readonly status: "undecodable";
+      readonly reason: string;
+      /** Of the row: what replaces it needs a greater one. */
+      readonly version: ProjectionVersion;
+    };
 
 /**
  * Keeps one projection per aggregate, tenant by tenant.

@@ -6,6 +6,7 @@ export const telemetryNames = {
     forceRebuildProjection: "EventSourcingService.forceRebuildProjection",
     rebuildProjections: "EventSourcingService.rebuildProjections",
     rebuildAllProjections: "EventSourcingService.rebuildAllProjections",
+    memoryQueueRun: "ProjectionQueueMemory.run",
   },
   events: {
     jobEnqueued: "projection.job.enqueued",

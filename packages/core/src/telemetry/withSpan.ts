@@ -1,11 +1,6 @@
-import { type Attributes, type Span, type SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
+import { type Span, type SpanOptions, SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import { isEventSourcingError } from "../errors/eventSourcingError.js";
 import { telemetryNames } from "./names.js";
-
-export interface SpanOptions {
-  readonly attributes?: Attributes;
-  readonly kind?: SpanKind;
-}
 
 /** Runs `work` in an active span that ends with it. A throw is recorded, marks the span as failed, and goes on. */
 export function withSpan<T>(

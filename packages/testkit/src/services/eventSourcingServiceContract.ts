@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
 import {
+  type AggregateRef,
   createEventSourcingPipeline,
   type EventHandler,
   type EventSourcingHooks,
   type EventSourcingOptions,
   type EventStore,
+  makeProjectionVersion,
+  type ProjectionRecord,
   type ProjectionStore,
+  type ProjectionVersion,
   parseTenantId,
   type RebuildProgress,
   readProjectionVersion,
@@ -27,6 +31,8 @@ export interface ContractProjection {
 export interface EventSourcingServiceHarness {
   readonly eventStore: EventStore<string, ContractEvent>;
   readonly projectionStore: ProjectionStore<string, ContractProjection>;
+  /** Puts a projection of this version into the engine, past the store, that the store cannot decode. */
+  plantUndecodable?(ref: AggregateRef, version: ProjectionVersion): Promise<void>;
   /** Called when the suite is done. */
   tearDown?(): Promise<void>;
 }
@@ -202,6 +208,22 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
         expect(record && readProjectionVersion(record.version).revision).toBe(2);
       });
 
+      it("replaces a projection that cannot be decoded, however often it was forced", async () => {
+        // Stores that keep values instead of rows have nothing to decode.
+        if (harness.plantUndecodable === undefined) return;
+        await store(event("a"));
+        const { record } = (await service().rebuildProjection("aggregate-1", contexts())) as {
+          record: ProjectionRecord;
+        };
+        const forced = makeProjectionVersion({ ...readProjectionVersion(record.version), revision: 7 });
+        await harness.plantUndecodable({ tenantId, aggregateId: "aggregate-1" }, forced);
+        expect(await service().getProjection("aggregate-1", contexts())).toMatchObject({
+          status: "undecodable",
+        });
+        await service().forceRebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.ids).toEqual(["a"]);
+      });
+
       it("gives way to the next event", async () => {
         await store(event("a"));
         await service().forceRebuildProjection("aggregate-1", contexts());
@@ -232,7 +254,7 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
             calls.push(`beforePersist ${record.metadata.eventCount}`);
             return { builtBy: "the contract" };
           },
-          afterPersist: (record) => void calls.push(`afterPersist ${record.metadata["builtBy"]}`),
+          afterPersist: (record) => void calls.push(`afterPersist ${record.metadata.builtBy}`),
         };
         await service(recordingHandler(1), { hooks }).rebuildProjection("aggregate-1", contexts());
         expect(calls).toEqual([

@@ -389,7 +389,11 @@ function suite<TProjection, THarness extends ProjectionStoreHarness<TProjection>
         await store.storeProjection(good, context);
         await plantUndecodable(harness, { ...context, aggregateId: "broken" });
         await settle();
-        const undecodable = { status: "undecodable", reason: expect.stringMatching(/./) };
+        const undecodable = {
+          status: "undecodable",
+          reason: expect.stringMatching(/./),
+          version: expect.any(BigInt),
+        };
         const [broken, neighbour] = await Promise.all([
           store.getProjection("broken", context),
           store.getProjection("good", context),

@@ -1,15 +1,17 @@
-import { classifyError, type ErrorClass, isEventSourcingError } from "@es/core";
+import { classifyError, type ErrorClass, isEventSourcingError } from "../errors/eventSourcingError.js";
 
 const MAX_REASON_LENGTH = 2_000;
 
-export interface Failure {
+/** What a dead letter says about the error that parked it. */
+export interface DeadLetterReason {
   readonly errorClass: ErrorClass;
+  /** The error's code, or its name. */
   readonly code: string;
   readonly reason: string;
 }
 
-/** What a dead letter says about a thrown value. A long reason is cut, and says so. */
-export function describeFailure(error: unknown): Failure {
+/** Describes any thrown value. A long message is cut to 2 000 characters, and says so. */
+export function describeFailure(error: unknown): DeadLetterReason {
   const reason = error instanceof Error ? error.message : String(error);
   return {
     errorClass: classifyError(error),

@@ -1,0 +1,32 @@
+import { type ContractEvent, type ContractProjection, eventSourcingServiceContract } from "@es/testkit";
+import { newTestDatabase } from "../test/testDatabase.js";
+import { EventStoreClickHouse } from "./eventStoreClickHouse.js";
+import { ProjectionStoreClickHouse } from "./projectionStoreClickHouse.js";
+
+eventSourcingServiceContract({
+  name: "stores in ClickHouse",
+  async setUp() {
+    const { client, database, drop } = await newTestDatabase();
+    return {
+      eventStore: new EventStoreClickHouse<ContractEvent>(client, { database }),
+      projectionStore: new ProjectionStoreClickHouse<ContractProjection>(client, { database }),
+      async plantUndecodable({ tenantId, aggregateId }, version) {
+        await client.insert({
+          table: `${database}.projections`,
+          values: [
+            {
+              TenantId: tenantId,
+              Projection: "default",
+              AggregateId: aggregateId,
+              Version: String(version),
+              Data: "{oops",
+              Metadata: "{}",
+            },
+          ],
+          format: "JSONEachRow",
+        });
+      },
+      tearDown: drop,
+    };
+  },
+});
