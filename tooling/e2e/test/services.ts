@@ -51,7 +51,7 @@ export async function startService(
 
 /** The embedded engine as a process of its own, on a given port, so that it can be stopped and started again. */
 export async function startEngine(dataDir: string, port: number): Promise<RunningProcess> {
-  const started = startProcess("packages/clickhouse-embedded/bin/clickhouse-embedded.mjs", {}, [
+  const started = startProcess("packages/clickhouse-embedded/bin/clickhouse-embedded.cjs", {}, [
     ...["--data-dir", dataDir],
     ...["--port", String(port)],
   ]);

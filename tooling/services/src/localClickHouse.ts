@@ -11,7 +11,7 @@ export async function startLocalClickHouse(): Promise<TestService> {
   const dataDir = await mkdtemp(join(tmpdir(), "es-clickhouse-"));
   const { url, close } = await startChildService({
     command: process.execPath,
-    args: [join(dirname(manifest), "bin/clickhouse-embedded.mjs"), "--data-dir", dataDir, "--port", "0"],
+    args: [join(dirname(manifest), "bin/clickhouse-embedded.cjs"), "--data-dir", dataDir, "--port", "0"],
     ready: (line) => /https?:\/\/[^\s"',]+/.exec(line)?.[0],
     dataDir,
   });
