@@ -11,6 +11,8 @@ export interface DemoAddresses {
 
 const WAIT_MS = 30_000;
 const POLL_MS = 50;
+/** Where the output is no terminal. */
+const DEFAULT_WIDTH = 160;
 
 /** Sends realistic traces the way any client does, over OTLP/HTTP, and prints the projections the read API gives. */
 export async function runDemo(
@@ -43,7 +45,8 @@ export async function runDemo(
   print(
     `Acknowledged after ${(acknowledged - started).toFixed(0)} ms; all projections current ${(readable - acknowledged).toFixed(0)} ms later.\n`,
   );
-  print(formatTable(projections.map((projection, index) => rowOf(sent[index]?.name ?? "", projection))));
+  const rows = projections.map((projection, index) => rowOf(sent[index]?.name ?? "", projection));
+  print(formatTable(rows, process.stdout.columns ?? DEFAULT_WIDTH));
   print(`\nMore: ${consoleUrl}/api/traces/${sent[0]?.traceId}`);
 }
 

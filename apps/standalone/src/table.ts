@@ -1,13 +1,24 @@
-const MAX_CELL_WIDTH = 28;
+type Row = Readonly<Record<string, string>>;
 
-/** Rows with the same keys as a table for a terminal; long cells are cut with an ellipsis. */
-export function formatTable(rows: readonly Readonly<Record<string, string>>[]): string {
+const WIDEST_CELL = 32;
+const NARROWEST_CELL = 10;
+
+/** Rows with the same keys as a table at most `width` characters wide, if cutting long cells can bring that about. */
+export function formatTable(rows: readonly Row[], width: number): string {
+  for (let cell = WIDEST_CELL; ; cell--) {
+    const table = tableWithCells(rows, cell);
+    const fits = table.split("\n").every((line) => widthOf(line) <= width);
+    if (fits || cell === NARROWEST_CELL) return table;
+  }
+}
+
+function tableWithCells(rows: readonly Row[], maxCell: number): string {
   const columns = Object.keys(rows[0] ?? {});
-  const cells = [columns, ...rows.map((row) => columns.map((column) => fit(row[column] ?? "")))];
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => width(row[index] ?? ""))));
+  const cells = [columns, ...rows.map((row) => columns.map((column) => fit(row[column] ?? "", maxCell)))];
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => widthOf(row[index] ?? ""))));
   const lines = cells.map((row) =>
     row
-      .map((cell, index) => cell + " ".repeat((widths[index] ?? 0) - width(cell)))
+      .map((cell, index) => cell + " ".repeat((widths[index] ?? 0) - widthOf(cell)))
       .join("  ")
       .trimEnd(),
   );
@@ -15,12 +26,13 @@ export function formatTable(rows: readonly Readonly<Record<string, string>>[]): 
   return lines.join("\n");
 }
 
-function fit(text: string): string {
+/** On one line; cut with an ellipsis if it is too long. */
+function fit(text: string, max: number): string {
   const line = [...text.replace(/\s+/g, " ").trim()];
-  return line.length <= MAX_CELL_WIDTH ? line.join("") : `${line.slice(0, MAX_CELL_WIDTH - 1).join("")}…`;
+  return line.length <= max ? line.join("") : `${line.slice(0, max - 1).join("")}…`;
 }
 
 /** Characters, not UTF-16 units. */
-function width(text: string): number {
+function widthOf(text: string): number {
   return [...text].length;
 }
