@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ClickHouseError } from "./clickHouseError.js";
 import { decompressor, responseEncoding } from "./compression.js";
 import type { Engine, EngineConnection, ExecutionResult } from "./engine.js";
@@ -33,6 +34,8 @@ export interface QueryHandlerContext {
   readonly displayName: string;
   readonly contentTypes: ReadonlyMap<string, string>;
   readonly maxBodyBytes: number;
+  /** How long a client may take nothing of its answer, or send nothing of its data, while a statement waits for it. */
+  readonly idleTimeoutMs: number;
 }
 
 /** A statement with everything known about it before it runs. */
@@ -55,7 +58,10 @@ export class QueryHandler {
     this.#context = context;
   }
 
-  /** Answers every outcome itself; rejects only when the client is gone. */
+  /**
+   * Runs the statement and answers. What the client needs for its next request, its session and the query id, is free again before it
+   * can see the end of the answer.
+   */
   async handle(request: IncomingMessage, response: ServerResponse, url: URLSearchParams): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort(new Error("the client closed the connection")));
@@ -71,11 +77,14 @@ export class QueryHandler {
       );
     }
     this.#running.set(queryId, tag);
+    let end: () => void;
     try {
-      await this.#handle(request, response, url, tag, gone.signal);
+      end = await this.#handle(request, response, url, tag, gone.signal);
     } finally {
       this.#running.delete(queryId);
     }
+    end();
+    await finished(response, gone.signal);
   }
 
   async #handle(
@@ -84,7 +93,7 @@ export class QueryHandler {
     url: URLSearchParams,
     tag: string,
     gone: AbortSignal,
-  ): Promise<void> {
+  ): Promise<() => void> {
     const { sessions, slots, maxBodyBytes } = this.#context;
     const inflate = decompressor(request.headers["content-encoding"]);
     const source: Readable = inflate === undefined ? request : joinStreams(request, inflate);
@@ -111,7 +120,7 @@ export class QueryHandler {
       try {
         restore = applyRequest(lease, parameters, prepared.statement, prepared.text, readOnly, tag);
         for (const table of externalTables) await createExternalTable(lease.connection, table);
-        await this.#execute(lease, prepared, parameters, request, response, tag, gone);
+        return await this.#execute(lease, prepared, parameters, request, response, tag, gone);
       } finally {
         if (lease.isSession) {
           for (const { name } of externalTables) {
@@ -126,6 +135,7 @@ export class QueryHandler {
     }
   }
 
+  /** @returns what ends the answer */
   async #execute(
     lease: Lease,
     prepared: Prepared,
@@ -134,7 +144,7 @@ export class QueryHandler {
     response: ServerResponse,
     tag: string,
     gone: AbortSignal,
-  ): Promise<void> {
+  ): Promise<() => void> {
     const { statement, text } = prepared;
     const format = statement.format?.name ?? prepared.defaultFormat;
     const encoding = parameters.compressResponse
@@ -154,22 +164,17 @@ export class QueryHandler {
       return encoding.create();
     };
     if (statement.isSelect) {
-      await this.#select(lease.connection, prepared, parameters, response, tag, gone, answer);
-      return;
+      return this.#select(lease.connection, prepared, parameters, response, tag, gone, answer);
     }
     const result =
       statement.kind === "INSERT"
-        ? await this.#insert(lease.connection, prepared, tag)
+        ? await this.#insert(lease.connection, prepared, tag, gone)
         : await this.#cancelling(tag, gone, isReadOnlyKind(statement), () =>
             lease.connection.run(this.#withEngineIds(statement, sqlText(text, 0, statement.end)), format),
           );
     const compressor = answer(result);
-    if (compressor === undefined) response.end(result.bytes);
-    else {
-      compressor.pipe(response);
-      compressor.end(result.bytes);
-    }
-    await finished(response, gone);
+    compressor?.pipe(response);
+    return () => (compressor ?? response).end(result.bytes);
   }
 
   /** The engine writes into a pipe, so any format streams, and waits while the client is slow. */
@@ -181,15 +186,17 @@ export class QueryHandler {
     tag: string,
     gone: AbortSignal,
     answer: (result: ExecutionResult | undefined) => Duplex | undefined,
-  ): Promise<void> {
+  ): Promise<() => void> {
+    const { idleTimeoutMs } = this.#context;
     const pipe = this.#context.pipes.take();
     const reader = new PipeReader(pipe);
     const outfileAt = statement.format?.at ?? statement.end;
     const sql = `${sqlText(text, 0, outfileAt)} INTO OUTFILE ${quoteString(pipe)} APPEND ${sqlText(text, outfileAt, statement.end)}`;
-    const stopReading = () => reader.destroy();
-    gone.addEventListener("abort", stopReading, { once: true });
+    const stop = new AbortController();
+    const stopped = AbortSignal.any([gone, stop.signal]);
+    stopped.addEventListener("abort", () => reader.destroy(), { once: true });
     const failure: { error?: unknown } = {};
-    const outcome = this.#cancelling(tag, gone, true, () => connection.run(sql, defaultFormat)).then(
+    const outcome = this.#cancelling(tag, stopped, true, () => connection.run(sql, defaultFormat)).then(
       (result) => {
         reader.finish();
         return result;
@@ -222,29 +229,24 @@ export class QueryHandler {
       const exceptionTag = randomBytes(8).toString("hex");
       if (!ended) response.setHeader("X-ClickHouse-Exception-Tag", exceptionTag);
       const compressor = answer(result);
-      if (ended && compressor === undefined) {
-        response.end(Buffer.concat(first, size));
-        await finished(response, gone);
-        return;
-      }
       const target = compressor ?? response;
       compressor?.pipe(response);
-      for (const chunk of first) await write(target, chunk, gone);
+      if (ended) return () => target.end(Buffer.concat(first, size));
+      for (const chunk of first) await write(target, chunk, gone, idleTimeoutMs);
       while (!ended) {
         const next = await chunks.next();
         if (next.done === true) ended = true;
-        else await write(target, next.value, gone);
+        else await write(target, next.value, gone, idleTimeoutMs);
       }
       await outcome;
       gone.throwIfAborted();
-      if (failure.error === undefined) target.end();
-      else {
-        await this.#breakOff(response, compressor, failure.error, exceptionTag);
-        return;
-      }
-      await finished(response, gone);
+      if (failure.error === undefined) return () => target.end();
+      return await this.#breakOff(response, compressor, failure.error, exceptionTag, gone);
+    } catch (error) {
+      // Nobody will take what the engine still has to say, for instance because the client takes nothing.
+      stop.abort(error);
+      throw error;
     } finally {
-      gone.removeEventListener("abort", stopReading);
       reader.destroy();
       await outcome;
       this.#context.pipes.give(pipe);
@@ -260,7 +262,8 @@ export class QueryHandler {
     compressor: Duplex | undefined,
     error: unknown,
     exceptionTag: string,
-  ): Promise<void> {
+    gone: AbortSignal,
+  ): Promise<() => void> {
     const message = Buffer.from(ClickHouseError.fromEngine(error).toText(this.#context.version));
     const block = Buffer.concat([
       Buffer.from(`\r\n__exception__\r\n${exceptionTag}\r\n`),
@@ -268,18 +271,23 @@ export class QueryHandler {
       Buffer.from(`${message.length} ${exceptionTag}\r\n__exception__\r\n`),
     ]);
     if (compressor === undefined) {
-      await new Promise<void>((resolve) => response.write(block, () => resolve()));
+      await write(response, block, gone, this.#context.idleTimeoutMs);
     } else {
       compressor.unpipe(response);
       const tail: Buffer[] = [];
       compressor.on("data", (chunk: Buffer) => tail.push(chunk));
       await new Promise<void>((resolve) => compressor.end(block, () => compressor.once("end", resolve)));
-      await new Promise<void>((resolve) => response.write(Buffer.concat(tail), () => resolve()));
+      await write(response, Buffer.concat(tail), gone, this.#context.idleTimeoutMs);
     }
-    response.socket?.end();
+    return () => response.socket?.end();
   }
 
-  async #insert(connection: EngineConnection, prepared: Prepared, tag: string): Promise<ExecutionResult> {
+  async #insert(
+    connection: EngineConnection,
+    prepared: Prepared,
+    tag: string,
+    gone: AbortSignal,
+  ): Promise<ExecutionResult> {
     const { statement, text, rest } = prepared;
     const data = statement.insertData;
     if (data === undefined) {
@@ -316,18 +324,18 @@ export class QueryHandler {
     // Awaited below; until then a failure must not count as unhandled.
     outcome.catch(() => {});
     try {
-      const always = new AbortController().signal;
-      if (!settled) await write(writer.stream, start, always);
+      // Until all of it is here. After that the insert is finished, whether or not its client waits for the answer.
+      if (!settled) await write(writer.stream, start, gone);
       for (;;) {
-        const next = await rest.next();
+        const next = await withinIdleTime(rest.next(), this.#context.idleTimeoutMs);
         if (next.done === true || settled) break;
-        await write(writer.stream, next.value, always);
+        await write(writer.stream, next.value, gone);
       }
       if (!settled) await writer.end();
       return written(await outcome);
     } catch (error) {
-      // The body did not arrive whole: what the pipe holds must not be taken for all of it.
-      this.#kill(tag);
+      // The body did not arrive whole: what the pipe holds must not be taken for all of it, as the end of the pipe would have it.
+      while (!settled && !this.#kill(tag)) await sleep(10);
       writer.destroy();
       await outcome.catch(() => {});
       throw error;
@@ -360,10 +368,12 @@ export class QueryHandler {
     }
   }
 
-  #kill(tag: string): void {
-    this.#context.engine.control.runSync(
-      `KILL QUERY WHERE Settings['${tagSetting}'] = '${tag}' ASYNC FORMAT Null`,
+  /** Marks the statement as cancelled. @returns false when it is not running (yet) */
+  #kill(tag: string): boolean {
+    const killed = this.#context.engine.control.runSync(
+      `KILL QUERY WHERE Settings['${tagSetting}'] = '${tag}' ASYNC`,
     );
+    return killed !== "";
   }
 
   /** The engine chooses its own query ids, so KILL QUERY is told those of the ids it names. */
@@ -421,21 +431,53 @@ function joinStreams(request: Readable, inflate: Duplex): Duplex {
   return request.pipe(inflate);
 }
 
-async function write(target: NodeJS.WritableStream, chunk: Buffer, gone: AbortSignal): Promise<void> {
+/** Writes, and waits for room when there is none; for at most `idleTimeoutMs`, where given. */
+async function write(
+  target: NodeJS.WritableStream,
+  chunk: Buffer,
+  gone: AbortSignal,
+  idleTimeoutMs?: number,
+): Promise<void> {
   gone.throwIfAborted();
   if (target.write(chunk)) return;
-  await new Promise<void>((resolve) => {
-    const settle = () => {
-      target.off("drain", settle);
-      target.off("close", settle);
-      gone.removeEventListener("abort", settle);
-      resolve();
-    };
-    target.once("drain", settle);
-    target.once("close", settle);
+  let settle = () => {};
+  const room = new Promise<void>((resolve) => {
+    settle = resolve;
+    target.once("drain", resolve);
+    target.once("close", resolve);
     gone.addEventListener("abort", settle, { once: true });
   });
+  try {
+    await (idleTimeoutMs === undefined ? room : withinIdleTime(room, idleTimeoutMs));
+  } finally {
+    target.off("drain", settle);
+    target.off("close", settle);
+    gone.removeEventListener("abort", settle);
+  }
   gone.throwIfAborted();
+}
+
+/** @throws {ClickHouseError} 209, as ClickHouse calls a client that neither takes nor sends */
+async function withinIdleTime<T>(promise: Promise<T>, idleTimeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new ClickHouseError(
+            209,
+            "SOCKET_TIMEOUT",
+            `The client neither took nor sent anything for ${idleTimeoutMs} ms while a statement waited for it.`,
+          ),
+        ),
+      idleTimeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function finished(response: ServerResponse, gone: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { ClickHouseError } from "./clickHouseError.js";
 import { Engine } from "./engine.js";
 import { PipePool } from "./pipePool.js";
 import { QueryHandler } from "./queryHandler.js";
+import { discardRemainder } from "./requestRemainder.js";
 import { Sessions } from "./sessions.js";
 import { Slots } from "./slots.js";
 import { StartError } from "./startError.js";
@@ -30,11 +31,16 @@ export interface ClickHouseOptions {
   readonly allowedHosts?: readonly string[];
   /**
    * How many statements run at once; more wait in line. Each holds a thread of Node's pool while it runs. Default: the size of that
-   * pool (`UV_THREADPOOL_SIZE`, 4 if unset) less one, which must stay free.
+   * pool (`UV_THREADPOOL_SIZE`, 4 if unset) less one, which must stay free for compression; more is refused.
    */
   readonly maxConcurrentQueries?: number;
   /** The largest body of a statement that cannot be streamed, in bytes. Default 256 MiB. */
   readonly maxBodyBytes?: number;
+  /**
+   * How long a client may take nothing of a large answer, or send nothing of a large insert, before its statement is stopped: it holds
+   * one of the `maxConcurrentQueries`. In milliseconds; default 30 000, as ClickHouse's `http_send_timeout`.
+   */
+  readonly idleTimeoutMs?: number;
   /** How long `close()` waits for running statements before it stops them, in milliseconds. Default 10 000. */
   readonly drainTimeoutMs?: number;
 }
@@ -73,8 +79,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
   const account: Account = { username: options.username ?? "default", password: options.password ?? "" };
   validate(options, host, port, account);
 
-  const poolSize = Number(process.env.UV_THREADPOOL_SIZE) || 4;
-  const concurrency = options.maxConcurrentQueries ?? Math.max(1, poolSize - 1);
+  const concurrency = options.maxConcurrentQueries ?? threadPoolSize() - 1;
   const dataDir = resolve(options.dataDir);
 
   // The port first: finding it taken must not cost opening the data.
@@ -154,13 +159,17 @@ class RunningServer {
       displayName: facts.host,
       contentTypes: new Map(formats.data),
       maxBodyBytes: options.maxBodyBytes ?? 256 * 1024 * 1024,
+      idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
     });
   }
 
   serve(request: IncomingMessage, response: ServerResponse): void {
     const done = this.#answer(request, response)
-      .catch((error: unknown) => this.#fail(request, response, error))
-      .finally(() => this.#inFlight.delete(response));
+      .catch((error: unknown) => this.#fail(response, error))
+      .finally(() => {
+        this.#inFlight.delete(response);
+        discardRemainder(request);
+      });
     this.#inFlight.set(response, done);
   }
 
@@ -198,7 +207,7 @@ class RunningServer {
     await this.#handler.handle(request, response, url);
   }
 
-  #fail(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
+  #fail(response: ServerResponse, cause: unknown): void {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
@@ -208,8 +217,6 @@ class RunningServer {
     if (error.httpStatus === 401)
       response.setHeader("WWW-Authenticate", 'Basic realm="ClickHouse server HTTP API"');
     response.removeHeader("Content-Encoding");
-    // A body nobody will read is not worth keeping the connection for.
-    if (!request.complete) response.setHeader("Connection", "close");
     plain(response, error.httpStatus, error.toText(this.#version));
   }
 
@@ -244,6 +251,10 @@ class RunningServer {
   }
 }
 
+function threadPoolSize(): number {
+  return Math.min(1024, Number(process.env.UV_THREADPOOL_SIZE) || 4);
+}
+
 function plain(response: ServerResponse, status: number, text: string): void {
   response.statusCode = status;
   response.setHeader("Content-Type", "text/plain; charset=UTF-8");
@@ -261,6 +272,16 @@ function validate(options: ClickHouseOptions, host: string, port: number, accoun
   const concurrency = options.maxConcurrentQueries ?? 1;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw invalid(`maxConcurrentQueries is ${concurrency}: use a whole number above 0`);
+  }
+  const threads = threadPoolSize();
+  if (concurrency > threads - 1) {
+    throw invalid(
+      `${concurrency} statements at once need a thread pool of ${concurrency + 1}, but it has ${threads}: set UV_THREADPOOL_SIZE in the environment the process starts with`,
+    );
+  }
+  for (const name of ["maxBodyBytes", "idleTimeoutMs", "drainTimeoutMs"] as const) {
+    const value = options[name] ?? 1;
+    if (!(Number.isFinite(value) && value >= 0)) throw invalid(`${name} is ${value}: use a number from 0 on`);
   }
   if (!isLoopback(host) && account.password === "") {
     throw new StartError(

@@ -296,20 +296,111 @@ test("a reader that stops reading stops the engine, and memory stays bounded", a
   expect(process.memoryUsage().rss - before).toBeLessThan(600 * 1024 * 1024);
 });
 
-test("an upload that breaks off inserts nothing of its last block", async () => {
-  await ask("CREATE TABLE torn (a FixedString(1024)) ENGINE = MergeTree ORDER BY a");
-  const outgoing = request(`${server.url}${parameters({ query: "INSERT INTO torn FORMAT RowBinary" })}`, {
-    method: "POST",
-  });
+// A row cut off in the middle is a shorter row in CSV, and one with fewer columns in none of them an error of its own.
+test.each([
+  ["CSV", (row: number) => `${1_000_000_000 + row},${"x".repeat(1000)}\n`],
+  ["JSONEachRow", (row: number) => `{"a":${1_000_000_000 + row},"s":"${"x".repeat(1000)}"}\n`],
+] as const)(
+  "an upload in %s that breaks off, within its first block, leaves nothing",
+  async (format, rowOf) => {
+    const table = `torn_${format}`;
+    await ask(`CREATE TABLE ${table} (a UInt64, s String) ENGINE = MergeTree ORDER BY a`);
+    const text = Array.from({ length: 1000 }, (_, row) => rowOf(row)).join("");
+    for (const cut of [5, 12, 300]) {
+      const outgoing = request(
+        `${server.url}${parameters({ query: `INSERT INTO ${table} FORMAT ${format}` })}`,
+        { method: "POST" },
+      );
+      outgoing.on("error", () => {});
+      for (let i = 0; i < 20; i += 1) await new Promise((resolve) => outgoing.write(text, resolve));
+      await new Promise((resolve) => outgoing.write(rowOf(7).slice(0, cut), resolve));
+      const running = async () =>
+        (await ask(`SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO ${table}%'`)).text;
+      await until(async () => (await running()) === "1\n");
+      outgoing.destroy();
+      await until(async () => (await running()) === "0\n");
+      expect((await ask(`SELECT count() FROM ${table}`)).text).toBe("0\n");
+    }
+  },
+);
+
+test("an upload that breaks off behind several blocks leaves whole blocks of whole rows", async () => {
+  await ask("CREATE TABLE blocks (a UInt64, s String) ENGINE = MergeTree ORDER BY a");
+  const settings = {
+    max_insert_block_size: 1000,
+    max_block_size: 1000,
+    min_insert_block_size_rows: 1000,
+    min_insert_block_size_bytes: 0,
+    input_format_parallel_parsing: 0,
+    max_insert_threads: 1,
+  };
+  const outgoing = request(
+    `${server.url}${parameters({ query: "INSERT INTO blocks FORMAT CSV", ...settings })}`,
+    { method: "POST" },
+  );
   outgoing.on("error", () => {});
-  const chunk = Buffer.alloc(1024 * 1024);
-  for (let i = 0; i < 20; i += 1) await new Promise((resolve) => outgoing.write(chunk, resolve));
-  const running = async () =>
-    (await ask("SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO torn%'")).text;
-  await until(async () => (await running()) === "1\n");
+  const text = `1000000000,${"x".repeat(1000)}\n`.repeat(1000);
+  for (let i = 0; i < 20; i += 1) await new Promise((resolve) => outgoing.write(text, resolve));
+  outgoing.write("123");
+  const count = async () => Number((await ask("SELECT count() FROM blocks")).text);
+  await until(async () => (await count()) >= 10_000);
   outgoing.destroy();
-  await until(async () => (await running()) === "0\n");
-  expect((await ask("SELECT count() FROM torn")).text).toBe("0\n");
+  await until(
+    async () =>
+      (await ask("SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO blocks%'")).text ===
+      "0\n",
+  );
+  expect((await count()) % 1000).toBe(0);
+  expect((await ask("SELECT countIf(a != 1000000000 OR length(s) != 1000) FROM blocks")).text).toBe("0\n");
+});
+
+test("a small upload that breaks off is not run at all", async () => {
+  await ask("CREATE TABLE brief (a UInt64) ENGINE = MergeTree ORDER BY a");
+  for (const headers of [{}, { "Content-Length": "1000" }, { "Content-Encoding": "gzip" }]) {
+    const outgoing = request(`${server.url}${parameters({ query: "INSERT INTO brief FORMAT CSV" })}`, {
+      method: "POST",
+      headers,
+    });
+    outgoing.on("error", () => {});
+    const body = Buffer.from("1\n22");
+    const sent = "Content-Encoding" in headers ? gzipSync(body) : body;
+    await new Promise((resolve) => outgoing.write(sent, resolve));
+    outgoing.destroy();
+    await new Promise((resolve) => outgoing.once("close", resolve));
+  }
+  // Behind them in line, on a connection of its own.
+  await ask("INSERT INTO brief VALUES (7)");
+  expect((await ask("SELECT groupArray(a) FROM brief")).text).toBe("[7]\n");
+});
+
+test.each([
+  ["an unknown table", "INSERT INTO nowhere FORMAT CSV", {}, "60"],
+  ["a wrong password", "INSERT INTO nowhere FORMAT CSV", { "X-ClickHouse-Key": "wrong" }, "516"],
+  ["a statement too large", "SELECT 1 /*", {}, "229"],
+  ["an unknown setting", "INSERT INTO nowhere FORMAT CSV", {}, "115"],
+])("%s is told to a client that reads its answer only behind 300 MB", async (_, query, headers, code) => {
+  const socket = connect(server.port, "127.0.0.1");
+  let answer = "";
+  const extra = code === "115" ? { no_such_setting: 1 } : {};
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const size = 300 * 1024 * 1024;
+  socket.pause();
+  socket.write(
+    `POST ${parameters({ query, ...extra })} HTTP/1.1\r\nHost: localhost\r\n${lines.join("")}Content-Length: ${size}\r\n\r\n`,
+  );
+  const chunk = Buffer.from("1\n".repeat(512 * 1024));
+  for (let sent = 0; sent < size; sent += chunk.length)
+    await new Promise<void>((resolve, reject) =>
+      socket.write(chunk, (error) => (error ? reject(error) : resolve())),
+    );
+  socket.write("GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  socket.on("data", (part: Buffer) => {
+    answer += part.toString("latin1");
+  });
+  await new Promise((resolve) => socket.once("close", resolve).resume());
+  expect(answer).toContain(`X-ClickHouse-Exception-Code: ${code}\r\n`);
+  // The connection serves on.
+  expect(answer).toMatch(/\r\nOk\.\n$/);
 });
 
 test("web pages and foreign host names are refused, programs are not", async () => {
