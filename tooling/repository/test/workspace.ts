@@ -46,12 +46,17 @@ export function filesBelow(folder: string, endings: readonly string[]): readonly
     .sort();
 }
 
+const importForms = [
+  /^(?:import|export)\b[^"';()=]*\bfrom "([^"]+)"/gm,
+  /^import "([^"]+)"/gm,
+  /\bimport\("([^"]+)"\)/g,
+  /(?:\brequire|\.resolve)\("([^"]+)"\)/g,
+];
+
 /** What a TypeScript file imports from outside its own package. */
 export function externalImports(path: string): readonly string[] {
   const source = readFileSync(join(root, path), "utf8");
-  const specifiers = [...source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g)].map(
-    (match) => match[1] ?? "",
-  );
+  const specifiers = importForms.flatMap((form) => [...source.matchAll(form)].map((match) => match[1] ?? ""));
   return specifiers.filter(
     (specifier) => /^(@[a-z]|[a-z])/.test(specifier) && !specifier.startsWith("node:"),
   );
