@@ -3,8 +3,8 @@ FROM node:20-slim AS build
 WORKDIR /es
 RUN npm install --global pnpm@10.34.9
 COPY . .
-RUN pnpm install --frozen-lockfile --filter "@es/app-ingest..." --filter "@es/app-worker..." --filter "@es/app-console..." --filter "es" \
-  && pnpm exec turbo run build --filter=@es/app-ingest... --filter=@es/app-worker... --filter=@es/app-console... \
+RUN pnpm install --frozen-lockfile \
+  && pnpm run build --filter=@es/app-ingest --filter=@es/app-worker --filter=@es/app-console \
   && for app in ingest worker console; do pnpm --filter "@es/app-$app" --prod deploy --legacy "/out/$app"; done
 
 FROM node:20-slim
