@@ -29,7 +29,8 @@ export async function startIngest(
     maxInFlightBytes: config.INGEST_MAX_INFLIGHT_BYTES,
     onError: (error, { status }) => logger.warn({ error, status }, "A request could not be served"),
     async export({ spans }) {
-      const { accepted, own } = separateOwnTelemetry(spans);
+      const own = config.INGEST_OWN_TELEMETRY ? [] : spans.filter(isOwnTelemetry);
+      const accepted = own.length === 0 ? spans : spans.filter((span) => !isOwnTelemetry(span));
       if (accepted.length > 0) await storeSpans(accepted);
       return { rejected: own.map((span) => ({ span, reason: ownTelemetryReason })) };
     },
@@ -73,10 +74,8 @@ const RETRY_AFTER_SECONDS = 2;
 
 const ownTelemetryReason = `the resource attribute ${OWN_TELEMETRY_ATTRIBUTE} marks this system's own telemetry`;
 
-function separateOwnTelemetry(spans: readonly OtlpSpan[]) {
-  const isOwn = (span: OtlpSpan) => span.resource.attributes.get(OWN_TELEMETRY_ATTRIBUTE) === true;
-  const own = spans.filter(isOwn);
-  return { accepted: own.length === 0 ? spans : spans.filter((span) => !isOwn(span)), own };
+function isOwnTelemetry({ resource }: OtlpSpan): boolean {
+  return resource.attributes.get(OWN_TELEMETRY_ATTRIBUTE) === true;
 }
 
 /** For the client: what is wrong, without this system's inside. */

@@ -1,4 +1,4 @@
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import {
   classifyError,
   EventSourcingError,
@@ -54,6 +54,8 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
     ...(config.CLICKHOUSE_PASSWORD === undefined ? {} : { password: config.CLICKHOUSE_PASSWORD }),
     request_timeout: REQUEST_TIMEOUT_MS,
     max_open_connections: MAX_OPEN_CONNECTIONS,
+    // Every failure is reported by who made the call, as a structured line.
+    log: { level: ClickHouseLogLevel.OFF },
   });
   const schema = startInBackground(
     async () => {

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeSpan, sendSpans } from "./otlpClient.js";
+import { killLeftovers, temporaryFolder, until } from "./processes.js";
+import { allProjections, completeProjection } from "./readApi.js";
+import { type Standalone, startStandalone } from "./services.js";
+
+interface SpanBody {
+  readonly name: string;
+  readonly parentSpanId: string;
+  readonly links: readonly { readonly traceId: string }[];
+  readonly events: readonly { readonly name: string }[];
+}
+
+describe("one system observed with another", () => {
+  let observer: Standalone;
+  let observed: Standalone;
+  const folders = [temporaryFolder(), temporaryFolder()];
+
+  beforeAll(async () => {
+    const [observerFolder, observedFolder] = await Promise.all(folders);
+    observer = await startStandalone(observerFolder?.path ?? "", { INGEST_OWN_TELEMETRY: "true" });
+    observed = await startStandalone(observedFolder?.path ?? "", {
+      OTEL_EXPORTER_OTLP_ENDPOINT: observer.ingestUrl,
+      OTEL_METRICS_EXPORTER: "none",
+      OTEL_BSP_SCHEDULE_DELAY: "200",
+    });
+  });
+  afterAll(async () => {
+    await observed.process.stop();
+    await observer.process.stop();
+    await killLeftovers();
+    for (const folder of folders) await (await folder).remove();
+  });
+
+  /** The spans the observer has of the observed, by name. */
+  async function spansNamed(name: string): Promise<readonly SpanBody[]> {
+    const traces = await allProjections(observer.consoleUrl);
+    const spans = await Promise.all(
+      traces.map(async ({ traceId }) => {
+        const response = await fetch(`${observer.consoleUrl}/api/traces/${traceId}/spans`);
+        return ((await response.json()) as { spans: SpanBody[] }).spans;
+      }),
+    );
+    return spans.flat().filter((span) => span.name === name);
+  }
+
+  it("shows ingest, the run it is linked to, the rebuild and both stores", async () => {
+    const span = makeSpan();
+    await sendSpans(observed.ingestUrl, [span]);
+    await completeProjection(observed.consoleUrl, span.traceId, 1);
+    const found = async (name: string) => {
+      const [first] = await until(name, async () => {
+        const spans = await spansNamed(name);
+        return spans.length > 0 ? spans : undefined;
+      });
+      return first;
+    };
+    expect(JSON.stringify(await found("EventSourcingService.rebuildProjection"))).toContain(span.traceId);
+    expect(JSON.stringify(await found("EventStoreClickHouse.storeEvents"))).toContain("default");
+    expect(JSON.stringify(await found("EventStoreClickHouse.getEvents"))).toContain(span.traceId);
+    expect(JSON.stringify(await found("ProjectionStoreClickHouse.storeProjection"))).toContain(span.traceId);
+    const run = await found("ProjectionQueueMemory.run");
+    expect(run?.parentSpanId).toBe("");
+    expect(run?.links).toHaveLength(1);
+    const scheduling = await found("SpanIngestionWriteRepositoryClickHouse.storeSpans");
+    expect(JSON.stringify(scheduling?.events)).toContain("projection.job.enqueued");
+  });
+
+  it("never feeds on itself: its own spans are rejected with the reason", async () => {
+    const own = makeSpan({
+      resource: {
+        attributes: new Map([["es.own_telemetry", true]]),
+        droppedAttributesCount: 0,
+        schemaUrl: "",
+      },
+    });
+    const other = makeSpan();
+    expect(await sendSpans(observed.ingestUrl, [own, other])).toBe(200);
+    await completeProjection(observed.consoleUrl, other.traceId, 1);
+    expect((await fetch(`${observed.consoleUrl}/api/traces/${own.traceId}`)).status).toBe(404);
+  });
+});
