@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { ClickHouseError } from "./clickHouseError.js";
+import { releaseAllPipes } from "./pipePool.js";
 import { StartError } from "./startError.js";
 
 /** An open native connection; only the addon looks inside. */
@@ -64,9 +65,34 @@ function loadAddon(): NativeAddon {
 /** The one engine this process may have: the native library binds one data directory per process. */
 let openDirectory: string | undefined;
 
-/** Open connections of this process. Leaving the process with an open one crashes it, so exit closes the idle ones. */
+/** The engine that is open, if one is. */
+let openEngine: Engine | undefined;
+
+/** Open connections of this process. Leaving the process with an open one crashes it, so exit closes them. */
 const openConnections = new Set<EngineConnection>();
 let exitHookInstalled = false;
+
+/**
+ * What runs is stopped when the process exits, by a call or by an uncaught error: Node would wait for it, for ever if it
+ * waits for a client.
+ */
+function leaveProcess(): void {
+  if (openEngine === undefined) return;
+  const { control } = openEngine;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  // A statement stays in the list until its result is taken, which needs the event loop.
+  const others = "query_id != queryID() AND is_cancelled = 0";
+  try {
+    while (control.runSync(`SELECT 1 FROM system.processes WHERE ${others}`) !== "") {
+      control.runSync(`KILL QUERY WHERE ${others} ASYNC FORMAT Null`);
+      Atomics.wait(pause, 0, 0, 10);
+    }
+    releaseAllPipes();
+  } catch {
+    // Leaving is all that is left to do.
+  }
+  for (const connection of openConnections) connection.closeIfIdle();
+}
 
 /** The engine on one data directory. Everything it runs goes through an {@link EngineConnection}. */
 export class Engine {
@@ -102,13 +128,12 @@ export class Engine {
     const args = config === undefined ? [] : [`--config-file=${writeConfig(dataDir, config)}`];
     if (!exitHookInstalled) {
       exitHookInstalled = true;
-      process.on("exit", () => {
-        for (const connection of openConnections) connection.closeIfIdle();
-      });
+      process.on("exit", leaveProcess);
     }
     openDirectory = dataDir;
     try {
-      return new Engine(addon, dataDir, args);
+      openEngine = new Engine(addon, dataDir, args);
+      return openEngine;
     } catch (cause) {
       openDirectory = undefined;
       const lateHolder = lockHolder(dataDir) ?? statusPid(dataDir);
@@ -129,6 +154,7 @@ export class Engine {
   /** Releases the data directory. Every other connection must be closed and idle by then. */
   close(): void {
     this.control.close();
+    openEngine = undefined;
     openDirectory = undefined;
   }
 }

@@ -47,6 +47,14 @@ export class PipePool {
   }
 }
 
+/** Ends of pipes open in this process. */
+const openEnds = new Set<PipeReader | PipeWriter>();
+
+/** Lets go of every pipe, so that no thread of the engine waits in one. */
+export function releaseAllPipes(): void {
+  for (const end of openEnds) end.destroy();
+}
+
 /** The reading side of a pipe the engine writes. It ends once `finish` was called and everything is read. */
 export class PipeReader {
   readonly stream: Socket;
@@ -57,6 +65,7 @@ export class PipeReader {
     // Held so that the stream does not end before the engine opens the pipe.
     this.#writeEnd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
     this.stream = new Socket({ fd: readEnd, readable: true, writable: false });
+    openEnds.add(this);
   }
 
   /** To be called when the engine is done with the pipe. */
@@ -67,6 +76,7 @@ export class PipeReader {
   }
 
   destroy(): void {
+    openEnds.delete(this);
     this.finish();
     this.stream.destroy();
   }
@@ -84,6 +94,7 @@ export class PipeWriter {
     this.stream = new Socket({ fd: writeEnd, readable: false, writable: true });
     // The engine may stop reading on a bad row; its own error is the one that counts.
     this.stream.on("error", () => {});
+    openEnds.add(this);
   }
 
   /**
@@ -110,6 +121,7 @@ export class PipeWriter {
   }
 
   #release(): void {
+    openEnds.delete(this);
     if (this.#bothEnds === undefined) return;
     closeSync(this.#bothEnds);
     this.#bothEnds = undefined;
