@@ -10,6 +10,10 @@ const standalone = z.object({
   ...consoleVariables,
   /** Everything it keeps. One process at a time. */
   DATA_DIR: variable.text(".data"),
+  /** Of the embedded engine, for other tools to read from; without it the system chooses. */
+  CLICKHOUSE_PORT: variable.port(0),
+  /** Of the embedded engine's user `default`; without it a new one is made at each start. */
+  CLICKHOUSE_PASSWORD: z.string().optional(),
   /** How long spans of a trace gather before its projection is rebuilt. It bounds the wait, too. */
   QUEUE_DELAY_MS: variable.milliseconds(200),
 });

@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { startConsole } from "@es/app-console";
 import { startIngest } from "@es/app-ingest";
 import { startWorker } from "@es/app-worker";
-import { startClickHouse } from "@es/clickhouse-embedded";
+import { type RunningClickHouse, StartError, startClickHouse } from "@es/clickhouse-embedded";
 import { ProjectionQueueMemory } from "@es/queue-memory";
-import type { Logger, RunningService } from "@es/service";
+import { assertPortIsFree, ConfigurationError, type Logger, type RunningService } from "@es/service";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import { openTraceStore } from "@es/trace-service";
 import type { StandaloneConfig } from "./config.js";
@@ -27,10 +28,26 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const engine = await startClickHouse({ dataDir: join(config.DATA_DIR, "clickhouse") });
+    // Before anything is opened: the mistake that is made most often should be the quickest to show.
+    await assertPortIsFree({
+      host: config.INGEST_HOST,
+      port: config.INGEST_PORT,
+      portVariable: "INGEST_PORT",
+    });
+    await assertPortIsFree({
+      host: config.CONSOLE_HOST,
+      port: config.CONSOLE_PORT,
+      portVariable: "CONSOLE_PORT",
+    });
+
+    const password = config.CLICKHOUSE_PASSWORD ?? randomUUID();
+    const engine = await startEngine(config, password);
     closers.push(() => engine.close());
 
-    const store = openTraceStore({ CLICKHOUSE_URL: engine.url, CLICKHOUSE_DATABASE: DATABASE }, logger);
+    const store = openTraceStore(
+      { CLICKHOUSE_URL: engine.url, CLICKHOUSE_PASSWORD: password, CLICKHOUSE_DATABASE: DATABASE },
+      logger,
+    );
     closers.push(() => store.close());
     await store.opened;
 
@@ -61,5 +78,20 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** @throws ConfigurationError for what an operator can mend */
+async function startEngine(config: StandaloneConfig, password: string): Promise<RunningClickHouse> {
+  try {
+    return await startClickHouse({
+      dataDir: join(config.DATA_DIR, "clickhouse"),
+      port: config.CLICKHOUSE_PORT,
+      password,
+    });
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    const message = `Cannot start ClickHouse (DATA_DIR, CLICKHOUSE_PORT): ${error.message}`;
+    throw new ConfigurationError(message, { cause: error });
   }
 }

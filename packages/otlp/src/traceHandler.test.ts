@@ -219,7 +219,7 @@ describe("a trace endpoint", () => {
     expect(reply.status).toBe(200);
     expect(reply.body.partialSuccess).toEqual({
       rejectedSpans: "1",
-      errorMessage: `1 spans were rejected. (name "work", trace ${span.traceId}, span ${span.spanId}): too large to store`,
+      errorMessage: `1 span was rejected. (name "work", trace ${span.traceId}, span ${span.spanId}): too large to store`,
     });
   });
 

@@ -322,7 +322,12 @@ function partialSuccess(
     reasons.push(`${path}: ${reason}`);
   const described = reasons.slice(0, DESCRIBED_REASONS);
   const more = total > described.length ? ` (and ${total - described.length} more)` : "";
-  const summary = rejectedSpans > 0 ? `${rejectedSpans} spans were rejected. ` : "All spans were stored. ";
+  const summary =
+    rejectedSpans === 0
+      ? "All spans were stored. "
+      : rejectedSpans === 1
+        ? "1 span was rejected. "
+        : `${rejectedSpans} spans were rejected. `;
   return {
     rejectedSpans,
     errorMessage: clip(

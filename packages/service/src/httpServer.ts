@@ -5,12 +5,15 @@ import { createHealthRoutes, type ReadinessCheck } from "./health.js";
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-export interface HttpServerOptions {
+export interface ListenAddress {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
   /** The variable an operator changes when the port is taken. */
   readonly portVariable: string;
+}
+
+export interface HttpServerOptions extends ListenAddress {
   readonly handler: HttpHandler;
   /** What `/readyz` asks. */
   readonly readiness: Readonly<Record<string, ReadinessCheck>>;
@@ -63,7 +66,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   };
 }
 
-function listen(server: Server, { host, port, portVariable }: HttpServerOptions): Promise<void> {
+/** For a service that has much to do before it listens. @throws ConfigurationError if the port is taken now */
+export async function assertPortIsFree(address: ListenAddress): Promise<void> {
+  const server = createServer();
+  await listen(server, address);
+  await close(server, 0);
+}
+
+function listen(server: Server, { host, port, portVariable }: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(listenError(error, host, port, portVariable));

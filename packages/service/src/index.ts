@@ -4,8 +4,10 @@ export { clickhouseVariables, queueVariables } from "./engineVariables.js";
 export { type Environment, readEnvironment, variable } from "./environment.js";
 export { createHealthRoutes, type HealthRoutes, type ReadinessCheck } from "./health.js";
 export {
+  assertPortIsFree,
   type HttpHandler,
   type HttpServerOptions,
+  type ListenAddress,
   type RunningHttpServer,
   startHttpServer,
 } from "./httpServer.js";

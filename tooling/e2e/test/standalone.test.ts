@@ -281,6 +281,7 @@ describe("what an operator gets wrong", () => {
     const { code, output } = await start({ DATA_DIR: folder.path });
     expect(code).toBe(1);
     expect(output.split("\n")).toHaveLength(1);
+    expect(output).toMatch(/^Cannot start ClickHouse .* is locked by process \d+/);
     expect(output).toContain(folder.path);
     await first.process.stop();
     await folder.remove();
