@@ -18,35 +18,37 @@ export interface AggregateQuery {
   readonly settings: ClickHouseSettings;
 }
 
-/** One round trip for any number of aggregates. The rows of each by `refKey`; no entry where there are none. */
+/**
+ * One round trip for any number of aggregates. Gives each row to everyone who asked for its aggregate, by their place in
+ * `refs`, as the result arrives: a large one is never there as a whole, and other work gets its turn in between.
+ */
 export async function readAggregateRows(
   client: ClickHouseClient,
   query: AggregateQuery,
   refs: readonly AsksFor[],
-): Promise<ReadonlyMap<string, readonly Row[]>> {
-  const distinct = new Map<string, TupleParam>();
-  for (const { tenantId, aggregateId } of refs) {
-    distinct.set(refKey(tenantId, aggregateId), new TupleParam([tenantId, aggregateId]));
+  take: (row: Row, place: number) => void,
+): Promise<void> {
+  const asked = new Map<string, { readonly ref: TupleParam; readonly places: number[] }>();
+  for (const [place, { tenantId, aggregateId }] of refs.entries()) {
+    const key = refKey(tenantId, aggregateId);
+    const same = asked.get(key);
+    if (same === undefined) asked.set(key, { ref: new TupleParam([tenantId, aggregateId]), places: [place] });
+    else same.places.push(place);
   }
   const result = await client.query({
     query: query.sql,
     format: "JSONEachRow",
-    query_params: { refs: [...distinct.values()] },
+    query_params: { refs: [...asked.values()].map(({ ref }) => ref) },
     use_multipart_params_auto: true,
     clickhouse_settings: query.settings,
   });
-  const rowsOf = new Map<string, Row[]>();
-  // Streamed: a large result never has to fit one string, and other work gets its turn between chunks.
   for await (const chunk of result.stream<Record<string, unknown>>()) {
     for (const part of chunk) {
       const row: Row = part.json();
       const key = refKey(String(row[query.tenantColumn]), String(row[query.aggregateColumn]));
-      const rows = rowsOf.get(key);
-      if (rows === undefined) rowsOf.set(key, [row]);
-      else rows.push(row);
+      for (const place of asked.get(key)?.places ?? []) take(row, place);
     }
   }
-  return rowsOf;
 }
 
 /** No two refs share one, whatever they hold. */

@@ -183,4 +183,32 @@ describe("Coalescer", () => {
     const coalescer = newCoalescer({ run: async () => [] });
     await expect(coalescer.submit({ id: 1, size: 1 })).rejects.toThrow("no outcome for item 0");
   });
+
+  it("takes as many calls at once as the queue holds", async () => {
+    const { run } = recorder();
+    const calls = 200_000;
+    const coalescer = newCoalescer({ run, maxItems: 50_000, maxQueuedItems: calls, maxQueuedBytes: calls });
+    let settled = 0;
+    const submitted = itemsFrom(0, calls).map(async (item) => {
+      await coalescer.submit(item);
+      settled++;
+    });
+    await Promise.all(submitted);
+    expect(settled).toBe(calls);
+  });
+
+  it("lets other work in between while it settles a batch", async () => {
+    const { run } = recorder();
+    const coalescer = newCoalescer({ run, maxItems: 1_000 });
+    let settled = 0;
+    const seen: number[] = [];
+    const watch = () => {
+      seen.push(settled);
+      if (settled < 1_000) setImmediate(watch);
+    };
+    setImmediate(watch);
+    await Promise.all(itemsFrom(0, 1_000).map((item) => coalescer.submit(item).then(() => settled++)));
+    const steps = seen.map((count, i) => count - (seen[i - 1] ?? 0));
+    expect(Math.max(...steps)).toBeLessThan(100);
+  });
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EventSourcingError } from "@es/core";
 
 /** What became of one item of a batch. */
@@ -35,6 +36,8 @@ interface Waiting<TItem, TResult> {
   readonly size: number;
   readonly settle: (outcome: Settled<TResult>) => void;
 }
+
+const SETTLED_PER_TURN = 32;
 
 /** The items of one call that are not yet under way. */
 type Lane<TItem, TResult> = { readonly waiting: readonly Waiting<TItem, TResult>[]; next: number };
@@ -148,13 +151,13 @@ export class Coalescer<TItem, TResult> {
     let lanes = this.#lanes;
     let full = false;
     while (!full && lanes.length > 0) {
-      const unfinished: Lane<TItem, TResult>[] = [];
+      let unfinished: Lane<TItem, TResult>[] = [];
       for (const [place, lane] of lanes.entries()) {
         const candidate = lane.waiting[lane.next];
         if (candidate === undefined) continue;
         if (batch.length >= maxItems || (batch.length > 0 && bytes + candidate.size > maxBytes)) {
           // Those not served in this round come first in the next batch.
-          unfinished.unshift(...lanes.slice(place));
+          unfinished = [...lanes.slice(place), ...unfinished];
           full = true;
           break;
         }
@@ -173,13 +176,9 @@ export class Coalescer<TItem, TResult> {
 
   /** Never rejects: every item gets its outcome. */
   async #settle(batch: readonly Waiting<TItem, TResult>[]): Promise<void> {
+    let outcomes: readonly Settled<TResult>[];
     try {
-      const outcomes = await this.#options.run(batch.map(({ item }) => item));
-      for (const [i, { settle }] of batch.entries()) {
-        settle(
-          outcomes[i] ?? { ok: false, error: new Error(`${this.#options.name}: no outcome for item ${i}`) },
-        );
-      }
+      outcomes = await this.#options.run(batch.map(({ item }) => item));
     } catch (error) {
       if (batch.length > 1 && this.#options.mayBeFaultOfOne(error)) {
         const middle = batch.length >> 1;
@@ -188,6 +187,14 @@ export class Coalescer<TItem, TResult> {
         return;
       }
       for (const { settle } of batch) settle({ ok: false, error });
+      return;
+    }
+    for (const [i, { settle }] of batch.entries()) {
+      settle(
+        outcomes[i] ?? { ok: false, error: new Error(`${this.#options.name}: no outcome for item ${i}`) },
+      );
+      // Hundreds of callers that go on in one turn would hold up everything else.
+      if (i % SETTLED_PER_TURN === SETTLED_PER_TURN - 1) await nextTurn();
     }
   }
 }

@@ -20,7 +20,7 @@ import {
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
-import { type AsksFor, readAggregateRows, refKey, refSize, selectList } from "./aggregateRows.js";
+import { type AsksFor, readAggregateRows, refSize, selectList } from "./aggregateRows.js";
 import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
 import { Coalescer, type CoalescerLimits, type Settled } from "./coalescer.js";
 import { eventsTable } from "./eventsTable.js";
@@ -254,9 +254,12 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       `${NAME}.${storeSpanNames.roundTrip}`,
       roundTripOptions(this.#name, "SELECT", links),
       async () => {
-        let rowsOf: ReadonlyMap<string, readonly Row[]>;
+        // Each caller gets values of its own, also where two asked for the same aggregate.
+        const found = reads.map((): { readonly events: TEvent[]; error?: EventSourcingError } => ({
+          events: [],
+        }));
         try {
-          rowsOf = await readAggregateRows(
+          await readAggregateRows(
             this.#client,
             {
               sql: this.#sql.getEvents,
@@ -268,36 +271,39 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
                   : { ...this.#readSettings, max_result_bytes: String(MAX_SHARED_RESULT_BYTES) },
             },
             reads,
+            (row, place) => {
+              const mine = found[place];
+              if (mine === undefined || mine.error !== undefined) return;
+              try {
+                mine.events.push(this.#table.fromRow(row));
+              } catch (cause) {
+                mine.error = this.#undecodable(row, cause);
+              }
+            },
           );
         } catch (error) {
           throw classifyClickHouseError(error, this.#operation("getEvents"));
         }
-        // Each caller gets values of its own, also where two asked for the same aggregate.
-        return reads.map((read) =>
-          this.#decode(read, rowsOf.get(refKey(read.tenantId, read.aggregateId)) ?? []),
-        );
+        return found.map(({ events, error }, place): Settled<readonly TEvent[]> => {
+          if (error !== undefined) return { ok: false, error };
+          return { ok: true, value: createEventStream(reads[place]?.aggregateId ?? "", events).events };
+        });
       },
     );
   }
 
-  #decode({ tenantId, aggregateId }: EventRead, rows: readonly Row[]): Settled<readonly TEvent[]> {
-    const events: TEvent[] = [];
-    for (const row of rows) {
-      try {
-        events.push(this.#table.fromRow(row));
-      } catch (cause) {
-        const eventId = String(row[this.#table.columns.eventId]);
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        const error = new EventSourcingError(
-          "EVENT_UNDECODABLE",
-          `Event ${JSON.stringify(eventId.slice(0, 64))} of aggregate ${JSON.stringify(aggregateId.slice(0, 64))} ` +
-            `(tenant ${JSON.stringify(tenantId)}) in ${this.#name} cannot be decoded: ${reason}`,
-          { cause, fields: { table: this.#name, tenantId, aggregateId, eventId } },
-        );
-        return { ok: false, error };
-      }
-    }
-    return { ok: true, value: createEventStream(aggregateId, events).events };
+  #undecodable(row: Row, cause: unknown): EventSourcingError {
+    const { columns } = this.#table;
+    const [tenantId, aggregateId, eventId] = [columns.tenantId, columns.aggregateId, columns.eventId].map(
+      (column) => String(row[column]),
+    ) as [string, string, string];
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new EventSourcingError(
+      "EVENT_UNDECODABLE",
+      `Event ${JSON.stringify(eventId.slice(0, 64))} of aggregate ${JSON.stringify(aggregateId.slice(0, 64))} ` +
+        `(tenant ${JSON.stringify(tenantId)}) in ${this.#name} cannot be decoded: ${reason}`,
+      { cause, fields: { table: this.#name, tenantId, aggregateId, eventId } },
+    );
   }
 
   async #query<TRow>(

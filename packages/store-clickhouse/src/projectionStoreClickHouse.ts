@@ -15,7 +15,7 @@ import {
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
-import { type AsksFor, readAggregateRows, refKey, refSize, selectList } from "./aggregateRows.js";
+import { type AsksFor, readAggregateRows, refSize, selectList } from "./aggregateRows.js";
 import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
 import { Coalescer, type CoalescerLimits, type Settled } from "./coalescer.js";
 import type { Row } from "./eventTable.js";
@@ -234,9 +234,10 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       `${NAME}.${storeSpanNames.roundTrip}`,
       roundTripOptions(this.#name, "SELECT", links),
       async () => {
-        let rowsOf: ReadonlyMap<string, readonly Row[]>;
+        // Each caller gets values of its own, also where two asked for the same aggregate.
+        const found = reads.map((): ProjectionRead<string, TProjection> => ({ status: "absent" }));
         try {
-          rowsOf = await readAggregateRows(
+          await readAggregateRows(
             this.#client,
             {
               sql: this.#sql.getProjections,
@@ -248,22 +249,21 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
                   : { ...this.#readSettings, max_result_bytes: String(MAX_SHARED_RESULT_BYTES) },
             },
             reads,
+            (row, place) => {
+              found[place] = this.#decode(row);
+            },
           );
         } catch (error) {
           throw classifyClickHouseError(error, this.#operation("getProjection"));
         }
-        // Each caller gets values of its own, also where two asked for the same aggregate.
-        return reads.map(({ tenantId, aggregateId }) => ({
-          ok: true,
-          value: this.#decode(aggregateId, rowsOf.get(refKey(tenantId, aggregateId))?.[0]),
-        }));
+        return found.map((value) => ({ ok: true, value }));
       },
     );
   }
 
-  #decode(aggregateId: string, row: Row | undefined): ProjectionRead<string, TProjection> {
-    if (row === undefined) return { status: "absent" };
+  #decode(row: Row): ProjectionRead<string, TProjection> {
     const { columns, decode } = this.#table;
+    const aggregateId = String(row[columns.aggregateId]);
     const version = parseProjectionVersion(String(row[VERSION]));
     try {
       const text = String(row[columns.projection]);
