@@ -15,6 +15,7 @@ The ClickHouse engine behind ClickHouse's own HTTP interface.
   --durability <mode>       process (default): inserts survive kill -9; fsync: also the loss of power
   --allowed-host <name>     a host name, besides localhost, requests may be addressed to; may be repeated
   --max-concurrent <number> statements that run at once
+  --idle-timeout <seconds>  how long a statement waits for a client that takes or sends nothing; default 30
   --drain-timeout <seconds> how long a stop waits for running statements; default 10
   --help
 
@@ -33,6 +34,7 @@ function readOptions(args: readonly string[]): ClickHouseOptions | "help" {
       durability: { type: "string" },
       "allowed-host": { type: "string", multiple: true },
       "max-concurrent": { type: "string" },
+      "idle-timeout": { type: "string" },
       "drain-timeout": { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -57,6 +59,7 @@ function readOptions(args: readonly string[]): ClickHouseOptions | "help" {
     ...(durability === undefined ? {} : { durability }),
     ...defined("allowedHosts", values["allowed-host"]),
     ...defined("maxConcurrentQueries", numberOf("--max-concurrent", values["max-concurrent"])),
+    idleTimeoutMs: (numberOf("--idle-timeout", values["idle-timeout"]) ?? 30) * 1000,
     drainTimeoutMs: (numberOf("--drain-timeout", values["drain-timeout"]) ?? 10) * 1000,
   };
 }

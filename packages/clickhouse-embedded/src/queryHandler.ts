@@ -421,8 +421,9 @@ async function prepare(
   };
 }
 
+/** The addon takes a statement up to its first NUL: in a literal the escape is the same, elsewhere it is as wrong. */
 function sqlText(text: Buffer, from: number, to: number): string {
-  return text.toString("utf8", from, to);
+  return text.toString("utf8", from, to).replaceAll("\0", "\\0");
 }
 
 function joinStreams(request: Readable, inflate: Duplex): Duplex {

@@ -94,6 +94,8 @@ test("refuses what it cannot start with, one line each", async () => {
   expect(await refusal({ dataDir: "" })).toBe("INVALID_OPTIONS");
   expect(await refusal({ port: 70_000 })).toBe("INVALID_OPTIONS");
   expect(await refusal({ maxConcurrentQueries: 0 })).toBe("INVALID_OPTIONS");
+  expect(await refusal({ maxConcurrentQueries: 1024 })).toBe("INVALID_OPTIONS");
+  expect(await refusal({ idleTimeoutMs: -1 })).toBe("INVALID_OPTIONS");
   expect(await refusal({ dataDir: "/proc/nowhere" })).toBe("DATA_DIR_NOT_WRITABLE");
   expect(await refusal({ host: "192.0.2.1", password: "x" })).toBe("CANNOT_LISTEN");
   const { port } = await start();
