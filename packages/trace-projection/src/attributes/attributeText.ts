@@ -1,4 +1,4 @@
-import type { AttributeValue } from "@es/otlp";
+import type { Attributes, AttributeValue } from "@es/otlp";
 import type { Json } from "../traceProjection.js";
 
 /** Deeper values are replaced by a note: neither a stack nor a reader survives them. */
@@ -14,7 +14,7 @@ export function attributeToJson(value: AttributeValue, depth = 0): Json {
   if (typeof value === "bigint") {
     return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   }
-  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (typeof value === "number") return numberToJson(value);
   if (typeof value === "string") return value.toWellFormed();
   if (value === null || typeof value !== "object") return value;
   if (value instanceof Uint8Array) {
@@ -29,6 +29,11 @@ export function attributeToJson(value: AttributeValue, depth = 0): Json {
   return value.map((member) => attributeToJson(member, depth + 1));
 }
 
+/** A double as JSON has it: −0 is 0 there, and what is not finite has no number. */
+export function numberToJson(value: number): number | string {
+  return Number.isFinite(value) ? value + 0 : String(value);
+}
+
 /** An attribute as text: strings as they are, structured values as JSON. */
 export function attributeToText(value: AttributeValue): string {
   if (typeof value === "string") return value;
@@ -41,6 +46,19 @@ export function attributeToName(value: AttributeValue | undefined): string | und
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value === "string") return value.toWellFormed();
   return typeof value === "object" ? undefined : String(value);
+}
+
+/** The distinct names under these keys, in their order. */
+export function namesOf(
+  { attributes }: { readonly attributes: Attributes },
+  keys: readonly { readonly key: string }[],
+): readonly string[] {
+  const names: string[] = [];
+  for (const { key } of keys) {
+    const name = attributeToName(attributes.get(key));
+    if (name !== undefined && !names.includes(name)) names.push(name);
+  }
+  return names;
 }
 
 /** Zero or more, as int64, double or numeric string; undefined for anything else. */

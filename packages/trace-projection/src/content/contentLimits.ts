@@ -1,4 +1,4 @@
-import { MAX_JSON_DEPTH, TOO_DEEP } from "../attributes/attributeText.js";
+import { MAX_JSON_DEPTH, numberToJson, TOO_DEEP } from "../attributes/attributeText.js";
 import type { Json } from "../traceProjection.js";
 
 /** How much of a trace's content its projection keeps. Whatever is cut is flagged with how much there was. */
@@ -130,6 +130,8 @@ function cut(value: Json, budget: { left: number }, depth: number): Json {
 /** A JSON value of a depth and with strings that every reader can take. */
 export function sanitizeJson(value: unknown, depth = 0): Json {
   if (typeof value === "string") return value.toWellFormed();
+  // JSON text may hold 1e999 and -0.
+  if (typeof value === "number") return numberToJson(value);
   if (typeof value !== "object" || value === null) return value as Json;
   if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
   if (Array.isArray(value)) return value.map((item) => sanitizeJson(item, depth + 1));

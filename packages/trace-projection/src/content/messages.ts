@@ -1,5 +1,6 @@
 import { MAX_JSON_DEPTH } from "../attributes/attributeText.js";
 import type { Json } from "../traceProjection.js";
+import { sanitizeJson } from "./contentLimits.js";
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -25,23 +26,8 @@ const roles: Readonly<Record<string, MessageRole>> = {
   functionmessage: "tool",
 };
 
-/** Parts of a message that are not what was said. */
-const silentParts: ReadonlySet<string> = new Set([
-  "reasoning",
-  "thinking",
-  "redacted_thinking",
-  "tool_call",
-  "tool-call",
-  "tool_use",
-  "tool_call_response",
-  "tool-result",
-  "tool_result",
-  "image",
-  "image_url",
-  "file",
-  "blob",
-  "uri",
-]);
+/** Types of the parts of a message that are not what was said: thoughts, tools' doings, files. */
+const silentPart = /reasoning|thinking|tool|function|image|audio|video|^(file|input_file|blob|uri)$/;
 
 /** The message list a JSON value is, or holds under one of the names SDKs use; undefined if it is none. */
 export function asMessages(value: Json): readonly Json[] | undefined {
@@ -53,12 +39,20 @@ export function asMessages(value: Json): readonly Json[] | undefined {
       const messages = messageList(list);
       if (messages === undefined) continue;
       const system = value.system ?? value.systemInstruction;
-      return system === undefined || system === null
-        ? messages
-        : [{ role: "system", content: system }, ...messages];
+      return system === undefined || system === null ? messages : [systemMessage(system), ...messages];
     }
   }
+  // Traceloop's callbacks wrap what went into and came out of a LangChain or LangGraph run.
+  for (const key of ["inputs", "outputs"]) {
+    const inner = value[key];
+    if (isObject(inner) && Array.isArray(inner.messages)) return messageList(inner.messages);
+  }
   return undefined;
+}
+
+/** System instructions as a message; the AI SDK takes them as one, too. */
+export function systemMessage(system: Json): Json {
+  return isObject(system) && system.role === "system" ? system : { role: "system", content: system };
 }
 
 /** LangChain batches its message lists: a list of lists is one list here. */
@@ -70,9 +64,14 @@ function messageList(value: readonly Json[]): readonly Json[] | undefined {
 function isMessage(value: Json): boolean {
   if (Array.isArray(value)) return isPair(value);
   if (!isObject(value)) return false;
-  if (typeof value.role === "string" || isObject(value.kwargs)) return true;
-  if (typeof value.type === "string" && roles[value.type.toLowerCase()] !== undefined) return true;
-  return isObject(value.message) && typeof value.message.role === "string";
+  if (typeof value.role === "string") return true;
+  if (isObject(value.message) && typeof value.message.role === "string") return true;
+  // LangChain's. A type alone is not enough: a tool call is of type "function".
+  return roleOfMessage(value) !== "other" && [value, value.kwargs, value.data].some(hasContent);
+}
+
+function hasContent(value: Json | undefined): boolean {
+  return isObject(value) && value.content !== undefined;
 }
 
 /** `["user", "Hi"]` */
@@ -81,19 +80,24 @@ function isPair(value: readonly Json[]): boolean {
     value.length === 2 &&
     typeof value[0] === "string" &&
     typeof value[1] === "string" &&
-    roles[value[0].toLowerCase()] !== undefined
+    roleNamed(value[0]) !== undefined
   );
 }
 
+function roleNamed(name: string): MessageRole | undefined {
+  const key = name.toLowerCase();
+  return Object.hasOwn(roles, key) ? roles[key] : undefined;
+}
+
 export function roleOfMessage(message: Json): MessageRole {
-  if (Array.isArray(message)) return roles[String(message[0]).toLowerCase()] ?? "other";
+  if (Array.isArray(message)) return roleNamed(String(message[0])) ?? "other";
   if (!isObject(message)) return "other";
   const kwargs = isObject(message.kwargs) ? message.kwargs : undefined;
   const inner = isObject(message.message) ? message.message : undefined;
   const id = Array.isArray(message.id) ? message.id.at(-1) : undefined;
   for (const candidate of [message.role, inner?.role, kwargs?.role, kwargs?.type, id, message.type]) {
     if (typeof candidate !== "string") continue;
-    const role = roles[candidate.toLowerCase()];
+    const role = roleNamed(candidate);
     if (role !== undefined) return role;
   }
   return "other";
@@ -106,14 +110,28 @@ export function textOfMessage(message: Json): string | undefined {
   if (!isObject(message)) return undefined;
   const kwargs = isObject(message.kwargs) ? message.kwargs : undefined;
   const inner = isObject(message.message) ? message.message : undefined;
-  for (const holder of [message, inner, kwargs]) {
+  const data = isObject(message.data) ? message.data : undefined;
+  for (const holder of [message, inner, kwargs, data]) {
     if (holder === undefined) continue;
     for (const key of ["content", "parts", "contents", "text"]) {
-      const text = textOfContent(holder[key], 0);
+      const text = textOfContent(openParts(holder[key]), 0);
       if (text !== undefined) return text;
     }
   }
   return undefined;
+}
+
+/** Content parts that were put into an attribute as JSON, as OpenLLMetry does with them. */
+function openParts(value: Json | undefined): Json | undefined {
+  if (typeof value !== "string" || !/^\s*\[\s*\{\s*"/.test(value)) return value;
+  try {
+    const parts: unknown = JSON.parse(value);
+    const isParts =
+      Array.isArray(parts) && parts.every((part) => isObject(part) && typeof part.type === "string");
+    return isParts ? sanitizeJson(parts) : value;
+  } catch {
+    return value;
+  }
 }
 
 function textOfContent(value: Json | undefined, depth: number): string | undefined {
@@ -134,7 +152,9 @@ function textOfParts(parts: readonly Json[], depth: number): string | undefined 
 }
 
 function textOfPart(part: JsonObject, depth: number): string | undefined {
-  if (typeof part.type === "string" && silentParts.has(part.type)) return undefined;
+  if (typeof part.type === "string" && silentPart.test(part.type)) return undefined;
+  // Gemini's thoughts are text parts with a mark.
+  if (part.thought === true) return undefined;
   // OpenInference wraps each part.
   if (isObject(part.message_content)) return textOfPart(part.message_content, depth + 1);
   if (depth > MAX_JSON_DEPTH) return undefined;
@@ -146,9 +166,13 @@ export function lastUserText(messages: readonly Json[]): string {
   return textBy(messages, "user", "last");
 }
 
-/** What the assistant said: the `first` of several choices, or the `last` turn of a conversation. */
+/**
+ * What the assistant said: the `first` of several choices, or the `last` turn of a conversation, which is what a list is
+ * that has other voices in it.
+ */
 export function assistantText(messages: readonly Json[], pick: "first" | "last"): string {
-  return textBy(messages, "assistant", pick);
+  const isConversation = messages.some((message) => !["assistant", "other"].includes(roleOfMessage(message)));
+  return textBy(messages, "assistant", isConversation ? "last" : pick);
 }
 
 function textBy(messages: readonly Json[], role: MessageRole, pick: "first" | "last"): string {

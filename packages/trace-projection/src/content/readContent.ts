@@ -11,9 +11,12 @@ import {
 import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
 import { readIndexedList } from "../attributes/indexedAttributes.js";
 import type { ContentRule, ContentShape, ContentSource } from "../conventions/convention.js";
+import { rules } from "../conventions/conventions.js";
 import type { Json } from "../traceProjection.js";
 import { sanitizeJson } from "./contentLimits.js";
-import { asMessages, assistantText, isObject, lastUserText } from "./messages.js";
+import { asMessages, assistantText, isObject, lastUserText, systemMessage } from "./messages.js";
+
+const httpMethodKeys = [ATTR_HTTP_REQUEST_METHOD, ATTR_HTTP_METHOD] as const;
 
 /** A value as a rule read it, whole. */
 export interface ReadValue {
@@ -27,6 +30,29 @@ export type ContentSide = "input" | "output";
 
 type Parsed = { readonly json: Json } | undefined;
 
+const contentKeys = { input: keysOf("input"), output: keysOf("output") } as const;
+
+/** Whether some rule can find something in the span: most spans of most traces have no content at all. */
+export function mayHaveContent({ attributes, events }: OtlpSpan, side: ContentSide): boolean {
+  if (events.length > 0) return true;
+  const { exact, prefixes } = contentKeys[side];
+  for (const key of attributes.keys()) {
+    if (exact.has(key) || prefixes.some((prefix) => key.startsWith(prefix))) return true;
+  }
+  return false;
+}
+
+function keysOf(side: ContentSide) {
+  const exact = new Set<string>();
+  const prefixes: string[] = [];
+  for (const { source } of rules[side]) {
+    if (source.from === "attribute") exact.add(source.key);
+    else if (source.from === "http") for (const key of httpMethodKeys) exact.add(key);
+    else if (source.from === "indexed" || source.from === "indexedText") prefixes.push(`${source.key}.`);
+  }
+  return { exact, prefixes };
+}
+
 /** Reads one span by one rule; undefined if the rule finds nothing there. An empty string is something. */
 export function readContent(span: OtlpSpan, rule: ContentRule, side: ContentSide): ReadValue | undefined {
   const shortForm = (messages: readonly Json[]) =>
@@ -39,14 +65,9 @@ type ShortForm = (messages: readonly Json[]) => string;
 function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm): ReadValue | undefined {
   switch (source.from) {
     case "attribute": {
-      let value = present(span.attributes.get(source.key));
-      if (value === "") {
-        value =
-          source.emptyFallbackKeys
-            ?.map((key) => present(span.attributes.get(key)))
-            .find((fallback) => fallback !== undefined && fallback !== "" && fallback !== "[]") ?? value;
-      }
+      const value = present(span.attributes.get(source.key));
       if (value === undefined) return undefined;
+      if (source.unlessEmpty === true && (value === "" || value === "[]")) return undefined;
       const system = source.systemKey === undefined ? undefined : span.attributes.get(source.systemKey);
       const mimeType = source.mimeTypeKey === undefined ? undefined : span.attributes.get(source.mimeTypeKey);
       return readValue(value, source.shape, shortForm, mimeType, system);
@@ -58,7 +79,8 @@ function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm)
         if (value === undefined) continue;
         const system =
           source.systemAttribute === undefined ? undefined : event.attributes.get(source.systemAttribute);
-        return readValue(value, source.shape, shortForm, undefined, system);
+        const read = readValue(value, source.shape, shortForm, undefined, system);
+        if (read !== undefined) return read;
       }
       return undefined;
     }
@@ -92,38 +114,39 @@ function readValue(
   shortForm: ShortForm,
   mimeTypeValue: AttributeValue | undefined,
   system: AttributeValue | undefined,
-): ReadValue {
+): ReadValue | undefined {
   const text = attributeToText(value).toWellFormed();
   const declared = typeof mimeTypeValue === "string" && mimeTypeValue !== "" ? mimeTypeValue : undefined;
   const plain: ReadValue = declared === undefined ? { text } : { text, mimeType: declared };
   if (shape === "text") return plain;
 
-  const mustBeJson = shape === "messages" || shape === "encoded" || declared === "application/json";
-  const parsed = typeof value === "string" ? parseJson(text) : { json: attributeToJson(value) };
+  const mustBeJson = shape !== "json" || declared === "application/json";
+  const parsed = typeof value === "string" ? parseJson(text, mustBeJson) : { json: attributeToJson(value) };
   if (parsed === undefined) {
     return mustBeJson && text !== "" ? { ...plain, unparsed: true } : plain;
   }
   const { json } = parsed;
   // A number or boolean in JSON is plain text to any reader, and so is a string once it is taken out.
   if (typeof json !== "object" || json === null) {
-    const isEncoded = shape === "messages" || shape === "encoded" || declared === "application/json";
-    return isEncoded && typeof json === "string" ? { ...plain, text: json } : plain;
+    return mustBeJson && typeof json === "string" ? { ...plain, text: json } : plain;
   }
   const prompt = shape === "prompt" ? promptMessages(json) : undefined;
+  // A list without a message in it says nothing.
+  if (shape === "messages" && Array.isArray(json) && json.length === 0) return undefined;
   const found =
     prompt ?? asMessages(json) ?? (shape === "messages" && Array.isArray(json) ? json : undefined);
   if (found === undefined) return { ...plain, mimeType: declared ?? "application/json" };
   const messages = withSystem(found, system);
   return {
-    text: found.length === 0 ? text : shortForm(found).toWellFormed(),
+    text: shortForm(found).toWellFormed(),
     ...(declared === undefined ? {} : { mimeType: declared }),
     messages,
   };
 }
 
-/** Only what looks like JSON is parsed: a sentence that starts with a digit or `true` stays a sentence. */
-function parseJson(text: string): Parsed {
-  if (!/^\s*[[{"]/.test(text)) return undefined;
+/** Only what looks like JSON is parsed, where text is allowed too: a sentence that starts with a digit stays one. */
+function parseJson(text: string, mustBeJson = false): Parsed {
+  if (!mustBeJson && !/^\s*[[{"]/.test(text)) return undefined;
   try {
     return { json: sanitizeJson(JSON.parse(text)) };
   } catch {
@@ -142,7 +165,7 @@ function promptMessages(json: Json): readonly Json[] | undefined {
         ? asMessages(prompt)
         : undefined;
   if (list === undefined) return undefined;
-  return system === undefined || system === null ? list : [{ role: "system", content: system }, ...list];
+  return system === undefined || system === null ? list : [systemMessage(system), ...list];
 }
 
 function withSystem(messages: readonly Json[], system: AttributeValue | undefined): readonly Json[] {

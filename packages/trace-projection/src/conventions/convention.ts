@@ -18,8 +18,8 @@ export type ContentSource =
       readonly mimeTypeKey?: string;
       /** The attribute with the system instructions, which then come first in the message list. */
       readonly systemKey?: string;
-      /** Read when the value is an empty string. */
-      readonly emptyFallbackKeys?: readonly string[];
+      /** An empty string or list is no value here: another rule may have a better one. */
+      readonly unlessEmpty?: true;
     }
   /** A message list flattened into `key.N.*`. */
   | { readonly from: "indexed"; readonly key: string /** Taken off each item. */; readonly unwrap?: string }
@@ -77,7 +77,7 @@ export type ReportedClass =
 
 export interface UsageRule extends AttributeRule {
   readonly class: ReportedClass;
-  /** The rule counts cache tokens as Anthropic's API names them, beside the input and not in it. */
+  /** Where the model is Anthropic's, the emitter passes on its API's counts: cached tokens are beside the input, not in it. */
   readonly rawAnthropic?: true;
 }
 

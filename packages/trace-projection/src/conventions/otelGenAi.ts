@@ -45,6 +45,8 @@ export const otelGenAi: Convention = {
         text_completion: "llm",
         generate_content: "llm",
         embeddings: "embedding",
+        // Spring AI's name for it.
+        embedding: "embedding",
         execute_tool: "tool",
         invoke_agent: "agent",
         create_agent: "agent",
@@ -105,6 +107,12 @@ export const otelGenAi: Convention = {
     {
       id: "otel-gen-ai.tool-arguments",
       source: { from: "attribute", key: ATTR_GEN_AI_TOOL_CALL_ARGUMENTS, shape: "text" },
+    },
+    {
+      // Instructions are no question: an agent's never hide what its calls were asked.
+      id: "otel-gen-ai.system-instructions",
+      source: { from: "attribute", key: ATTR_GEN_AI_SYSTEM_INSTRUCTIONS, shape: "json" },
+      weak: true,
     },
   ],
   output: [

@@ -35,40 +35,50 @@ export const vercelAiSdk: Convention = {
       source: { from: "attribute", key: "ai.prompt.messages", shape: "messages" },
     },
     { id: "vercel-ai-sdk.prompt", source: { from: "attribute", key: "ai.prompt", shape: "prompt" } },
-    { id: "vercel-ai-sdk.value", source: { from: "attribute", key: "ai.value", shape: "text" } },
-    { id: "vercel-ai-sdk.values", source: { from: "attribute", key: "ai.values", shape: "text" } },
-    { id: "vercel-ai-sdk.tool-args", source: { from: "attribute", key: "ai.toolCall.args", shape: "text" } },
+    { id: "vercel-ai-sdk.value", source: { from: "attribute", key: "ai.value", shape: "encoded" } },
+    { id: "vercel-ai-sdk.values", source: { from: "attribute", key: "ai.values", shape: "encoded" } },
+    {
+      id: "vercel-ai-sdk.tool-args",
+      source: { from: "attribute", key: "ai.toolCall.args", shape: "encoded" },
+    },
   ],
   output: [
+    // A step that only calls tools has an empty text.
     {
       id: "vercel-ai-sdk.response-text",
-      source: {
-        from: "attribute",
-        key: "ai.response.text",
-        shape: "text",
-        emptyFallbackKeys: ["ai.response.object", "ai.response.toolCalls"],
-      },
+      source: { from: "attribute", key: "ai.response.text", shape: "text", unlessEmpty: true },
     },
     {
       id: "vercel-ai-sdk.response-object",
-      source: { from: "attribute", key: "ai.response.object", shape: "json" },
+      source: { from: "attribute", key: "ai.response.object", shape: "encoded", unlessEmpty: true },
     },
     {
       id: "vercel-ai-sdk.response-tool-calls",
-      source: { from: "attribute", key: "ai.response.toolCalls", shape: "json" },
+      source: { from: "attribute", key: "ai.response.toolCalls", shape: "encoded", unlessEmpty: true },
     },
-    { id: "vercel-ai-sdk.result-text", source: { from: "attribute", key: "ai.result.text", shape: "text" } },
+    {
+      id: "vercel-ai-sdk.response-empty-text",
+      source: { from: "attribute", key: "ai.response.text", shape: "text" },
+    },
+    {
+      id: "vercel-ai-sdk.result-text",
+      source: { from: "attribute", key: "ai.result.text", shape: "text", unlessEmpty: true },
+    },
     {
       id: "vercel-ai-sdk.result-object",
-      source: { from: "attribute", key: "ai.result.object", shape: "json" },
+      source: { from: "attribute", key: "ai.result.object", shape: "encoded", unlessEmpty: true },
     },
     {
       id: "vercel-ai-sdk.result-tool-calls",
-      source: { from: "attribute", key: "ai.result.toolCalls", shape: "json" },
+      source: { from: "attribute", key: "ai.result.toolCalls", shape: "encoded", unlessEmpty: true },
+    },
+    {
+      id: "vercel-ai-sdk.result-empty-text",
+      source: { from: "attribute", key: "ai.result.text", shape: "text" },
     },
     {
       id: "vercel-ai-sdk.tool-result",
-      source: { from: "attribute", key: "ai.toolCall.result", shape: "text" },
+      source: { from: "attribute", key: "ai.toolCall.result", shape: "encoded" },
     },
   ],
   models: [
@@ -88,11 +98,17 @@ export const vercelAiSdk: Convention = {
     { id: "vercel-ai-sdk.completion-tokens", key: "ai.usage.completionTokens", class: "output" },
     { id: "vercel-ai-sdk.total-tokens", key: "ai.usage.totalTokens", class: "total" },
     { id: "vercel-ai-sdk.tokens", key: "ai.usage.tokens", class: "total" },
-    { id: "vercel-ai-sdk.cached-tokens", key: "ai.usage.cachedInputTokens", class: "cacheRead" },
     {
       id: "vercel-ai-sdk.cache-read-tokens",
       key: "ai.usage.inputTokenDetails.cacheReadTokens",
       class: "cacheRead",
+    },
+    {
+      // Version 5 passes Anthropic's counts on; version 6, which includes the cached, says how much is not cached too.
+      id: "vercel-ai-sdk.cached-tokens",
+      key: "ai.usage.cachedInputTokens",
+      class: "cacheRead",
+      rawAnthropic: true,
     },
     {
       id: "vercel-ai-sdk.cache-write-tokens",
