@@ -76,6 +76,26 @@ describe("name and root", () => {
     const p = project([span("a", { parentSpanId: "a", ...attributes({ "gen_ai.usage.input_tokens": 5 }) })]);
     expect(p).toMatchObject({ rootKind: "none", flags: { cyclicSpans: 1 }, usage: { inputTokens: 5 } });
   });
+
+  it("in a cycle no span goes before others for input and output", () => {
+    const io = (record: Readonly<Record<string, PlainValue>>) => ({
+      "openinference.span.kind": "TOOL",
+      ...record,
+    });
+    const p = project([
+      span("a", {
+        parentSpanId: "b",
+        to: 10,
+        attributes: io({ "input.value": "tool", "output.value": "tool" }),
+      }),
+      span("b", {
+        parentSpanId: "a",
+        from: 1,
+        attributes: { "input.value": "b in", "output.value": "b out" },
+      }),
+    ]);
+    expect([p.rootKind, p.input?.text, p.output?.text]).toEqual(["none", "b in", "b out"]);
+  });
 });
 
 describe("times", () => {
@@ -400,6 +420,144 @@ describe("input and output", () => {
     expect(p.input?.text).toHaveLength(65_536);
     expect(canonicalJson(p)).toContain("nested too deeply");
   });
+
+  const only = (record: Readonly<Record<string, PlainValue>>) => project([span("a", attributes(record))]);
+
+  it("Vercel AI SDK: what it encodes as JSON is decoded, and flagged where it was cut off", () => {
+    expect(only({ "ai.value": '"sunny day"' }).input).toEqual({ text: "sunny day" });
+    const tool = only({
+      "ai.operationId": "ai.toolCall",
+      "ai.toolCall.args": '{"a":1}',
+      "ai.toolCall.result": '"rainy"',
+    });
+    expect(tool.input).toEqual({ text: '{"a":1}', mimeType: "application/json" });
+    expect(tool.output).toEqual({ text: "rainy" });
+    expect(only({ "ai.response.object": '"spam"' }).output).toEqual({ text: "spam" });
+    expect(only({ "ai.prompt": '{"prompt":"What is' }).input).toEqual({
+      text: '{"prompt":"What is',
+      unparsed: true,
+    });
+  });
+
+  it("Vercel AI SDK: an empty text gives way to what the step did, and says where that was found", () => {
+    const calls = '[{"toolCallId":"1","toolName":"t","input":{}}]';
+    const p = only({ "ai.response.text": "", "ai.response.toolCalls": calls });
+    expect(p.output?.text).toBe(calls);
+    expect(p.provenance.output?.key).toBe("ai.response.toolCalls");
+    expect(only({ "ai.response.text": "", "ai.response.toolCalls": "[]" }).output).toEqual({ text: "" });
+  });
+
+  it("Vercel AI SDK 6: system instructions that are a message themselves", () => {
+    const p = only({
+      "ai.prompt": '{"system":{"role":"system","content":"S"},"messages":[{"role":"user","content":"Q"}]}',
+    });
+    expect(p.input).toEqual({
+      text: "Q",
+      messages: [
+        { role: "system", content: "S" },
+        { role: "user", content: "Q" },
+      ],
+    });
+  });
+
+  it("JSON numbers, booleans and null are JSON", () => {
+    for (const value of ["42", "true", "null", " 1.5"]) {
+      expect(only({ "traceloop.entity.output": value }).output).toEqual({ text: value });
+      expect(only({ "output.value": value, "output.mime_type": "application/json" }).flags.unparsed).toEqual(
+        [],
+      );
+    }
+  });
+
+  it("OpenLLMetry: content parts that were put into the attribute as JSON", () => {
+    const p = only({
+      "gen_ai.prompt.0.role": "user",
+      "gen_ai.prompt.0.content":
+        '[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"x"}}]',
+      "gen_ai.completion.0.role": "assistant",
+      "gen_ai.completion.0.content": '[{"name":"not","value":"parts"}]',
+    });
+    expect(p.input?.text).toBe("What is this?");
+    expect(p.output?.text).toBe('[{"name":"not","value":"parts"}]');
+  });
+
+  it("OpenLLMetry: the messages of a LangGraph run", () => {
+    const p = only({
+      "traceloop.entity.input": '{"inputs":{"messages":[["user","Hi"]]},"tags":[],"metadata":{}}',
+      "traceloop.entity.output":
+        '{"outputs":{"messages":[{"type":"human","content":"Hi"},{"type":"ai","content":"Hello"}]},"kwargs":{}}',
+    });
+    expect([p.input?.text, p.output?.text]).toEqual(["Hi", "Hello"]);
+  });
+
+  it("an agent's turns are a conversation, several choices are not", () => {
+    const turn = (role: string, content: string) => ({ role, parts: [{ type: "text", content }] });
+    const output = (...list: readonly PlainValue[]) =>
+      only({ "gen_ai.output.messages": JSON.stringify(list) }).output?.text;
+    expect(output(turn("assistant", "one choice"), turn("assistant", "another"))).toBe("one choice");
+    expect(output(turn("assistant", "Let me look."), turn("tool", "7"), turn("assistant", "It is 7."))).toBe(
+      "It is 7.",
+    );
+  });
+
+  it("thoughts and the doings of tools are not what was said", () => {
+    const said = (...parts: readonly PlainValue[]) =>
+      only({ "gen_ai.output.messages": JSON.stringify([{ role: "assistant", content: parts }]) }).output
+        ?.text;
+    expect(
+      said(
+        { type: "redacted-reasoning", text: "no" },
+        { text: "no", thought: true },
+        { type: "mcp_tool_result", content: [{ type: "text", text: "no" }] },
+        { type: "output_text", text: "yes" },
+      ),
+    ).toBe("yes");
+    const user = [
+      { role: "user", content: "The question" },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "1", content: "no" }] },
+    ];
+    expect(only({ "gen_ai.input.messages": JSON.stringify(user) }).input?.text).toBe("The question");
+  });
+
+  it("LangChain's message dictionaries are messages; tool calls and documents are none", () => {
+    const dicts = '[{"type":"human","data":{"content":"Q"}},{"type":"ai","data":{"content":"A"}}]';
+    expect([
+      only({ "input.value": dicts }).input?.text,
+      only({ "output.value": dicts }).output?.text,
+    ]).toEqual(["Q", "A"]);
+    for (const value of [
+      '[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}]',
+      '[{"lc":1,"type":"constructor","id":["langchain","Document"],"kwargs":{"page_content":"P"}}]',
+    ]) {
+      expect(only({ "output.value": value }).output).toEqual({ text: value, mimeType: "application/json" });
+    }
+  });
+
+  it("an agent's instructions don't hide what its calls were asked", () => {
+    const agent = span(
+      "a",
+      attributes({ "gen_ai.system_instructions": '[{"type":"text","content":"Be brief."}]' }),
+    );
+    const call = span("b", { parentSpanId: "a", ...attributes({ "gen_ai.input.messages": messages("Q") }) });
+    expect(project([agent, call]).input?.text).toBe("Q");
+    expect(project([agent]).input?.text).toContain("Be brief.");
+  });
+
+  it("an empty message list is no value", () => {
+    const root = span("a", attributes({ "gen_ai.input.messages": "[]" }));
+    expect(project([root]).input).toBeNull();
+    const call = span("b", { parentSpanId: "a", ...attributes({ "gen_ai.input.messages": messages("Q") }) });
+    expect(project([root, call]).input?.text).toBe("Q");
+  });
+
+  it("what JSON cannot hold is not in a projection", () => {
+    const p = only({
+      "gen_ai.input.messages": '[{"role":"user","content":"Q","n":1e999,"z":-0}]',
+      metadata: '{"n":-0}',
+    });
+    expect(p.input?.messages).toEqual([{ role: "user", content: "Q", n: "Infinity", z: 0 }]);
+    expect(p.metadata).toEqual({ n: 0 });
+  });
 });
 
 describe("limits", () => {
@@ -581,6 +739,142 @@ describe("usage is counted once", () => {
     );
     expect(project(chain).usage).toMatchObject({ inputTokens: 100_000, outputTokens: 1 });
   });
+
+  it("the span that says how much was cached is believed, the outer or the inner", () => {
+    const plain = { "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20 };
+    const cached = {
+      ...plain,
+      "gen_ai.usage.cache_read.input_tokens": 70,
+      "gen_ai.usage.cache_creation.input_tokens": 10,
+    };
+    const zero = { ...plain, "gen_ai.usage.cache_read.input_tokens": 0 };
+    for (const [outer, inner] of [
+      [cached, plain],
+      [plain, cached],
+      [cached, zero],
+      [zero, cached],
+      [cached, cached],
+    ] as const) {
+      const p = project([
+        span("a", attributes(outer)),
+        span("b", { parentSpanId: "a", ...attributes(inner) }),
+      ]);
+      expect(p.usage).toEqual({
+        inputTokens: 100,
+        outputTokens: 20,
+        totalTokens: 120,
+        cacheReadTokens: 70,
+        cacheWriteTokens: 10,
+        reasoningTokens: 0,
+      });
+    }
+  });
+
+  it("a roll-up that knows the cache over calls of which some do", () => {
+    const p = project([
+      span("a", attributes({ ...tokens(250, 3), "gen_ai.usage.cache_read.input_tokens": 140 })),
+      span("b", { parentSpanId: "a", ...attributes(tokens(100, 1)) }),
+      span("c", {
+        parentSpanId: "a",
+        ...attributes({ ...tokens(100, 1), "gen_ai.usage.cache_read.input_tokens": 80 }),
+      }),
+    ]);
+    expect(p.usage).toMatchObject({ inputTokens: 250, cacheReadTokens: 140, outputTokens: 3 });
+  });
+
+  it("two instrumentations over one call, and an SDK over the HTTP client, count once", () => {
+    const p = project([
+      span(
+        "a",
+        attributes({
+          "llm.token_count.prompt": 100,
+          "llm.token_count.completion": 20,
+          "llm.token_count.total": 120,
+        }),
+      ),
+      span("b", {
+        parentSpanId: "a",
+        attributes: {
+          "gen_ai.usage.prompt_tokens": 100,
+          "gen_ai.usage.completion_tokens": 20,
+          "llm.usage.total_tokens": 120,
+          "gen_ai.usage.cache_read_input_tokens": 64,
+        },
+      }),
+      span("c", { parentSpanId: "b", ...attributes({ "http.request.method": "POST", ...tokens(100, 20) }) }),
+    ]);
+    expect(p.usage).toMatchObject({
+      inputTokens: 100,
+      outputTokens: 20,
+      totalTokens: 120,
+      cacheReadTokens: 64,
+    });
+  });
+
+  it("an embedding's tokens are all input", () => {
+    const p = project([
+      span(
+        "a",
+        attributes({
+          "ai.operationId": "ai.embed",
+          "ai.model.id": "text-embedding-3-small",
+          "ai.usage.tokens": 1_000,
+        }),
+      ),
+      span("b", {
+        parentSpanId: "a",
+        attributes: {
+          "ai.operationId": "ai.embed.doEmbed",
+          "ai.model.id": "text-embedding-3-small",
+          "ai.model.provider": "openai.embedding",
+          "ai.usage.tokens": 1_000,
+        },
+      }),
+    ]);
+    expect(p.usage).toMatchObject({ inputTokens: 1_000, outputTokens: 0, totalTokens: 1_000 });
+    expect(p.cost).toMatchObject({ amount: "0.00002", complete: true });
+  });
+
+  it("Vercel AI SDK: version 5 passes Anthropic's counts on, version 6 includes the cached", () => {
+    const common = {
+      "ai.model.provider": "anthropic.messages",
+      "ai.usage.inputTokens": 1_000,
+      "ai.usage.cachedInputTokens": 900,
+    };
+    expect(project([span("a", attributes(common))]).usage).toMatchObject({
+      inputTokens: 1_900,
+      cacheReadTokens: 900,
+    });
+    const six = {
+      ...common,
+      "ai.usage.inputTokenDetails.noCacheTokens": 40,
+      "ai.usage.inputTokenDetails.cacheReadTokens": 900,
+      "ai.usage.inputTokenDetails.cacheWriteTokens": 60,
+    };
+    expect(project([span("a", attributes(six))]).usage).toMatchObject({
+      inputTokens: 1_000,
+      cacheReadTokens: 900,
+      cacheWriteTokens: 60,
+    });
+    const openai = { ...common, "ai.model.provider": "openai.responses" };
+    expect(project([span("a", attributes(openai))]).usage.inputTokens).toBe(1_000);
+  });
+
+  it("raw Anthropic counts are known behind a cloud, OpenAI's interface to Claude is not raw", () => {
+    const of = (system: string) =>
+      project([
+        span(
+          "a",
+          attributes({
+            "gen_ai.system": system,
+            "gen_ai.request.model": "anthropic.claude-3-haiku-20240307-v1:0",
+            "gen_ai.usage.prompt_tokens": 1_000,
+            "gen_ai.usage.cache_read_input_tokens": 900,
+          }),
+        ),
+      ]).usage.inputTokens;
+    expect([of("AWS"), of("openai")]).toEqual([1_900, 1_000]);
+  });
 });
 
 describe("cost", () => {
@@ -685,6 +979,114 @@ describe("cost", () => {
     const of = (provider: string) =>
       project([span("a", call("gpt-4o", provider, { "gen_ai.usage.input_tokens": 400_000 }))]).cost?.amount;
     expect([of("my-own-gpus"), of("litellm"), of("openai.chat")]).toEqual([undefined, "1", "1"]);
+  });
+
+  it("the cached tokens only the outer span knows of are priced as cached", () => {
+    const plain = { "gen_ai.usage.input_tokens": 1_000_000 };
+    const cached = { ...plain, "gen_ai.usage.cache_read.input_tokens": 800_000 };
+    const of = (outer: Readonly<Record<string, PlainValue>>, inner: Readonly<Record<string, PlainValue>>) =>
+      project([
+        span("a", call("gpt-4o", "openai", outer)),
+        span("b", { parentSpanId: "a", ...call("gpt-4o", "openai", inner) }),
+      ]).cost;
+    // 200 000 × 2.50 + 800 000 × 1.25 dollars per million
+    expect(of(cached, plain)).toEqual({ amount: "1.5", currency: "USD", source: "priced", complete: true });
+    expect(of(plain, cached)).toEqual(of(cached, plain));
+    const unknownBelow = project([
+      span("a", call("gpt-4o", "openai", cached)),
+      span("b", { parentSpanId: "a", ...call("nobody-knows", "x", plain) }),
+    ]);
+    expect(unknownBelow.cost).toMatchObject({ amount: "0", complete: false });
+  });
+
+  it("a reported cost stands for what happens below it, whatever the table says", () => {
+    const child = span("b", {
+      parentSpanId: "a",
+      ...call("gpt-4o", "openai", { "gen_ai.usage.input_tokens": 400_000 }),
+    });
+    for (const cost of [0, 0.25]) {
+      const p = project([span("a", attributes({ "gen_ai.usage.cost": cost })), child]);
+      expect(p.cost).toEqual({ amount: String(cost), currency: "USD", source: "reported", complete: true });
+      expect(p.provenance.cost).toMatchObject({ spanId: id("a"), spans: 1 });
+    }
+  });
+
+  it("a cost reported below a span that reports only the tokens is all of it", () => {
+    const usage = { "gen_ai.usage.input_tokens": 400_000 };
+    const p = project([
+      span("a", call("gpt-4o", "openai", usage)),
+      span("b", { parentSpanId: "a", ...call("gpt-4o", "openai", { ...usage, "gen_ai.usage.cost": 0.7 }) }),
+    ]);
+    expect(p.cost).toEqual({ amount: "0.7", currency: "USD", source: "reported", complete: true });
+    expect(p.priceTableVersion).toBeNull();
+  });
+
+  it("is of both kinds where some spans report and others are priced", () => {
+    const p = project([
+      span("a"),
+      span("b", { parentSpanId: "a", ...attributes({ "gen_ai.usage.cost": 0.1 }) }),
+      span("c", { parentSpanId: "a", ...call("gpt-4o", "openai", { "gen_ai.usage.input_tokens": 400_000 }) }),
+    ]);
+    expect(p.cost).toEqual({ amount: "1.1", currency: "USD", source: "mixed", complete: true });
+  });
+
+  it("a call that failed before it used a token leaves the cost complete", () => {
+    const p = project([
+      span("a", call("gpt-4o", "openai", { "gen_ai.usage.input_tokens": 400_000 })),
+      span("b", { from: 1, ...attributes({ "gen_ai.usage.input_tokens": 0 }) }),
+    ]);
+    expect(p.cost).toMatchObject({ amount: "1", complete: true });
+    expect(p.costReason).toBeNull();
+  });
+
+  it("includes what a model charges per request, once", () => {
+    const usage = { "gen_ai.usage.input_tokens": 1_000_000 };
+    const p = project([
+      span("a", call("sonar", "perplexity", usage)),
+      span("b", { parentSpanId: "a", ...call("sonar", "perplexity", usage) }),
+    ]);
+    expect(p.cost?.amount).toBe("1.012");
+  });
+
+  it.each([
+    ["azure.ai.openai", "gpt-4o-2024-08-06"],
+    ["az.ai.openai", "gpt-4o"],
+    ["azure.ai.inference", "gpt-4o"],
+    ["az.ai.inference", "gpt-4o"],
+    ["azure.responses", "gpt-4o"],
+    ["azure-openai.chat", "gpt-4o"],
+    ["aws.bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0"],
+    ["amazon-bedrock", "anthropic.claude-3-5-sonnet-20241022-v2:0"],
+    ["AWS", "eu.amazon.nova-pro-v1:0"],
+    ["vertex_ai", "gemini-2.5-pro"],
+    ["gcp.vertex_ai", "gemini-2.5-pro"],
+    ["gcp.gemini", "gemini-2.5-flash"],
+    ["gcp.gen_ai", "gemini-2.5-pro"],
+    ["google.generative-ai", "gemini-2.5-pro"],
+    ["anthropic", "claude-sonnet-4-5-20250929"],
+    ["anthropic.messages", "claude-opus-4-1-20250805"],
+    ["openai.responses", "gpt-4.1-2025-04-14"],
+    ["openai.chat", "gpt-4o-mini-2024-07-18"],
+    ["OpenAI", "o4-mini"],
+    ["mistral_ai", "mistral-large-latest"],
+    ["deepseek.chat", "deepseek-chat"],
+    ["groq.chat", "llama-3.3-70b-versatile"],
+    ["xai.chat", "grok-3"],
+    ["x_ai", "grok-3"],
+    ["togetherai.chat", "meta-llama/Llama-3.3-70B-Instruct-Turbo"],
+    ["openrouter", "anthropic/claude-sonnet-4"],
+    ["gateway", "anthropic/claude-sonnet-4"],
+    ["litellm", "openai/gpt-4o"],
+    ["Langchain", "gpt-4o"],
+  ])("knows the provider %s by its name, with %s", (provider, model) => {
+    const p = project([
+      span(
+        "a",
+        call(model, provider, { "gen_ai.usage.input_tokens": 1_000, "gen_ai.usage.output_tokens": 10 }),
+      ),
+    ]);
+    expect(p.cost?.complete, p.costReason ?? "").toBe(true);
+    expect(Number(p.cost?.amount)).toBeGreaterThan(0);
   });
 });
 

@@ -17,7 +17,7 @@ import {
   sanitizeJson,
 } from "./content/contentLimits.js";
 import { isObject } from "./content/messages.js";
-import { type ContentSide, type ReadValue, readContent } from "./content/readContent.js";
+import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "./content/readContent.js";
 import type { AttributeRule, ContentRule, ReportedClass } from "./conventions/convention.js";
 import { rules } from "./conventions/conventions.js";
 import { type CostFacts, costOf, readReportedCost } from "./cost/traceCost.js";
@@ -33,8 +33,8 @@ import type {
   TraceProjection,
   TraceStatus,
 } from "./traceProjection.js";
-import { addTokenCounts, countUsageOnce } from "./usage/countOnce.js";
-import { addTokens, readSpanUsage, type SpanUsage, type TokenCounts } from "./usage/spanUsage.js";
+import { addTokenCounts, countUsageOnce, inputOf } from "./usage/countOnce.js";
+import { addTokens, readSpanUsage, type TokenCounts } from "./usage/spanUsage.js";
 
 /**
  * What happened in the trace. A pure function of the set of spans: order, duplication and batching of what arrived make
@@ -57,7 +57,6 @@ interface Found {
 
 /** What one span says, read once. */
 interface SpanFacts extends CostFacts {
-  readonly span: OtlpSpan;
   readonly role: SpanRole;
 }
 
@@ -87,6 +86,9 @@ class ProjectionBuilder {
     const times = timesOf(tree.spans);
     const facts = this.#readFacts();
     const rootFirst = this.#rootFirst(facts);
+    // The earliest span of a cycle names the trace, but is no root.
+    const rootFacts = tree.rootKind === "none" ? undefined : rootFirst[0];
+    const others = rootFacts === undefined ? rootFirst : rootFirst.slice(1);
 
     const usage = this.#usage(facts);
     const cost = costOf(tree, facts, times.start);
@@ -110,8 +112,8 @@ class ProjectionBuilder {
       startTimeUnixNano: String(times.start),
       endTimeUnixNano: String(times.end),
       durationNano: String(times.end - times.start),
-      input: this.#content("input", facts, rootFirst),
-      output: this.#content("output", facts, this.#lastEndingFirst(facts)),
+      input: this.#content("input", rootFacts, () => others),
+      output: this.#content("output", rootFacts, () => lastEndingFirst(others)),
       models: this.#distinct("models", facts, rules.models),
       providers: this.#distinct("providers", facts, rules.providers),
       services: this.#services(),
@@ -144,18 +146,17 @@ class ProjectionBuilder {
   }
 
   #readFacts(): readonly SpanFacts[] {
-    const partial = this.#tree.spans.map((span) => {
-      const providers = namesOf(span, rules.providers);
-      const usage = readSpanUsage(span, providers[0]);
-      const reported = readReportedCost(span);
-      const models = usage === undefined ? [] : namesOf(span, rules.models);
-      return { span, role: roleOf(span), providers, usage, reported, models };
-    });
-    const counted = countUsageOnce(
-      this.#tree,
-      partial.map(({ usage }) => usage),
-    );
-    return partial.map((fact, position) => ({ ...fact, counted: counted[position] }));
+    const { spans } = this.#tree;
+    const roles = spans.map(roleOf);
+    const usages = spans.map((span, position) => readSpanUsage(span, roles[position] as SpanRole));
+    const counted = countUsageOnce(this.#tree, usages);
+    return spans.map((span, position) => ({
+      span,
+      role: roles[position] as SpanRole,
+      usage: usages[position],
+      counted: counted[position],
+      reported: readReportedCost(span),
+    }));
   }
 
   /** The root, then the others as they started. */
@@ -165,42 +166,23 @@ class ProjectionBuilder {
     return [facts[root] as SpanFacts, ...facts.slice(0, root), ...facts.slice(root + 1)];
   }
 
-  /** The root, then the others from the one that ended last. Ties: the later start, then the smaller span id. */
-  #lastEndingFirst(facts: readonly SpanFacts[]): readonly SpanFacts[] {
-    const { root } = this.#tree;
-    const others = facts.filter((_, position) => position !== root);
-    others.sort(({ span: a }, { span: b }) => {
-      if (a.endTimeUnixNano !== b.endTimeUnixNano) return a.endTimeUnixNano > b.endTimeUnixNano ? -1 : 1;
-      if (a.startTimeUnixNano !== b.startTimeUnixNano) {
-        return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;
-      }
-      return a.spanId < b.spanId ? -1 : 1;
-    });
-    const first = facts[root];
-    return first === undefined ? others : [first, ...others];
-  }
-
-  #content(side: ContentSide, facts: readonly SpanFacts[], order: readonly SpanFacts[]): TraceContent | null {
-    const rootSpan = facts[this.#tree.root]?.span;
-    const isAside = (fact: SpanFacts) => fact.span !== rootSpan && asideRoles.has(fact.role);
-    const strong = rules[side].filter((rule) => rule.weak !== true);
-    const weak = rules[side].filter((rule) => rule.weak === true);
-    for (const [tried, aside] of [
-      [strong, false],
-      [strong, true],
-      [weak, false],
-      [weak, true],
-    ] as const) {
-      for (const fact of order) {
-        if (isAside(fact) !== aside) continue;
-        const found = readFirst(fact.span, tried, side);
-        if (found === undefined) continue;
-        const { rule, value } = found;
-        this.#provenance.set(side, { spanId: fact.span.spanId, key: rule.source.key, ruleId: rule.id });
-        return this.#boundedContent(side, value);
-      }
-    }
-    return null;
+  /** @param others the spans after the root, in the order in which they are asked */
+  #content(
+    side: ContentSide,
+    root: SpanFacts | undefined,
+    others: () => readonly SpanFacts[],
+  ): TraceContent | null {
+    const strong = contentReader(side, false);
+    const weak = contentReader(side, true);
+    const found =
+      (root && strong(root.span)) ??
+      firstContent(others(), strong) ??
+      (root && weak(root.span)) ??
+      firstContent(others(), weak);
+    if (found === undefined) return null;
+    const { span, rule, value } = found;
+    this.#provenance.set(side, { spanId: span.spanId, key: rule.source.key, ruleId: rule.id });
+    return this.#boundedContent(side, value);
   }
 
   #boundedContent(side: ContentSide, value: ReadValue): TraceContent {
@@ -235,20 +217,30 @@ class ProjectionBuilder {
 
   #usage(facts: readonly SpanFacts[]): TraceProjection["usage"] {
     let sum: TokenCounts = { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
-    for (const { counted } of facts) if (counted !== undefined) sum = addTokenCounts(sum, counted);
-    const inputTokens = addTokens(sum.uncached, addTokens(sum.cacheRead, sum.cacheWrite));
-    for (const [field, classes, amount] of usageFields) {
-      const contributors = facts.filter(({ counted }) => counted !== undefined && amount(counted) > 0);
-      const first = contributors[0];
-      if (first?.usage === undefined) continue;
-      const rule = classes.map((name) => (first.usage as SpanUsage).rules[name]).find((found) => found);
-      this.#provenance.set(`usage.${field}`, {
+    const contributors = usageFields.map(() => ({ spans: 0, first: undefined as SpanFacts | undefined }));
+    for (const fact of facts) {
+      if (fact.counted === undefined) continue;
+      sum = addTokenCounts(sum, fact.counted);
+      for (const [index, [, , amount]] of usageFields.entries()) {
+        const field = contributors[index];
+        if (field === undefined || amount(fact.counted) <= 0) continue;
+        field.spans++;
+        field.first ??= fact;
+      }
+    }
+    for (const [index, [name, classes]] of usageFields.entries()) {
+      const { first, spans } = contributors[index] ?? {};
+      if (first?.usage === undefined || spans === undefined) continue;
+      const { rules: used } = first.usage;
+      const rule = classes.map((reported) => used[reported]).find((found) => found !== undefined);
+      this.#provenance.set(`usage.${name}`, {
         spanId: first.span.spanId,
         key: rule?.key ?? "",
         ruleId: rule?.id ?? "usage.derived",
-        spans: contributors.length,
+        spans,
       });
     }
+    const inputTokens = inputOf(sum);
     return {
       inputTokens,
       outputTokens: sum.output,
@@ -265,7 +257,7 @@ class ProjectionBuilder {
     if (first === undefined) return;
     this.#provenance.set("cost", {
       spanId: first.span.spanId,
-      key: first.reported?.key ?? first.models[0] ?? "",
+      key: first.reported?.key ?? firstName(first.span, rules.models)?.key ?? "",
       ruleId: first.reported?.ruleId ?? "cost.price-table",
       spans: contributors.length,
     });
@@ -313,29 +305,31 @@ class ProjectionBuilder {
     facts: readonly SpanFacts[],
     fieldRules: readonly AttributeRule[],
   ): readonly string[] {
-    const found: Found[] = [];
+    const values = new Map<string, Provenance>();
     for (const { span } of facts) {
-      const first = firstName(span, fieldRules);
-      if (first !== undefined) found.push(first);
+      for (const { id, key } of fieldRules) {
+        const value = attributeToName(span.attributes.get(key));
+        if (value === undefined) continue;
+        if (!values.has(value)) values.set(value, { spanId: span.spanId, key, ruleId: id });
+        break;
+      }
     }
-    return this.#boundedDistinct(field, found);
+    return this.#boundedDistinct(field, values);
   }
 
   #services(): readonly string[] {
-    const found: Found[] = [];
+    const values = new Map<string, Provenance>();
     for (const { resource, spanId } of this.#tree.spans) {
       const value = attributeToName(resource.attributes.get(ATTR_SERVICE_NAME));
-      if (value !== undefined)
-        found.push({ value, spanId, key: ATTR_SERVICE_NAME, ruleId: "resource.service" });
+      if (value === undefined || values.has(value)) continue;
+      values.set(value, { spanId, key: ATTR_SERVICE_NAME, ruleId: "resource.service" });
     }
-    return this.#boundedDistinct("services", found);
+    return this.#boundedDistinct("services", values);
   }
 
-  #boundedDistinct(field: string, found: readonly Found[]): readonly string[] {
-    const values = new Map<string, Found>();
-    for (const item of found) if (!values.has(item.value)) values.set(item.value, item);
+  #boundedDistinct(field: string, values: ReadonlyMap<string, Provenance>): readonly string[] {
     this.#noteCut(field, this.#limits.distinct, values.size);
-    return [...values.values()].slice(0, this.#limits.distinct).map(({ value, ...provenance }, index) => {
+    return [...values].slice(0, this.#limits.distinct).map(([value, provenance], index) => {
       this.#provenance.set(`${field}[${index}]`, provenance);
       return this.#bounded(`${field}[${index}]`, value);
     });
@@ -374,29 +368,25 @@ class ProjectionBuilder {
 
   #metadata(rootFirst: readonly SpanFacts[]): Readonly<Record<string, Json>> {
     const metadata = new Map<string, Json>();
-    let total = 0;
-    const dropped = new Set<string>();
+    const seen = new Set<string>();
     for (const { span } of rootFirst) {
-      for (const { key, value, rule } of metadataIn(span)) {
-        if (metadata.has(key) || dropped.has(key)) continue;
-        total++;
-        if (metadata.size >= this.#limits.metadataKeys) {
-          dropped.add(key);
-          continue;
-        }
+      visitMetadata(span, (key, valueOf, rule) => {
+        if (seen.has(key)) return;
+        seen.add(key);
+        if (metadata.size >= this.#limits.metadataKeys) return;
+        const shortKey = this.#bounded("metadata key", key);
+        // Two keys that are cut to the same: the earlier stays, as the cut says.
+        if (metadata.has(shortKey)) return;
+        const value = valueOf();
         const size = jsonSize(value);
         const fits = size <= this.#limits.valueCharacters;
-        const shortKey = this.#bounded("metadata key", key);
         metadata.set(shortKey, fits ? value : cutJson(value, this.#limits.valueCharacters));
-        if (!fits) this.#noteCut(`metadata.${cutText(shortKey, 128)}`, this.#limits.valueCharacters, size);
-        this.#provenance.set(`metadata.${cutText(shortKey, 128)}`, {
-          spanId: span.spanId,
-          key: rule.key,
-          ruleId: rule.id,
-        });
-      }
+        const field = `metadata.${cutText(shortKey, 128)}`;
+        if (!fits) this.#noteCut(field, this.#limits.valueCharacters, size);
+        this.#provenance.set(field, { spanId: span.spanId, key: rule.key, ruleId: rule.id });
+      });
     }
-    this.#noteCut("metadata", this.#limits.metadataKeys, total);
+    this.#noteCut("metadata", this.#limits.metadataKeys, seen.size);
     return Object.fromEntries(metadata);
   }
 
@@ -413,11 +403,7 @@ class ProjectionBuilder {
 
 const usageFields: readonly (readonly [string, readonly ReportedClass[], (counts: TokenCounts) => number])[] =
   [
-    [
-      "inputTokens",
-      ["input", "uncached", "cacheRead", "cacheWrite"],
-      (counts) => counts.uncached + counts.cacheRead + counts.cacheWrite,
-    ],
+    ["inputTokens", ["input", "uncached", "cacheRead", "cacheWrite"], inputOf],
     ["outputTokens", ["output", "reasoning"], (counts) => counts.output],
     ["totalTokens", ["total", "input", "output"], (counts) => counts.total],
     ["cacheReadTokens", ["cacheRead"], (counts) => counts.cacheRead],
@@ -475,17 +461,48 @@ function countRoles(facts: readonly SpanFacts[]): Partial<Record<SpanRole, numbe
   return counts;
 }
 
-function readFirst(
-  span: OtlpSpan,
-  tried: readonly ContentRule[],
-  side: ContentSide,
-): { rule: ContentRule; value: ReadValue } | undefined {
-  if (span.attributes.size === 0 && span.events.length === 0) return undefined;
-  for (const rule of tried) {
-    const value = readContent(span, rule, side);
-    if (value !== undefined) return { rule, value };
+interface FoundContent {
+  readonly span: OtlpSpan;
+  readonly rule: ContentRule;
+  readonly value: ReadValue;
+}
+
+type ContentReader = (span: OtlpSpan) => FoundContent | undefined;
+
+/** Reads a span by the first rule that finds something there: the weak ones, or those that are not. */
+function contentReader(side: ContentSide, weak: boolean): ContentReader {
+  const tried = rules[side].filter((rule) => (rule.weak === true) === weak);
+  return (span) => {
+    if (!mayHaveContent(span, side)) return undefined;
+    for (const rule of tried) {
+      const value = readContent(span, rule, side);
+      if (value !== undefined) return { span, rule, value };
+    }
+    return undefined;
+  };
+}
+
+/** Of spans in this order; tools, guardrails and evaluations only where no other has any. */
+function firstContent(order: readonly SpanFacts[], read: ContentReader): FoundContent | undefined {
+  for (const aside of [false, true]) {
+    for (const { span, role } of order) {
+      if (asideRoles.has(role) !== aside) continue;
+      const found = read(span);
+      if (found !== undefined) return found;
+    }
   }
   return undefined;
+}
+
+/** From the one that ended last. Ties: the later start, then the smaller span id. */
+function lastEndingFirst(facts: readonly SpanFacts[]): readonly SpanFacts[] {
+  return facts.toSorted(({ span: a }, { span: b }) => {
+    if (a.endTimeUnixNano !== b.endTimeUnixNano) return a.endTimeUnixNano > b.endTimeUnixNano ? -1 : 1;
+    if (a.startTimeUnixNano !== b.startTimeUnixNano) {
+      return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;
+    }
+    return a.spanId < b.spanId ? -1 : a.spanId > b.spanId ? 1 : 0;
+  });
 }
 
 function firstName(span: OtlpSpan, fieldRules: readonly AttributeRule[]): Found | undefined {
@@ -494,15 +511,6 @@ function firstName(span: OtlpSpan, fieldRules: readonly AttributeRule[]): Found 
     if (value !== undefined) return { value, spanId: span.spanId, key, ruleId: id };
   }
   return undefined;
-}
-
-function namesOf(span: OtlpSpan, fieldRules: readonly AttributeRule[]): readonly string[] {
-  const names: string[] = [];
-  for (const { key } of fieldRules) {
-    const name = attributeToName(span.attributes.get(key));
-    if (name !== undefined && !names.includes(name)) names.push(name);
-  }
-  return names;
 }
 
 function failedBefore(a: OtlpSpan, b: OtlpSpan): boolean {
@@ -565,26 +573,28 @@ function tagsIn(span: OtlpSpan, key: string): readonly string[] {
     .map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
 }
 
-function* metadataIn(
-  span: OtlpSpan,
-): Generator<{ key: string; value: Json; rule: { id: string; key: string } }> {
-  for (const rule of rules.metadata) {
+type MetadataVisitor = (key: string, value: () => Json, rule: { id: string; key: string }) => void;
+
+const metadataRules = rules.metadata.map((rule) => ({ rule, start: `${rule.key}.` }));
+
+/** Calls `visit` with each key and how to read its value, in the order in which the values count. */
+function visitMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
+  for (const { rule, start } of metadataRules) {
     if (rule.from === "attribute") {
       const value = span.attributes.get(rule.key);
       if (value === undefined || value === null) continue;
       const json = typeof value === "string" ? parseOr(value, null) : attributeToJson(value);
       if (isObject(json)) {
-        for (const [key, member] of Object.entries(json)) yield { key, value: member, rule };
+        for (const [key, member] of Object.entries(json)) visit(key, () => member, rule);
       } else if (value !== "") {
-        yield { key: rule.key, value: attributeToText(value).toWellFormed(), rule };
+        visit(rule.key, () => attributeToText(value).toWellFormed(), rule);
       }
     } else {
-      const start = `${rule.key}.`;
       for (const [key, value] of span.attributes) {
         if (!key.startsWith(start)) continue;
         const name = key.slice(start.length);
         if (name === "" || rule.except.includes(name)) continue;
-        yield { key: name.toWellFormed(), value: attributeToJson(value), rule: { id: rule.id, key } };
+        visit(name.toWellFormed(), () => attributeToJson(value), { id: rule.id, key });
       }
     }
   }

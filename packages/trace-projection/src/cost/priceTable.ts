@@ -1,4 +1,5 @@
 import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
+import { inputOf } from "../usage/countOnce.js";
 import type { TokenCounts } from "../usage/spanUsage.js";
 import { type Money, money, zeroMoney } from "./money.js";
 
@@ -11,6 +12,16 @@ export type PriceResult =
 
 /** Provider names the table does not know by itself. `undefined`: a gateway, which says nothing about whose model it is. */
 const providerAliases: Readonly<Record<string, string | undefined>> = {
+  "az.ai.inference": "azure",
+  "deepseek.chat": "deepseek",
+  "fireworks.chat": "fireworks",
+  fireworks_ai: "fireworks",
+  "groq.chat": "groq",
+  "perplexity.chat": "perplexity",
+  "togetherai.chat": "together",
+  "vercel.gateway": undefined,
+  "xai.chat": "x-ai",
+  "xai.responses": "x-ai",
   x_ai: "x-ai",
   xai: "x-ai",
   gemini: "google",
@@ -33,9 +44,10 @@ const MODELS_KEPT = 2_000;
  * Prices tokens by model, provider and time. The table's rates are per million tokens and published as decimals; the
  * arithmetic is done in decimals here, for the table's own is in doubles.
  *
- * @param counted the tokens to price
+ * @param counted the tokens to price; a negative class takes off what was priced elsewhere
  * @param requestInput all input of the request they belong to, which decides the tier
  * @param at Unix nanoseconds
+ * @param isRequest whether the tokens are a whole request, which some models charge for besides
  */
 export function priceTokens(
   model: string,
@@ -43,19 +55,23 @@ export function priceTokens(
   counted: TokenCounts,
   requestInput: number,
   at: bigint,
+  isRequest = false,
 ): PriceResult {
   const info = findModel(model, provider);
   if (info === null) return { priced: false, reason: "unknown-model" };
   const rates = Array.isArray(info.prices) ? pricesAt(model, provider, at) : info.prices;
   if (rates === undefined) return { priced: false, reason: "no-token-price" };
-  const { isFree, input, output, cacheRead, cacheWrite, reasoning } = ratesOf(rates, requestInput);
-  if (!isFree && input === undefined && output === undefined) {
-    return { priced: false, reason: "no-token-price" };
-  }
+  const { isFree, input, output, cacheRead, cacheWrite, reasoning, perThousandRequests } = ratesOf(
+    rates,
+    requestInput,
+  );
+  // A model with a rate for its input alone, an embedding, bills its output with it.
+  const hasRates = input !== undefined || (output !== undefined && inputOf(counted) === 0);
+  if (!isFree && !hasRates) return { priced: false, reason: "no-token-price" };
   const reasoningTokens = Math.min(counted.reasoning, counted.output);
   let perMillion = zeroMoney;
   const add = (rate: Money | undefined, tokens: number) => {
-    if (rate !== undefined && tokens > 0) perMillion = perMillion.plus(rate.times(tokens));
+    if (rate !== undefined && tokens !== 0) perMillion = perMillion.plus(rate.times(tokens));
   };
   add(input, counted.uncached);
   // A class without a rate of its own is billed as the class it is part of.
@@ -63,11 +79,17 @@ export function priceTokens(
   add(cacheWrite ?? input, counted.cacheWrite);
   add(reasoning ?? output, reasoningTokens);
   add(output, counted.output - reasoningTokens);
-  return { priced: true, amount: perMillion.div(1_000_000) };
+  const amount = perMillion.div(1_000_000);
+  return {
+    priced: true,
+    amount:
+      isRequest && perThousandRequests !== undefined ? amount.plus(perThousandRequests.div(1_000)) : amount,
+  };
 }
 
 interface Rates {
   readonly isFree: boolean;
+  readonly perThousandRequests: Money | undefined;
   readonly input: Money | undefined;
   readonly output: Money | undefined;
   readonly cacheRead: Money | undefined;
@@ -83,6 +105,7 @@ function ratesOf(prices: ModelPrice, requestInput: number): Rates {
   if (known !== undefined) return known;
   const rates: Rates = {
     isFree: Object.keys(prices).length === 0,
+    perThousandRequests: rateOf(prices, "requests_kcount", requestInput),
     input: rateOf(prices, "input_mtok", requestInput),
     output: rateOf(prices, "output_mtok", requestInput),
     cacheRead: rateOf(prices, "cache_read_mtok", requestInput),
@@ -105,8 +128,15 @@ function findModel(model: string, provider: string | undefined): ModelInfo | nul
 
 function lookUp(model: string, provider: string | undefined, at?: Date) {
   const name = provider?.toLowerCase();
-  const providerId =
-    name !== undefined && Object.hasOwn(providerAliases, name) ? providerAliases[name] : name;
+  const known = name !== undefined && Object.hasOwn(providerAliases, name) ? providerAliases[name] : name;
+  // "azure.responses" and the like. Azure's OpenAI service the table knows as OpenAI.
+  const providerId = known?.startsWith("azure.") === true && known !== "azure.ai.openai" ? "azure" : known;
+  // A gateway names whose model it is before the slash.
+  const named = providerId === undefined ? /^([^/]+)\/(.+)$/.exec(model) : null;
+  return priceOf(model, providerId, at) ?? (named === null ? null : priceOf(named[2] ?? "", named[1], at));
+}
+
+function priceOf(model: string, providerId: string | undefined, at: Date | undefined) {
   try {
     return calcPrice({ input_tokens: 0 }, model, {
       ...(providerId === undefined ? {} : { providerId }),

@@ -1,9 +1,10 @@
 import type { OtlpSpan } from "@es/otlp";
-import { attributeToNumber } from "../attributes/attributeText.js";
+import { attributeToNumber, namesOf } from "../attributes/attributeText.js";
 import { rules } from "../conventions/conventions.js";
 import type { SpanTree } from "../spans/spanTree.js";
 import type { CostReason, TraceCost } from "../traceProjection.js";
-import { addTokens, type SpanUsage, type TokenCounts } from "../usage/spanUsage.js";
+import { inputOf } from "../usage/countOnce.js";
+import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
 import { type Money, money, moneyToString, zeroMoney } from "./money.js";
 import { PRICE_TABLE_VERSION, priceTokens } from "./priceTable.js";
 
@@ -17,26 +18,27 @@ export interface ReportedCost {
 export function readReportedCost(span: OtlpSpan): ReportedCost | undefined {
   for (const rule of rules.cost) {
     let amount: Money | undefined;
+    let found = "";
     for (const key of rule.keys) {
       const value = span.attributes.get(key);
       if (attributeToNumber(value) === undefined) continue;
       const part = money(typeof value === "string" ? value.trim() : (value as number | bigint));
-      if (part !== undefined) amount = (amount ?? zeroMoney).plus(part);
+      if (part === undefined) continue;
+      if (amount === undefined) found = key;
+      amount = (amount ?? zeroMoney).plus(part);
     }
-    if (amount !== undefined) return { amount, key: rule.keys[0] as string, ruleId: rule.id };
+    if (amount !== undefined) return { amount, key: found, ruleId: rule.id };
   }
   return undefined;
 }
 
 /** What the cost of a span is made of. */
 export interface CostFacts {
+  readonly span: OtlpSpan;
   readonly reported: ReportedCost | undefined;
   readonly usage: SpanUsage | undefined;
   /** What the span's usage adds to the trace's. */
   readonly counted: TokenCounts | undefined;
-  /** Tried in this order. */
-  readonly models: readonly string[];
-  readonly providers: readonly string[];
 }
 
 export interface CostResult {
@@ -48,82 +50,100 @@ export interface CostResult {
   readonly contributors: readonly number[];
 }
 
+interface Gap {
+  readonly model: string | undefined;
+  readonly reason: CostReason;
+  readonly hasTokens: boolean;
+}
+
 /**
- * The cost of the trace. A reported cost counts, like usage, as far as the counted costs below it don't explain it; tokens
- * that no reported cost covers are priced from the table.
+ * The cost of the trace. A reported cost counts, like usage, as far as the costs reported below it don't explain it, and
+ * stands for all that happens below it. Tokens that no reported cost stands for are priced from the table.
  */
 export function costOf(tree: SpanTree, facts: readonly CostFacts[], traceStart: bigint): CostResult {
-  const below: (Money | undefined)[] = new Array(tree.spans.length);
   const anyReported = facts.some((fact) => fact.reported !== undefined);
-  const covered = anyReported ? coveredByReport(tree, facts) : new Uint8Array(tree.spans.length);
+  const covered = anyReported ? coveredByReport(tree, facts) : undefined;
   const contributors: number[] = [];
-  const unpriced = new Map<number, { model: string | undefined; reason: CostReason }>();
-  let total: Money | undefined;
-  let reported = false;
+  const gaps: Gap[] = [];
+  let total = anyReported ? reportedOnce(tree, facts, contributors) : undefined;
   let priced = false;
-  for (const position of tree.bottomUp) {
-    const fact = facts[position] as CostFacts;
-    let own: Money | undefined;
-    if (fact.reported !== undefined) {
-      const rest = fact.reported.amount.minus(below[position] ?? zeroMoney);
-      own = rest.isNegative() ? zeroMoney : rest;
-      reported = true;
-    } else if (fact.usage !== undefined && fact.counted !== undefined) {
-      const start = tree.spans[position]?.startTimeUnixNano ?? 0n;
-      const price = priceSpan(fact, fact.usage, fact.counted, start === 0n ? traceStart : start);
-      if (price.priced) {
-        own = price.amount;
-        priced = true;
-      } else if (!covered[position] && (hasTokens(fact.counted) || !hasTokens(fact.usage.own))) {
-        unpriced.set(position, { model: fact.models[0], reason: price.reason });
-      }
-    }
-    if (own !== undefined) {
-      total = (total ?? zeroMoney).plus(own);
+  let pricedTokens = false;
+  facts.forEach(({ span, reported, usage, counted }, position) => {
+    if (reported !== undefined || usage === undefined || counted === undefined) return;
+    if (covered?.[position] === 1) return;
+    const counts = hasTokens(counted);
+    // All of it is explained, and so priced, below.
+    if (!counts && hasTokens(usage.own)) return;
+    const models = namesOf(span, rules.models);
+    const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
+    const price = priceSpan(namesOf(span, rules.providers), models, usage, counted, at);
+    if (price.priced) {
+      total = (total ?? zeroMoney).plus(price.amount);
       contributors.push(position);
+      priced = true;
+      pricedTokens ||= counts;
+    } else {
+      gaps.push({ model: models[0], reason: price.reason, hasTokens: counts });
     }
-    // Only a reported cost asks what the costs below it are.
-    if (!anyReported) continue;
-    const parent = tree.parents[position] as number;
-    const subtree = own === undefined ? below[position] : own.plus(below[position] ?? zeroMoney);
-    if (parent !== -1 && subtree !== undefined) below[parent] = (below[parent] ?? zeroMoney).plus(subtree);
-  }
-  // The earliest gap names the reason.
-  const gaps = [...unpriced].sort(([a], [b]) => a - b).map(([, gap]) => gap);
-  const unpricedModels = [...new Set(gaps.flatMap(({ model }) => (model === undefined ? [] : [model])))];
+  });
+  // A gap without tokens costs nothing where anything else is known; else the earliest names the reason.
+  const open = total === undefined ? gaps : gaps.filter((gap) => gap.hasTokens);
   return {
     cost:
       total === undefined
         ? null
         : {
-            amount: moneyToString(total),
+            // What moves tokens to a cheaper class may be priced where what it moves them from is not.
+            amount: moneyToString(total.isNegative() ? zeroMoney : total),
             currency: "USD",
-            source: reported && priced ? "mixed" : reported ? "reported" : "priced",
-            complete: gaps.length === 0,
+            source: !anyReported ? "priced" : pricedTokens ? "mixed" : "reported",
+            complete: open.length === 0,
           },
-    reason: gaps[0]?.reason ?? (total === undefined ? "no-usage" : null),
-    unpricedModels,
+    reason: open[0]?.reason ?? (total === undefined ? "no-usage" : null),
+    unpricedModels: [...new Set(open.flatMap(({ model }) => (model === undefined ? [] : [model])))],
     priceTableVersion: priced ? PRICE_TABLE_VERSION : null,
     contributors: contributors.sort((a, b) => a - b),
   };
 }
 
+/** The sum of what each reported cost adds to those reported below it. */
+function reportedOnce(tree: SpanTree, facts: readonly CostFacts[], contributors: number[]): Money {
+  const below: (Money | undefined)[] = new Array(tree.spans.length);
+  let total = zeroMoney;
+  for (const position of tree.bottomUp) {
+    const reported = facts[position]?.reported;
+    let subtree = below[position];
+    if (reported !== undefined) {
+      const rest = reported.amount.minus(subtree ?? zeroMoney);
+      if (!rest.isNegative()) {
+        if (!rest.isZero() || subtree === undefined) contributors.push(position);
+        total = total.plus(rest);
+        subtree = reported.amount;
+      }
+    }
+    const parent = tree.parents[position] as number;
+    if (parent !== -1 && subtree !== undefined) below[parent] = subtree.plus(below[parent] ?? zeroMoney);
+  }
+  return total;
+}
+
 function priceSpan(
-  fact: CostFacts,
-  usage: SpanUsage,
+  providers: readonly string[],
+  models: readonly string[],
+  { own }: SpanUsage,
   counted: TokenCounts,
   at: bigint,
 ): { priced: true; amount: Money } | { priced: false; reason: CostReason } {
-  if (fact.models.length === 0) return { priced: false, reason: "no-model" };
+  if (models.length === 0) return { priced: false, reason: "no-model" };
   // A span that only knows a total leaves nothing to apply a rate to.
-  if (counted.total > 0 && !hasClasses(counted) && !hasClasses(usage.own)) {
+  if (counted.total > 0 && !hasClasses(counted) && !hasClasses(own)) {
     return { priced: false, reason: "no-usage" };
   }
-  const requestInput = addTokens(usage.own.uncached, addTokens(usage.own.cacheRead, usage.own.cacheWrite));
+  const isRequest = counted.total > 0 && counted.total === own.total;
   let reason: CostReason = "unknown-model";
-  for (const provider of fact.providers.length === 0 ? [undefined] : fact.providers) {
-    for (const model of fact.models) {
-      const price = priceTokens(model, provider, counted, requestInput, at);
+  for (const provider of providers.length === 0 ? [undefined] : providers) {
+    for (const model of models) {
+      const price = priceTokens(model, provider, counted, inputOf(own), at, isRequest);
       if (price.priced) return price;
       reason = price.reason;
     }
@@ -148,5 +168,5 @@ function hasTokens(counts: TokenCounts): boolean {
 }
 
 function hasClasses({ uncached, cacheRead, cacheWrite, output }: TokenCounts): boolean {
-  return uncached + cacheRead + cacheWrite + output > 0;
+  return uncached !== 0 || cacheRead > 0 || cacheWrite > 0 || output > 0;
 }

@@ -1,9 +1,13 @@
 import type { OtlpSpan } from "@es/otlp";
-import { attributeToCount } from "../attributes/attributeText.js";
-import type { ReportedClass, UsageRule } from "../conventions/convention.js";
+import { attributeToCount, attributeToName } from "../attributes/attributeText.js";
+import type { AttributeRule, ReportedClass, UsageRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
+import type { SpanRole } from "../traceProjection.js";
 
-/** Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. */
+/**
+ * Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. As what a
+ * span adds to its trace `uncached` may be negative: see `countUsageOnce`.
+ */
 export interface TokenCounts {
   readonly uncached: number;
   readonly cacheRead: number;
@@ -16,8 +20,6 @@ export interface TokenCounts {
 /** What one span says it used. */
 export interface SpanUsage {
   readonly own: TokenCounts;
-  /** Whether the span says how much of its input was cached. If not, `uncached` is all its input. */
-  readonly knowsCache: boolean;
   /** The rule of each class that was reported. */
   readonly rules: Readonly<Partial<Record<ReportedClass, UsageRule>>>;
 }
@@ -30,8 +32,12 @@ export function addTokens(a: number, b: number): number {
   return Math.min(a + b, Number.MAX_SAFE_INTEGER);
 }
 
-/** The usage a span reports, in the normal classes; undefined if it reports none. One alias counts once. */
-export function readSpanUsage(span: OtlpSpan, provider: string | undefined): SpanUsage | undefined {
+/**
+ * The usage a span reports, in the normal classes; undefined if it reports none. One alias counts once.
+ *
+ * @param role of an embedding a total alone is all input
+ */
+export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undefined {
   const reported: Partial<Record<ReportedClass, number>> = {};
   const used: Partial<Record<ReportedClass, UsageRule>> = {};
   let any = false;
@@ -44,6 +50,10 @@ export function readSpanUsage(span: OtlpSpan, provider: string | undefined): Spa
     any = true;
   }
   if (!any) return undefined;
+  if (role === "embedding" && reported.total !== undefined && (reported.input ?? 0) === 0) {
+    reported.input = reported.total;
+    used.input = used.total as UsageRule;
+  }
 
   const cacheRead = reported.cacheRead ?? 0;
   const cacheWrite = reported.cacheWrite ?? 0;
@@ -52,9 +62,12 @@ export function readSpanUsage(span: OtlpSpan, provider: string | undefined): Spa
   const reasoning = reported.reasoning ?? 0;
   const reportedOutput = reported.output ?? 0;
 
-  const uncached =
-    reported.uncached ??
-    (inputExcludesCache(span, provider, reported, used, cached) ? input : Math.max(0, input - cached));
+  const uncached = Math.max(
+    reported.uncached ?? 0,
+    reported.uncached === undefined && inputExcludesCache(span, reported, used, cached)
+      ? input
+      : Math.max(0, input - cached),
+  );
   const output = outputExcludesReasoning(reported, cached)
     ? addTokens(reportedOutput, reasoning)
     : reportedOutput;
@@ -67,10 +80,6 @@ export function readSpanUsage(span: OtlpSpan, provider: string | undefined): Spa
       reasoning,
       total: Math.max(reported.total ?? 0, addTokens(addTokens(uncached, cached), output)),
     },
-    knowsCache:
-      reported.cacheRead !== undefined ||
-      reported.cacheWrite !== undefined ||
-      reported.uncached !== undefined,
     rules: used,
   };
 }
@@ -78,7 +87,6 @@ export function readSpanUsage(span: OtlpSpan, provider: string | undefined): Spa
 /** Whether cached tokens come on top of the reported input. The arithmetic decides where it can, else who reports. */
 function inputExcludesCache(
   span: OtlpSpan,
-  provider: string | undefined,
   reported: Partial<Record<ReportedClass, number>>,
   used: Partial<Record<ReportedClass, UsageRule>>,
   cached: number,
@@ -90,7 +98,19 @@ function inputExcludesCache(
     if (reported.total === input + cached + reported.output) return true;
   }
   const raw = used.cacheRead?.rawAnthropic === true || used.cacheWrite?.rawAnthropic === true;
-  return raw && /anthropic|claude/i.test(provider ?? "") && !addsCacheTokens.test(span.scope.name);
+  return raw && isAnthropic(span) && !addsCacheTokens.test(span.scope.name);
+}
+
+/** Clouds and gateways that pass the counts of Anthropic's API on. OpenAI's interface to Claude has OpenAI's counts. */
+const passesAnthropicOn = /aws|amazon|bedrock|vertex|google|gcp|^gateway$/i;
+
+function isAnthropic(span: OtlpSpan): boolean {
+  const named = (fieldRules: readonly AttributeRule[], pattern: RegExp) =>
+    fieldRules.some(({ key }) => pattern.test(attributeToName(span.attributes.get(key)) ?? ""));
+  return (
+    named(rules.providers, /anthropic|claude/i) ||
+    (named(rules.providers, passesAnthropicOn) && named(rules.models, /claude/i))
+  );
 }
 
 /** Reasoning is a part of the output, but for emitters (Gemini's) where only the total has it. */
