@@ -36,6 +36,7 @@ export {
   reconcile,
   startReconciler,
 } from "./processing/reconciler.js";
+export { assertSchedulable, SchedulingTelemetry } from "./processing/scheduling.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";
 export {

@@ -7,6 +7,7 @@ import {
   EventSourcingError,
   type Page,
   type PageOptions,
+  pageLimit,
   parseTenantId,
   type TenantId,
 } from "@es/core";
@@ -107,7 +108,7 @@ export class DeadLetterStore {
   async list(
     options: PageOptions & { readonly tenantId?: TenantId | undefined; readonly until?: number },
   ): Promise<Page<StoredDeadLetter>> {
-    const limit = pageLimit(options.limit);
+    const limit = pageLimit(options);
     const key = options.tenantId === undefined ? `${this.#prefix}:order` : this.#tenantKey(options.tenantId);
     const from = options.cursor === undefined ? "-" : `(${placeOfCursor(options.cursor)}`;
     const to = options.until === undefined ? "+" : `(${sortable(options.until + 1)}`;
@@ -160,14 +161,6 @@ function placeOfCursor(cursor: string): string {
   throw new EventSourcingError("INVALID_CURSOR", "The cursor of a dead letter listing is not one it gave.", {
     fields: { cursor: cursor.slice(0, 64) },
   });
-}
-
-function pageLimit(limit = 1_000): number {
-  if (Number.isSafeInteger(limit) && limit >= 1) return limit;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `limit must be a whole number of at least 1, got ${limit}.`,
-  );
 }
 
 function decode(place: string, stored: string): StoredDeadLetter {

@@ -1,17 +1,16 @@
 import { randomUUID } from "node:crypto";
 import {
   type AggregateRef,
-  assertAggregateId,
+  assertSchedulable,
   type DeadLetters,
   EventSourcingError,
   type ProjectionQueue,
-  parseTenantId,
   projectionQueueDefaults,
   type QueueCounts,
   type ScheduleOptions,
-  telemetryNames,
+  SchedulingTelemetry,
 } from "@es/core";
-import { type Context, metrics, trace } from "@opentelemetry/api";
+import type { Context } from "@opentelemetry/api";
 import { type KeepJobs, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore } from "./deadLetterStore.js";
@@ -55,8 +54,6 @@ export interface ProjectionQueueBullMQOptions {
   readonly onError?: ErrorListener;
 }
 
-/** Keeps a span that schedules thousands of refs from carrying an event for each. */
-const MAX_EVENTS = 32;
 const MAX_DELAY_MS = 2 ** 40;
 
 /**
@@ -79,10 +76,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   readonly #attempts: number;
   readonly #backoffMs: number;
   readonly #telemetry: Telemetry<Context> | null;
-  readonly #scheduled = metrics.getMeter("@es/queue-bullmq").createCounter(telemetryNames.metrics.scheduled, {
-    unit: "{ref}",
-    description: "Schedule calls, by ref",
-  });
+  readonly #scheduling = new SchedulingTelemetry("@es/queue-bullmq");
   readonly #inFlight = new Set<Promise<unknown>>();
   #queue: Promise<Queue<ProjectionJobData>> | null = null;
   #readying: Promise<void> | null = null;
@@ -129,9 +123,9 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
         `delayMs must be a number of at least 0, got ${delayMs}.`,
       );
     }
-    for (const ref of refs) assertRef(ref);
+    assertSchedulable(refs);
     await this.#addAll(refs, delayMs);
-    this.#reportScheduled(refs);
+    this.#scheduling.report(refs);
   }
 
   async counts(): Promise<QueueCounts> {
@@ -277,33 +271,6 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
 
   #report(error: Error): void {
     this.#options.onError?.(error);
-  }
-
-  #reportScheduled(refs: readonly AggregateRef[]): void {
-    this.#scheduled.add(refs.length);
-    const span = trace.getActiveSpan();
-    if (span?.isRecording() !== true) return;
-    const { attributes, events } = telemetryNames;
-    for (const { tenantId, aggregateId } of refs.slice(0, MAX_EVENTS)) {
-      span.addEvent(events.jobEnqueued, {
-        [attributes.tenantId]: tenantId,
-        [attributes.aggregateId]: aggregateId,
-      });
-    }
-    if (refs.length > MAX_EVENTS) {
-      span.addEvent(events.jobEnqueued, { [attributes.aggregateCount]: refs.length - MAX_EVENTS });
-    }
-  }
-}
-
-function assertRef(ref: AggregateRef): void {
-  try {
-    parseTenantId(ref.tenantId);
-    assertAggregateId(ref.aggregateId);
-  } catch (error) {
-    throw new EventSourcingError("QUEUE_REJECTED", `A ref cannot be scheduled: ${asError(error).message}`, {
-      cause: error,
-    });
   }
 }
 

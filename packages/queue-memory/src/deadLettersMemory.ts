@@ -7,6 +7,7 @@ import {
   EventSourcingError,
   type Page,
   type PageOptions,
+  pageLimit,
   type TenantId,
 } from "@es/core";
 
@@ -50,7 +51,7 @@ export class DeadLettersMemory implements DeadLetters {
   async list(options: PageOptions & { readonly tenantId?: TenantId } = {}): Promise<Page<DeadLetter>> {
     this.#host.assertOpen();
     const after = options.cursor === undefined ? 0 : cursorPosition(options.cursor);
-    const limit = pageLimit(options.limit);
+    const limit = pageLimit(options);
     const items: DeadLetter[] = [];
     // Ids are given in the order of insertion, and a replaced letter keeps its place.
     for (const letter of this.#byKey.values()) {
@@ -103,12 +104,4 @@ function cursorPosition(cursor: string): number {
   throw new EventSourcingError("INVALID_CURSOR", "The cursor of a dead letter listing is not one it gave.", {
     fields: { cursor: cursor.slice(0, 64) },
   });
-}
-
-function pageLimit(limit = 1_000): number {
-  if (Number.isInteger(limit) && limit >= 1) return limit;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `limit must be a whole number of at least 1, got ${limit}.`,
-  );
 }

@@ -1,21 +1,19 @@
 import {
   type AggregateRef,
   aggregateRefKey,
-  assertAggregateId,
+  assertSchedulable,
   type DeadLetters,
   describeFailure,
-  type ErrorFields,
   EventSourcingError,
   type ProjectionQueue,
   type ProjectionRun,
   type ProjectionWorker,
-  parseTenantId,
   projectionQueueDefaults,
   type QueueCounts,
   type ScheduleOptions,
-  telemetryNames,
+  SchedulingTelemetry,
 } from "@es/core";
-import { type Link, metrics, trace } from "@opentelemetry/api";
+import { type Link, trace } from "@opentelemetry/api";
 import { DeadLettersMemory } from "./deadLettersMemory.js";
 import { FairBacklog } from "./fairBacklog.js";
 import { ProjectionWorkerMemory, type WorkOptions } from "./projectionWorkerMemory.js";
@@ -51,8 +49,6 @@ export interface Entry {
 
 /** Keeps a run that collapsed thousands of calls from linking to each of them. */
 const MAX_LINKS = 8;
-/** Keeps a span that schedules thousands of refs from carrying an event for each. */
-const MAX_EVENTS = 32;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The `ProjectionQueue` port in this process. Pending runs and dead letters end with it. */
@@ -66,10 +62,7 @@ export class ProjectionQueueMemory implements ProjectionQueue {
   readonly #ready = new FairBacklog<Entry>();
   readonly #letters: DeadLettersMemory;
   readonly #workers = new Set<ProjectionWorkerMemory>();
-  readonly #scheduled = metrics.getMeter("@es/queue-memory").createCounter(telemetryNames.metrics.scheduled, {
-    unit: "{ref}",
-    description: "Schedule calls, by ref",
-  });
+  readonly #telemetry = new SchedulingTelemetry("@es/queue-memory");
   #active = 0;
   #closed = false;
   #dispatching = false;
@@ -103,17 +96,17 @@ export class ProjectionQueueMemory implements ProjectionQueue {
     this.#assertOpen();
     const delayMs = options.delayMs ?? this.#delayMs;
     if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw rejected(`delayMs must be a number of at least 0, got ${delayMs}.`);
+      throw new EventSourcingError(
+        "QUEUE_REJECTED",
+        `delayMs must be a number of at least 0, got ${delayMs}.`,
+      );
     }
-    const keys = new Map<string, AggregateRef>();
-    for (const ref of refs) {
-      assertRef(ref);
-      keys.set(aggregateRefKey(ref), ref);
-    }
+    assertSchedulable(refs);
+    const keys = new Map(refs.map((ref) => [aggregateRefKey(ref), ref]));
     this.#assertRoom(keys.keys());
     const links = schedulingLinks();
     for (const [key, ref] of keys) this.#enqueue(key, ref, delayMs, links);
-    this.#report(refs);
+    this.#telemetry.report(refs);
   }
 
   async counts(): Promise<QueueCounts> {
@@ -282,22 +275,6 @@ export class ProjectionQueueMemory implements ProjectionQueue {
       );
     }
   }
-
-  #report(refs: readonly AggregateRef[]): void {
-    this.#scheduled.add(refs.length);
-    const span = trace.getActiveSpan();
-    if (span?.isRecording() !== true) return;
-    const { attributes, events } = telemetryNames;
-    for (const { tenantId, aggregateId } of refs.slice(0, MAX_EVENTS)) {
-      span.addEvent(events.jobEnqueued, {
-        [attributes.tenantId]: tenantId,
-        [attributes.aggregateId]: aggregateId,
-      });
-    }
-    if (refs.length > MAX_EVENTS) {
-      span.addEvent(events.jobEnqueued, { [attributes.aggregateCount]: refs.length - MAX_EVENTS });
-    }
-  }
 }
 
 function schedulingLinks(): readonly Link[] {
@@ -307,24 +284,6 @@ function schedulingLinks(): readonly Link[] {
 
 function addLinks(links: Link[], more: readonly Link[]): void {
   for (const link of more) if (links.length < MAX_LINKS) links.push(link);
-}
-
-function assertRef(ref: AggregateRef): void {
-  try {
-    parseTenantId(ref.tenantId);
-    assertAggregateId(ref.aggregateId);
-  } catch (error) {
-    throw rejected(`A ref cannot be scheduled: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function rejected(
-  message: string,
-  options: { readonly cause?: unknown; readonly fields?: ErrorFields } = {},
-) {
-  return new EventSourcingError("QUEUE_REJECTED", message, options);
 }
 
 function wholeNumber(name: string, value: number, least: number): number {
