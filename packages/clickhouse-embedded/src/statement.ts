@@ -120,6 +120,14 @@ export function inspectStatement(sql: string): Statement {
   const first = tokens.next();
   if (first.done === true || first.value.text === ";") throw emptyQuery();
   const kind = first.value.text;
+  if (first.value.kind !== "word" && kind !== "(") {
+    // The engine answers some of these with success and nothing.
+    throw new ClickHouseError(
+      62,
+      "SYNTAX_ERROR",
+      `Syntax error: failed at position ${first.value.start + 1}: a statement begins with a word or a bracket.`,
+    );
+  }
   if (kind === "INSERT") return inspectInsert(sql, tokens);
 
   const outer = [first.value];
