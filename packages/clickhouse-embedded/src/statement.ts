@@ -120,7 +120,7 @@ export function inspectStatement(sql: string): Statement {
   const first = tokens.next();
   if (first.done === true || first.value.text === ";") throw emptyQuery();
   const kind = first.value.text;
-  if (first.value.kind !== "word" && kind !== "(") {
+  if (!/^(?:[A-Z]+|\()$/.test(kind)) {
     // The engine answers some of these with success and nothing.
     throw new ClickHouseError(
       62,
