@@ -40,8 +40,8 @@ export function packageTests(configUrl, { engines = false } = {}) {
       pool: "forks",
       include: ["src/**/*.test.ts", "test/**/*.test.ts"],
       exclude: ["**/dist/**", "**/node_modules/**"],
-      testTimeout: 30_000,
-      hookTimeout: 60_000,
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
       ...(engines ? { globalSetup: [`${repositoryRoot}tooling/services/src/vitest.ts`] } : {}),
     },
   });
