@@ -34,7 +34,7 @@ import type {
   TraceStatus,
 } from "./traceProjection.js";
 import { addTokenCounts, countUsageOnce, inputOf } from "./usage/countOnce.js";
-import { addTokens, readSpanUsage, type TokenCounts } from "./usage/spanUsage.js";
+import { addTokens, noTokens, readSpanUsage, type TokenCounts } from "./usage/spanUsage.js";
 
 /**
  * What happened in the trace. A pure function of the set of spans: order, duplication and batching of what arrived make
@@ -216,11 +216,11 @@ class ProjectionBuilder {
   }
 
   #usage(facts: readonly SpanFacts[]): TraceProjection["usage"] {
-    let sum: TokenCounts = { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
+    const sum = noTokens();
     const contributors = usageFields.map(() => ({ spans: 0, first: undefined as SpanFacts | undefined }));
     for (const fact of facts) {
       if (fact.counted === undefined) continue;
-      sum = addTokenCounts(sum, fact.counted);
+      addTokenCounts(sum, fact.counted);
       for (const [index, [, , amount]] of usageFields.entries()) {
         const field = contributors[index];
         if (field === undefined || amount(fact.counted) <= 0) continue;
@@ -370,14 +370,14 @@ class ProjectionBuilder {
     const metadata = new Map<string, Json>();
     const seen = new Set<string>();
     for (const { span } of rootFirst) {
-      visitMetadata(span, (key, valueOf, rule) => {
+      visitMetadata(span, (key, readValue, rule) => {
         if (seen.has(key)) return;
         seen.add(key);
         if (metadata.size >= this.#limits.metadataKeys) return;
         const shortKey = this.#bounded("metadata key", key);
         // Two keys that are cut to the same: the earlier stays, as the cut says.
         if (metadata.has(shortKey)) return;
-        const value = valueOf();
+        const value = readValue();
         const size = jsonSize(value);
         const fits = size <= this.#limits.valueCharacters;
         metadata.set(shortKey, fits ? value : cutJson(value, this.#limits.valueCharacters));

@@ -10,6 +10,11 @@ export const zeroMoney: Money = new Exact(0);
 /** More than anybody reports in earnest; it would not fit the column it is kept in. */
 const LIMIT = new Exact("1e20");
 
+/** From a decimal that is known to be one. */
+export function exactMoney(value: string): Money {
+  return new Exact(value);
+}
+
 /** From a decimal string or a double, taken as the shortest decimal that means it; undefined if negative or no number. */
 export function money(value: string | number | bigint): Money | undefined {
   try {

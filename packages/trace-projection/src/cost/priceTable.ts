@@ -1,7 +1,7 @@
 import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
 import { inputOf } from "../usage/countOnce.js";
 import type { TokenCounts } from "../usage/spanUsage.js";
-import { type Money, money, zeroMoney } from "./money.js";
+import { exactMoney, type Money, money, zeroMoney } from "./money.js";
 
 /** The price table that is pinned; a test holds it to the version installed. */
 export const PRICE_TABLE_VERSION = "@pydantic/genai-prices@0.1.8";
@@ -35,6 +35,10 @@ const providerAliases: Readonly<Record<string, string | undefined>> = {
   litellm: undefined,
   langchain: undefined,
 };
+
+// Multiplying is exact, and many times faster than dividing.
+const millionth = exactMoney("0.000001");
+const thousandth = exactMoney("0.001");
 
 /** Looked up once per provider and model; bounded, for names come from outside. */
 const models = new Map<string, ModelInfo | null>();
@@ -79,11 +83,11 @@ export function priceTokens(
   add(cacheWrite ?? input, counted.cacheWrite);
   add(reasoning ?? output, reasoningTokens);
   add(output, counted.output - reasoningTokens);
-  const amount = perMillion.div(1_000_000);
+  const amount = perMillion.times(millionth);
   return {
     priced: true,
     amount:
-      isRequest && perThousandRequests !== undefined ? amount.plus(perThousandRequests.div(1_000)) : amount,
+      isRequest && perThousandRequests !== undefined ? amount.plus(perThousandRequests.times(thousandth)) : amount,
   };
 }
 

@@ -1,7 +1,5 @@
 import type { SpanTree } from "../spans/spanTree.js";
-import { addTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
-
-const none: TokenCounts = { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
+import { addTokens, noTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 
 /** What a subtree was counted with, and how much of its uncached input may turn out to be cached. */
 interface Explained extends TokenCounts {
@@ -9,7 +7,7 @@ interface Explained extends TokenCounts {
   readonly vague: number;
 }
 
-const nothing: Explained = { ...none, vague: 0 };
+type Sum = { -readonly [Field in keyof Explained]: number };
 
 /**
  * What each span adds to the trace: its own figure as far as its descendants' counted figures don't explain it,
@@ -25,25 +23,27 @@ export function countUsageOnce(
   usages: readonly (SpanUsage | undefined)[],
 ): readonly (TokenCounts | undefined)[] {
   const counted: (TokenCounts | undefined)[] = new Array(tree.spans.length);
-  const below: (Explained | undefined)[] = new Array(tree.spans.length);
+  const below: (Sum | undefined)[] = new Array(tree.spans.length);
   for (const position of tree.bottomUp) {
     const usage = usages[position];
     let subtree = below[position];
     if (usage !== undefined) {
-      const explained = subtree ?? nothing;
-      const moved = movedToCache(usage.own, explained);
-      const rest = remainder(usage.own, explained, moved);
+      subtree ??= { ...noTokens(), vague: 0 };
+      const moved = movedToCache(usage.own, subtree);
+      const rest = remainder(usage.own, subtree, moved);
       counted[position] = rest;
-      const vague = namesCache(usage.own)
-        ? explained.vague - moved
-        : addTokens(explained.vague, rest.uncached);
-      subtree = { ...add(explained, rest), vague };
+      addTokenCounts(subtree, rest);
+      subtree.vague = namesCache(usage.own) ? subtree.vague - moved : addTokens(subtree.vague, rest.uncached);
     }
     const parent = tree.parents[position] as number;
-    if (parent !== -1 && subtree !== undefined) {
-      const sum = below[parent];
-      below[parent] =
-        sum === undefined ? subtree : { ...add(sum, subtree), vague: addTokens(sum.vague, subtree.vague) };
+    if (parent === -1 || subtree === undefined) continue;
+    const sum = below[parent];
+    if (sum === undefined) {
+      // The first child's sum goes on as its parent's: nobody asks for the child's again.
+      below[parent] = subtree;
+    } else {
+      addTokenCounts(sum, subtree);
+      sum.vague = addTokens(sum.vague, subtree.vague);
     }
   }
   return counted;
@@ -89,17 +89,15 @@ export function inputOf({ uncached, cacheRead, cacheWrite }: TokenCounts): numbe
   return addTokens(uncached, addTokens(cacheRead, cacheWrite));
 }
 
-export function addTokenCounts(a: TokenCounts, b: TokenCounts): TokenCounts {
-  return add(a, b);
-}
-
-function add(a: TokenCounts, b: TokenCounts): TokenCounts {
-  return {
-    uncached: addTokens(a.uncached, b.uncached),
-    cacheRead: addTokens(a.cacheRead, b.cacheRead),
-    cacheWrite: addTokens(a.cacheWrite, b.cacheWrite),
-    output: addTokens(a.output, b.output),
-    reasoning: addTokens(a.reasoning, b.reasoning),
-    total: addTokens(a.total, b.total),
-  };
+/** Adds `counts` to `sum`. */
+export function addTokenCounts(
+  sum: { -readonly [Class in keyof TokenCounts]: number },
+  counts: TokenCounts,
+): void {
+  sum.uncached = addTokens(sum.uncached, counts.uncached);
+  sum.cacheRead = addTokens(sum.cacheRead, counts.cacheRead);
+  sum.cacheWrite = addTokens(sum.cacheWrite, counts.cacheWrite);
+  sum.output = addTokens(sum.output, counts.output);
+  sum.reasoning = addTokens(sum.reasoning, counts.reasoning);
+  sum.total = addTokens(sum.total, counts.total);
 }

@@ -17,6 +17,10 @@ export interface TokenCounts {
   readonly total: number;
 }
 
+export function noTokens(): { -readonly [Class in keyof TokenCounts]: number } {
+  return { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
+}
+
 /** What one span says it used. */
 export interface SpanUsage {
   readonly own: TokenCounts;
@@ -26,6 +30,16 @@ export interface SpanUsage {
 
 /** Python's OpenLLMetry for Anthropic adds the cache tokens to the input before it reports it. */
 const addsCacheTokens = /^opentelemetry\.instrumentation\.(anthropic|bedrock)/;
+
+interface RankedRule extends UsageRule {
+  /** Of two rules of one class the smaller counts. */
+  readonly rank: number;
+}
+
+/** By key: a span has fewer attributes than there are rules. */
+const usageRules: ReadonlyMap<string, RankedRule> = new Map(
+  rules.usage.map((rule, rank) => [rule.key, { ...rule, rank }]),
+);
 
 /** Sums stay whole numbers, and the same in every order, by stopping at 2⁵³ − 1. */
 export function addTokens(a: number, b: number): number {
@@ -39,12 +53,14 @@ export function addTokens(a: number, b: number): number {
  */
 export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undefined {
   const reported: Partial<Record<ReportedClass, number>> = {};
-  const used: Partial<Record<ReportedClass, UsageRule>> = {};
+  const used: Partial<Record<ReportedClass, RankedRule>> = {};
   let any = false;
-  for (const rule of rules.usage) {
-    if (reported[rule.class] !== undefined) continue;
-    const count = attributeToCount(span.attributes.get(rule.key));
-    if (count === undefined) continue;
+  for (const [key, value] of span.attributes) {
+    const rule = usageRules.get(key);
+    if (rule === undefined) continue;
+    const count = attributeToCount(value);
+    const other = used[rule.class];
+    if (count === undefined || (other !== undefined && other.rank < rule.rank)) continue;
     reported[rule.class] = count;
     used[rule.class] = rule;
     any = true;
@@ -52,7 +68,7 @@ export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undef
   if (!any) return undefined;
   if (role === "embedding" && reported.total !== undefined && (reported.input ?? 0) === 0) {
     reported.input = reported.total;
-    used.input = used.total as UsageRule;
+    if (used.total !== undefined) used.input = used.total;
   }
 
   const cacheRead = reported.cacheRead ?? 0;
