@@ -1,8 +1,9 @@
 import { canonicalJson, createEventStream } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
+import { checkOrderFree } from "@es/testkit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { anyTrace, traceId } from "../test/spanArbitraries.js";
+import { anyOddTrace, anyTrace, traceId } from "../test/spanArbitraries.js";
 import { createSpanEvent, type SpanEvent } from "./spanEvent.js";
 import type { TraceProjection } from "./traceProjection.js";
 import { TRACE_PROJECTION_VERSION, TraceProjectionEventHandler } from "./traceProjectionEventHandler.js";
@@ -39,6 +40,34 @@ describe("TraceProjectionEventHandler", () => {
     );
   });
 
+  it("depends on nothing but the set of spans, whatever they carry under the keys that are read", () => {
+    const events = fc
+      .oneof(anyTrace, anyOddTrace)
+      .map((spans) => accept(spans))
+      .filter((events) => events.length > 0);
+    checkOrderFree({ handler: () => new TraceProjectionEventHandler(), events, numRuns: 150, seed: 4 });
+  });
+
+  it("never fails on odd values, and what it says is JSON with figures that add up", () => {
+    fc.assert(
+      fc.property(anyOddTrace, (spans) => {
+        const projection = fold(accept(spans));
+        expect(JSON.parse(JSON.stringify(projection))).toEqual(projection);
+        expect(JSON.stringify(projection).isWellFormed()).toBe(true);
+        const { inputTokens, outputTokens, totalTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens } =
+          projection.usage;
+        for (const count of Object.values(projection.usage)) {
+          expect(Number.isSafeInteger(count) && count >= 0).toBe(true);
+        }
+        expect(totalTokens).toBeGreaterThanOrEqual(Math.max(inputTokens, outputTokens));
+        expect(inputTokens).toBeGreaterThanOrEqual(Math.max(cacheReadTokens, cacheWriteTokens));
+        expect(reasoningTokens).toBeGreaterThanOrEqual(0);
+        expect(projection.cost?.amount ?? "0").toMatch(/^\d+(\.\d{1,12})?$/);
+      }),
+      { numRuns: 150, seed: 4 },
+    );
+  });
+
   it("gives the same bytes whatever the stream's ordering is", () => {
     fc.assert(
       fc.property(anyTrace, (spans) => {
@@ -55,6 +84,21 @@ describe("TraceProjectionEventHandler", () => {
       fc.property(anyTrace, (spans) => {
         const projection = fold(accept(spans));
         expect(JSON.parse(canonicalJson(projection))).toEqual(projection);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("counts no less input than any one span reports, nor more than all do, whoever knows the cache", () => {
+    fc.assert(
+      fc.property(anyTrace, (spans) => {
+        const alone = spans.map((span) => fold(accept([{ ...span, parentSpanId: "" }])).usage);
+        const together = fold(accept(spans)).usage;
+        for (const field of ["inputTokens", "outputTokens", "cacheReadTokens", "totalTokens"] as const) {
+          const all = alone.map((usage) => usage[field]);
+          expect(together[field]).toBeLessThanOrEqual(all.reduce((a, b) => a + b, 0));
+          if (field !== "cacheReadTokens") expect(together[field]).toBeGreaterThanOrEqual(Math.max(...all));
+        }
       }),
       { numRuns: 200 },
     );

@@ -1,5 +1,6 @@
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope } from "@es/otlp";
 import fc from "fast-check";
+import { rules } from "../src/conventions/conventions.js";
 
 const name = fc.string({ unit: "grapheme", maxLength: 6 });
 
@@ -179,3 +180,119 @@ function spanIdOf(index: number): string {
     .repeat(16)
     .replace(/^0{16}$/, "00000000000000aa");
 }
+
+/** Every key and event name that some rule reads, and names that trip objects up. */
+const knownKeys: readonly string[] = [
+  ...new Set([
+    ...rules.input.concat(rules.output).flatMap(({ source }) => {
+      const keys: string[] = [source.key];
+      if (source.from === "indexed" || source.from === "indexedText") {
+        keys.push(
+          ...[
+            "0",
+            "0.role",
+            "0.content",
+            "1.message.role",
+            "1.message.content.0.text",
+            "07.__proto__",
+            "x",
+          ].map((path) => `${source.key}.${path}`),
+        );
+      }
+      if (source.from === "attribute") keys.push(source.mimeTypeKey ?? "", source.systemKey ?? "");
+      return keys;
+    }),
+    ...[
+      rules.roles,
+      rules.models,
+      rules.providers,
+      rules.usage,
+      rules.sessions,
+      rules.users,
+      rules.tags,
+    ].flatMap((list) => list.map(({ key }) => key)),
+    ...rules.cost.flatMap(({ keys }) => keys),
+    ...rules.firstToken.map(({ key }) => key),
+    ...rules.metadata.flatMap(({ key }) => [key, `${key}.a`, `${key}.__proto__`, `${key}.constructor`]),
+    "gen_ai.event.content",
+    "message",
+    "content",
+    "exception.type",
+    "exception.message",
+    "error.type",
+    "error.message",
+    "__proto__",
+    "toString",
+  ]),
+];
+
+const eventNames = [
+  "exception",
+  "gen_ai.user.message",
+  "gen_ai.choice",
+  "gen_ai.content.prompt",
+  "gen_ai.client.inference.operation.details",
+  ...rules.firstToken.filter(({ from }) => from === "event").map(({ key }) => key),
+];
+
+const oddValue: fc.Arbitrary<AttributeValue> = fc.oneof(
+  attributeValue,
+  fc.constantFrom<AttributeValue>(
+    "__proto__",
+    "constructor",
+    "toString",
+    "\ud800",
+    "gpt-4o",
+    "openai",
+    "LLM",
+    "chat",
+    "application/json",
+    "1e999",
+    "-0",
+    "9".repeat(40),
+    "1e-400",
+    1e308,
+    2n ** 63n - 1n,
+    '{"__proto__":{"role":"user"},"messages":{}}',
+    '{"messages":[null,1,"x",[],{"role":null},{"role":"user","content":{"text":{"value":[]}}}]}',
+    '[{"role":"__proto__","content":"x"},{"type":"constructor"}]',
+    '[["user","Hi"],["toString","x"]]',
+    '[{"role":"user","content":[{"type":"text","text":1e999},{"text":-0}]}]',
+    '{"system":[],"prompt":[{"role":"user","content":"[{\\"type\\":1}]"}]}',
+    "[[[[",
+    "null",
+  ),
+  fc.json({ maxDepth: 4 }),
+);
+
+const oddAttributes = fc
+  .array(fc.tuple(fc.constantFrom(...knownKeys), oddValue), { maxLength: 12 })
+  .map((entries): Attributes => new Map(entries));
+
+/** A trace of spans that carry anything at all under the keys that are read. */
+export const anyOddTrace: fc.Arbitrary<readonly OtlpSpan[]> = anyTrace.chain((spans) =>
+  fc
+    .tuple(
+      ...spans.map(() =>
+        fc.record({
+          odd: oddAttributes,
+          events: fc.array(
+            fc.record({
+              name: fc.constantFrom(...eventNames),
+              timeUnixNano: nanos,
+              attributes: oddAttributes,
+              droppedAttributesCount: fc.constant(0),
+            }),
+            { maxLength: 3 },
+          ),
+        }),
+      ),
+    )
+    .map((drafts) =>
+      spans.map((span, index) => ({
+        ...span,
+        attributes: new Map([...span.attributes, ...(drafts[index]?.odd ?? [])]),
+        events: drafts[index]?.events ?? [],
+      })),
+    ),
+);
