@@ -31,7 +31,8 @@ function* tokenize(sql: string, from = 0): Generator<Token> {
       at = newline === -1 ? sql.length : newline + 1;
     } else if (char === "/" && c2 === "*") {
       const close = sql.indexOf("*/", at + 2);
-      at = close === -1 ? sql.length : close + 2;
+      if (close === -1) throw syntaxError(start, "the comment is never closed");
+      at = close + 2;
     } else if (char === "'" || char === '"' || char === "`") {
       at += 1;
       while (at < sql.length) {
@@ -40,12 +41,13 @@ function* tokenize(sql: string, from = 0): Generator<Token> {
         else if (sql[at + 1] === char) at += 2;
         else break;
       }
+      if (at >= sql.length) throw syntaxError(start, `the ${char} is never closed`);
       at += 1;
       yield {
         kind: char === "'" ? "string" : "identifier",
         text: "",
         start,
-        end: Math.min(at, sql.length),
+        end: at,
         depth,
       };
     } else if (char === "$") {
@@ -103,6 +105,15 @@ const readOnlyWords: ReadonlySet<string> = new Set([
   ..."SHOW DESCRIBE DESC EXISTS EXPLAIN CHECK USE SET VALUES".split(" "),
 ]);
 
+/** What a statement can begin with. */
+const statementWords: ReadonlySet<string> = new Set([
+  ...readOnlyWords,
+  ..."INSERT CREATE ATTACH REPLACE ALTER DROP DETACH UNDROP TRUNCATE RENAME EXCHANGE MOVE OPTIMIZE DELETE UPDATE".split(
+    " ",
+  ),
+  ..."SYSTEM KILL GRANT REVOKE BACKUP RESTORE WATCH EXECUTE BEGIN START COMMIT ROLLBACK PARALLEL".split(" "),
+]);
+
 /** Behind these a table's name stands, even if it is "format". */
 const tableWords: ReadonlySet<string> = new Set(["INTO", "TABLE", "."]);
 
@@ -120,13 +131,9 @@ export function inspectStatement(sql: string): Statement {
   const first = tokens.next();
   if (first.done === true || first.value.text === ";") throw emptyQuery();
   const kind = first.value.text;
-  if (!/^(?:[A-Z]+|\()$/.test(kind)) {
+  if (!statementWords.has(kind)) {
     // The engine answers some of these with success and nothing.
-    throw new ClickHouseError(
-      62,
-      "SYNTAX_ERROR",
-      `Syntax error: failed at position ${first.value.start + 1}: a statement begins with a word or a bracket.`,
-    );
+    throw syntaxError(first.value.start, "no statement begins like this");
   }
   if (kind === "INSERT") return inspectInsert(sql, tokens);
 
@@ -169,11 +176,7 @@ function formatClause(sql: string, outer: readonly Token[]): Statement["format"]
 function refuseMore(tokens: Generator<Token>): void {
   const extra = tokens.next();
   if (extra.done === true) return;
-  throw new ClickHouseError(
-    62,
-    "SYNTAX_ERROR",
-    `Syntax error (Multi-statements are not allowed): failed at position ${extra.value.start + 1}: one request holds one statement.`,
-  );
+  throw syntaxError(extra.value.start, "multi-statements are not allowed, one request holds one statement");
 }
 
 function inspectInsert(sql: string, tokens: Generator<Token>): Statement {
@@ -262,6 +265,10 @@ export function refuseStatementAfterValues(data: Buffer): void {
     }
     ended = token.depth === 0 && token.text === ";";
   }
+}
+
+function syntaxError(at: number, why: string): ClickHouseError {
+  return new ClickHouseError(62, "SYNTAX_ERROR", `Syntax error: failed at position ${at + 1}: ${why}.`);
 }
 
 function emptyQuery(): ClickHouseError {
