@@ -558,6 +558,37 @@ describe("input and output", () => {
     expect(p.input?.messages).toEqual([{ role: "user", content: "Q", n: "Infinity", z: 0 }]);
     expect(p.metadata).toEqual({ n: 0 });
   });
+
+  it("of several spans whose parent never came none speaks for the others; a sole one does", () => {
+    const io = (name: string) => ({ "input.value": `${name} in`, "output.value": `${name} out` });
+    const guard = span("b", {
+      parentSpanId: "f0",
+      attributes: { "openinference.span.kind": "GUARDRAIL", ...io("guard") },
+    });
+    const plan = span("c", { parentSpanId: "f0", from: 1, to: 10, attributes: io("plan") });
+    const answer = span("d", { parentSpanId: "f0", from: 11, to: 20, attributes: io("answer") });
+    const p = project([guard, plan, answer]);
+    expect([p.name, p.rootKind, p.input?.text, p.output?.text]).toEqual([
+      "b",
+      "orphan",
+      "plan in",
+      "answer out",
+    ]);
+    const sole = project([
+      span("a", { parentSpanId: "f0", to: 10, attributes: io("agent") }),
+      span("b", { parentSpanId: "a", to: 20, attributes: io("call") }),
+    ]);
+    expect([sole.input?.text, sole.output?.text]).toEqual(["agent in", "agent out"]);
+  });
+
+  it("OpenInference: prompts and choices of a text completion", () => {
+    const p = only({
+      "llm.prompts.0.prompt.text": "Once upon",
+      "input.value": '{"model":"m","prompt":"Once upon"}',
+      "llm.choices.0.completion.text": " a time",
+    });
+    expect([p.input?.text, p.output?.text]).toEqual(["Once upon", " a time"]);
+  });
 });
 
 describe("limits", () => {

@@ -86,8 +86,9 @@ class ProjectionBuilder {
     const times = timesOf(tree.spans);
     const facts = this.#readFacts();
     const rootFirst = this.#rootFirst(facts);
-    // The earliest span of a cycle names the trace, but is no root.
-    const rootFacts = tree.rootKind === "none" ? undefined : rootFirst[0];
+    // The earliest of several orphans, or of a cycle, names the trace but does not speak for the others.
+    const speaks = tree.rootKind === "root" || (tree.rootKind === "orphan" && tree.orphans === 1);
+    const rootFacts = speaks ? rootFirst[0] : undefined;
     const others = rootFacts === undefined ? rootFirst : rootFirst.slice(1);
 
     const usage = this.#usage(facts);

@@ -9,6 +9,7 @@ import {
   LLM_INPUT_MESSAGES,
   LLM_MODEL_NAME,
   LLM_OUTPUT_MESSAGES,
+  LLM_PROMPTS,
   LLM_PROVIDER,
   LLM_REQUEST_MODEL_NAME,
   LLM_RESPONSE_MODEL_NAME,
@@ -61,6 +62,10 @@ export const openInference: Convention = {
       source: { from: "indexed", key: LLM_INPUT_MESSAGES, unwrap: "message" },
     },
     {
+      id: "openinference.prompts",
+      source: { from: "indexedText", key: LLM_PROMPTS, path: ["prompt", "text"] },
+    },
+    {
       id: "openinference.input-value",
       source: { from: "attribute", key: INPUT_VALUE, shape: "json", mimeTypeKey: INPUT_MIME_TYPE },
     },
@@ -79,6 +84,10 @@ export const openInference: Convention = {
       id: "openinference.output-messages",
       source: { from: "indexed", key: LLM_OUTPUT_MESSAGES, unwrap: "message" },
       pick: "first",
+    },
+    {
+      id: "openinference.choices",
+      source: { from: "indexedText", key: "llm.choices", path: ["completion", "text"] },
     },
     {
       id: "openinference.output-value",

@@ -12,6 +12,8 @@ export interface SpanTree {
   /** Position of the root; -1 for an empty trace. With `kind` `none` it is the earliest span. */
   readonly root: number;
   readonly rootKind: RootKind;
+  /** Spans whose parent has not arrived. */
+  readonly orphans: number;
   /** Spans that are their own ancestors. */
   readonly cyclic: number;
 }
@@ -36,6 +38,7 @@ export function buildSpanTree(spans: readonly OtlpSpan[]): SpanTree {
   const waitingFor = new Int32Array(ordered.length);
   let root = -1;
   let orphan = -1;
+  let orphans = 0;
   ordered.forEach((span, position) => {
     if (span.parentSpanId === "") {
       if (root === -1) root = position;
@@ -44,6 +47,7 @@ export function buildSpanTree(spans: readonly OtlpSpan[]): SpanTree {
     const parent = positions.get(span.parentSpanId);
     if (parent === undefined) {
       if (orphan === -1) orphan = position;
+      orphans++;
       return;
     }
     parents[position] = parent;
@@ -57,6 +61,7 @@ export function buildSpanTree(spans: readonly OtlpSpan[]): SpanTree {
     bottomUp,
     root: root !== -1 ? root : orphan !== -1 ? orphan : earliest,
     rootKind: root !== -1 ? "root" : orphan !== -1 ? "orphan" : "none",
+    orphans,
     cyclic,
   };
 }
