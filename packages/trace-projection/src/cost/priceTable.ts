@@ -87,7 +87,9 @@ export function priceTokens(
   return {
     priced: true,
     amount:
-      isRequest && perThousandRequests !== undefined ? amount.plus(perThousandRequests.times(thousandth)) : amount,
+      isRequest && perThousandRequests !== undefined
+        ? amount.plus(perThousandRequests.times(thousandth))
+        : amount,
   };
 }
 
