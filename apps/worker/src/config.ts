@@ -12,10 +12,10 @@ export const workerVariables = {
   /** How often to look for traces whose projection lags behind their spans; 0 looks once, at start. */
   RECONCILE_INTERVAL_MS: variable.milliseconds(30_000),
   /**
-   * Traces rebuilt at once. The throughput profile of the services: many runs share few round trips to ClickHouse.
+   * Traces rebuilt at once: as many as one read of the store serves. Their number bounds no memory, the store's reads do.
    * The library's own default is three quarters of the cores.
    */
-  WORKER_CONCURRENCY: variable.count(100),
+  WORKER_CONCURRENCY: variable.count(500),
 };
 
 const workerService = z.object({

@@ -44,8 +44,8 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
         onError: (error) => logger.warn({ error }, "Could not look for traces that lag behind; trying again"),
       });
       closeAll = async () => {
-        await reconciler.stop();
-        await worker.close();
+        // At once: a store that hangs delays both, and a look needs no runs.
+        await Promise.all([reconciler.stop(), worker.close()]);
       };
     },
     // The store has logged why it cannot be opened, and /readyz says so.
