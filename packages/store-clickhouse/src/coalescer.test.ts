@@ -35,6 +35,7 @@ function newCoalescer(options: Partial<CoalescerOptions<Item, number>>) {
     lingerMs: 1,
     maxQueuedItems: 1_000,
     maxQueuedBytes: 100_000,
+    maxWaitMs: 60_000,
     sizeOf: ({ size }) => size,
     mayBeFaultOfOne: (error) => error === bad,
     run: async () => [],
@@ -195,6 +196,35 @@ describe("Coalescer", () => {
     });
     await Promise.all(submitted);
     expect(settled).toBe(calls);
+  });
+
+  it("refuses what waited too long behind a round trip that hung, and takes what comes later", async () => {
+    let hang: (() => void) | undefined;
+    const served: number[] = [];
+    const coalescer = newCoalescer({
+      maxConcurrent: 1,
+      maxWaitMs: 1_000,
+      run: async (items) => {
+        if (served.length === 0) await new Promise<void>((resolve) => (hang = resolve));
+        served.push(...items.map(({ id }) => id));
+        return items.map(() => ({ ok: true, value: 0 }));
+      },
+    });
+    const hung = coalescer.submit({ id: 1, size: 1 });
+    while (hang === undefined) await new Promise(setImmediate);
+    const late = coalescer.submitAll(itemsFrom(2, 30));
+    const from = performance.now();
+    while (performance.now() - from <= 1_050) await new Promise(setImmediate);
+    const fresh = coalescer.submit({ id: 99, size: 1 });
+    hang();
+    await hung;
+    const outcomes = await late;
+    expect(outcomes).toHaveLength(30);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ ok: false, error: { code: "STORE_OVERLOADED", retryable: true } });
+    }
+    expect(await fresh).toBe(0);
+    expect(served).toEqual([1, 99]);
   });
 
   it("lets other work in between while it settles a batch", async () => {

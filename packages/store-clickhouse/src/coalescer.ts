@@ -19,6 +19,11 @@ export interface CoalescerLimits {
   readonly maxQueuedItems: number;
   /** Bytes that wait; more are refused with `STORE_OVERLOADED`. */
   readonly maxQueuedBytes: number;
+  /**
+   * What has waited longer is refused with `STORE_OVERLOADED` when a round trip ends, milliseconds: behind a store that
+   * hangs, calls fail one after the other's time-out, and nobody waits for the last of them any more.
+   */
+  readonly maxWaitMs: number;
 }
 
 export interface CoalescerOptions<TItem, TResult> extends CoalescerLimits {
@@ -40,7 +45,12 @@ interface Waiting<TItem, TResult> {
 const SETTLED_PER_TURN = 32;
 
 /** The items of one call that are not yet under way. */
-type Lane<TItem, TResult> = { readonly waiting: readonly Waiting<TItem, TResult>[]; next: number };
+interface Lane<TItem, TResult> {
+  readonly waiting: readonly Waiting<TItem, TResult>[];
+  /** By `performance.now()`. */
+  readonly since: number;
+  next: number;
+}
 
 /**
  * Makes few round trips of many calls. While nothing is under way a batch leaves at the end of the current turn of the
@@ -91,7 +101,7 @@ export class Coalescer<TItem, TResult> {
         reject(this.#overloaded());
         return;
       }
-      this.#lanes.push({ waiting, next: 0 });
+      this.#lanes.push({ waiting, since: performance.now(), next: 0 });
       this.#queuedItems += items.length;
       this.#queuedBytes += bytes;
       this.#schedule();
@@ -134,6 +144,8 @@ export class Coalescer<TItem, TResult> {
     this.#immediate = undefined;
     this.#timer = undefined;
     if (this.#queuedItems === 0 || this.#underWay >= this.#options.maxConcurrent) return;
+    this.#refuseWhatWaitedTooLong();
+    if (this.#queuedItems === 0) return;
     const batch = this.#takeBatch();
     this.#underWay++;
     void this.#settle(batch).finally(() => {
@@ -143,6 +155,21 @@ export class Coalescer<TItem, TResult> {
     });
     this.#schedule();
   };
+
+  #refuseWhatWaitedTooLong(): void {
+    const oldest = performance.now() - this.#options.maxWaitMs;
+    if (!this.#lanes.some(({ since }) => since < oldest)) return;
+    const error = this.#overloaded();
+    this.#lanes = this.#lanes.filter(({ waiting, since, next }) => {
+      if (since >= oldest) return true;
+      for (const { size, settle } of waiting.slice(next)) {
+        this.#queuedItems--;
+        this.#queuedBytes -= size;
+        settle({ ok: false, error });
+      }
+      return false;
+    });
+  }
 
   #takeBatch(): Waiting<TItem, TResult>[] {
     const { maxItems, maxBytes } = this.#options;

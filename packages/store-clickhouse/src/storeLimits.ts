@@ -11,6 +11,7 @@ export const defaultReadLimits: CoalescerLimits = {
   lingerMs: 2,
   maxQueuedItems: 100_000,
   maxQueuedBytes: 64 * MIB,
+  maxWaitMs: 30_000,
 };
 
 /** Items are calls (of a projection store: records), bytes those of their rows as JSON. */
@@ -21,6 +22,7 @@ export const defaultWriteLimits: CoalescerLimits = {
   lingerMs: 5,
   maxQueuedItems: 100_000,
   maxQueuedBytes: 128 * MIB,
+  maxWaitMs: 30_000,
 };
 
 /** Of a read that serves several aggregates; a larger result is read in halves. One aggregate may have any size. */
