@@ -1052,6 +1052,16 @@ describe("cost", () => {
     expect(p.priceTableVersion).toBeNull();
   });
 
+  it("a reported cost is not lowered by a span above that knows of cached tokens", () => {
+    const usage = { "gen_ai.usage.input_tokens": 400_000 };
+    const p = project([
+      span("a", call("gpt-4o", "openai", { ...usage, "gen_ai.usage.cache_read.input_tokens": 300_000 })),
+      span("b", { parentSpanId: "a", ...call("gpt-4o", "openai", { ...usage, "gen_ai.usage.cost": 0.7 }) }),
+    ]);
+    expect(p.cost).toEqual({ amount: "0.7", currency: "USD", source: "reported", complete: true });
+    expect(p.usage).toMatchObject({ inputTokens: 400_000, cacheReadTokens: 300_000 });
+  });
+
   it("is of both kinds where some spans report and others are priced", () => {
     const p = project([
       span("a"),

@@ -78,6 +78,8 @@ export function costOf(tree: SpanTree, facts: readonly CostFacts[], traceStart: 
     const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
     const price = priceSpan(namesOf(span, rules.providers), models, usage, counted, at);
     if (price.priced) {
+      // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
+      if (anyReported && price.amount.isNegative()) return;
       total = (total ?? zeroMoney).plus(price.amount);
       contributors.push(position);
       priced = true;
