@@ -56,7 +56,7 @@ describe("compose.yaml", () => {
   });
 
   it("runs the workers with a throughput profile", () => {
-    expect(services.worker?.environment).toMatchObject({ WORKER_RATE_LIMIT: "0", WORKER_CONCURRENCY: "200" });
+    expect(services.worker?.environment).toMatchObject({ WORKER_RATE_LIMIT: "0", WORKER_CONCURRENCY: "500" });
   });
 
   it("sets only variables the services read", () => {
