@@ -1,5 +1,5 @@
 import { classifyError, isEventSourcingError, parseTenantId } from "@es/core";
-import { createOtlpTraceHandler, type OtlpSpan, OtlpUnavailableError } from "@es/otlp";
+import { createOtlpTraceHandler, OtlpRefusedError, type OtlpSpan, OtlpUnavailableError } from "@es/otlp";
 import { type Logger, OWN_TELEMETRY_ATTRIBUTE, type RunningService, startHttpServer } from "@es/service";
 import type { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { TraceStore } from "@es/trace-service";
@@ -41,10 +41,8 @@ export async function startIngest(
       await store.schemaIsReady();
       await repository.storeSpans(spans, { tenantId });
     } catch (error) {
-      logger.warn(
-        { error, spans: spans.length },
-        "Spans could not be stored; the client is told to send them again",
-      );
+      if (isEventSourcingError(error, "INVALID_EVENT"))
+        throw new OtlpRefusedError(error.message, 400, { cause: error });
       // Whatever keeps the store from taking spans, they are only safe with the client: let it keep them.
       throw new OtlpUnavailableError(unavailableReason(error), {
         retryAfterSeconds: RETRY_AFTER_SECONDS,

@@ -27,6 +27,7 @@ import {
   TraceReadRepositoryClickHouse,
   traceProjectionStoreClickHouse,
 } from "./index.js";
+import { spanTable } from "./spanTable.js";
 
 let db: TestDatabase;
 let store: ReturnType<typeof stores>;
@@ -462,6 +463,21 @@ describe("TraceLagSourceClickHouse", () => {
     expect(await lagging(accepted - 1n)).toEqual([`${b}:${traceIdOf(1)}`]);
     expect(await lagging(accepted)).toEqual([]);
     expect(await lagging(2n ** 64n)).toEqual([]);
+  });
+
+  it("finds the rest beside rows of a tenant that cannot be", async () => {
+    const tenantId = newTenant();
+    const since = 2n ** 63n;
+    for (const id of [tenantId, "" as TenantId]) {
+      const { toRow, insertColumns, name } = spanTable();
+      await db.client.insert({
+        table: `${db.database}.${name}`,
+        values: [toRow(createSpanEvent(spanOf(9, 1), since), id)],
+        columns: [...insertColumns] as [string, ...string[]],
+        format: "JSONEachRow",
+      });
+    }
+    expect(await lagging(since)).toEqual([`${tenantId}:${traceIdOf(9)}`]);
   });
 
   it("refuses cursors it did not give", async () => {

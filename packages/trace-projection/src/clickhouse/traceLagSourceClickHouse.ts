@@ -4,12 +4,12 @@ import {
   decodeCursor,
   EventSourcingError,
   encodeCursor,
+  isTenantId,
   type LagSource,
   type Page,
   type PageOptions,
   pageLimit,
   parseProjectionVersion,
-  parseTenantId,
   readProjectionVersion,
   withSpan,
 } from "@es/core";
@@ -66,9 +66,10 @@ export class TraceLagSourceClickHouse implements LagSource {
       });
       const looked = rows.slice(0, limit);
       const last = looked.at(-1);
-      const items = looked
-        .filter(lags)
-        .map((row) => ({ tenantId: parseTenantId(row.tenant), aggregateId: row.id }));
+      const items = looked.filter(lags).flatMap(({ tenant, id: aggregateId }) => {
+        // A row with another tenant was not written by us; it must not keep the rest from being found.
+        return isTenantId(tenant) ? [{ tenantId: tenant, aggregateId }] : [];
+      });
       span.setAttribute("aggregate.count", items.length);
       return {
         items,
