@@ -89,7 +89,7 @@ export function classifyClickHouseError(error: unknown, operation: Operation): E
     const code = codesOfEngine.get(number) ?? "STORE_REJECTED";
     return new EventSourcingError(
       code,
-      `ClickHouse failed ${where}: ${trimmed(error.message)} (${error.code} ${error.type ?? ""})${adviceFor(code, number, component)}`,
+      `ClickHouse refused (${where}): ${trimmed(error.message)} (${error.code} ${error.type ?? ""})${adviceFor(code, number, component)}`,
       { cause: error, fields: { ...fields, clickhouseCode: number, clickhouseType: error.type } },
     );
   }
@@ -97,11 +97,11 @@ export function classifyClickHouseError(error: unknown, operation: Operation): E
   if (connectionFault.test(reason)) {
     return new EventSourcingError(
       "STORE_UNAVAILABLE",
-      `ClickHouse cannot be reached for ${where}: ${reason}. Check that it runs and that the client's url is right.`,
+      `ClickHouse cannot be reached (${where}): ${reason}. Check that it runs and that the client's url is right.`,
       { cause: error, fields },
     );
   }
-  return new EventSourcingError("STORE_REJECTED", `${where} failed: ${reason}`, { cause: error, fields });
+  return new EventSourcingError("STORE_REJECTED", `ClickHouse call failed (${where}): ${reason}`, { cause: error, fields });
 }
 
 /** Whether doing the same for fewer aggregates might succeed for some: one's data may be at fault, or their sum too large. */
