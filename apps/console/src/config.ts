@@ -1,3 +1,4 @@
+import { isTenantId } from "@es/core";
 import { clickhouseVariables, type Environment, readEnvironment, variable } from "@es/service";
 import { z } from "zod";
 
@@ -6,7 +7,10 @@ export const consoleVariables = {
   CONSOLE_HOST: variable.text("127.0.0.1"),
   CONSOLE_PORT: variable.port(4320),
   /** The tenant whose traces are read. */
-  TENANT_ID: variable.text("default"),
+  TENANT_ID: z
+    .string()
+    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" })
+    .default("default"),
 };
 
 const consoleService = z.object({ ...consoleVariables, ...clickhouseVariables });

@@ -1,3 +1,4 @@
+import { isTenantId } from "@es/core";
 import {
   clickhouseVariables,
   type Environment,
@@ -18,7 +19,10 @@ export const ingestVariables = {
   /** Takes the telemetry of systems like this one. Never let one ingest its own: each request would make more. */
   INGEST_OWN_TELEMETRY: variable.flag(false),
   /** The tenant of every span. */
-  TENANT_ID: variable.text("default"),
+  TENANT_ID: z
+    .string()
+    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" })
+    .default("default"),
 };
 
 const ingestService = z.object({

@@ -266,6 +266,9 @@ describe("what an operator gets wrong", () => {
     const { code, output } = await start({ INGEST_PORT: "http" });
     expect(code).toBe(1);
     expect(output).toContain('INGEST_PORT is "http": expected a port from 0 to 65535');
+    expect((await start({ TENANT_ID: "a\nb" })).output).toMatch(
+      /TENANT_ID is "a\\nb": expected at most 256 characters/,
+    );
   });
 
   it("is an argument: the error shows the usage", async () => {
