@@ -9,8 +9,8 @@ export const consoleVariables = {
   /** The tenant whose traces are read. */
   TENANT_ID: z
     .string()
-    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" })
-    .default("default"),
+    .default("default")
+    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" }),
 };
 
 const consoleService = z.object({ ...consoleVariables, ...clickhouseVariables });

@@ -21,8 +21,8 @@ export const ingestVariables = {
   /** The tenant of every span. */
   TENANT_ID: z
     .string()
-    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" })
-    .default("default"),
+    .default("default")
+    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" }),
 };
 
 const ingestService = z.object({
