@@ -101,7 +101,10 @@ export function classifyClickHouseError(error: unknown, operation: Operation): E
       { cause: error, fields },
     );
   }
-  return new EventSourcingError("STORE_REJECTED", `ClickHouse call failed (${where}): ${reason}`, { cause: error, fields });
+  return new EventSourcingError("STORE_REJECTED", `ClickHouse call failed (${where}): ${reason}`, {
+    cause: error,
+    fields,
+  });
 }
 
 /** Whether doing the same for fewer aggregates might succeed for some: one's data may be at fault, or their sum too large. */
