@@ -20,13 +20,14 @@ import {
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
-import { type AsksFor, readAggregateRows, refSize, selectList } from "./aggregateRows.js";
+import { readAggregateRows, refSize, selectList } from "./aggregateRows.js";
 import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
-import { Coalescer, type CoalescerLimits, type Settled } from "./coalescer.js";
+import { Coalescer, type Settled } from "./coalescer.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable, Row } from "./eventTable.js";
 import { qualifiedName, quoteIdentifier } from "./identifier.js";
 import { chunkLines, insertLines, insertStatement, type Lines } from "./insertLines.js";
+import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import {
   defaultReadLimits,
@@ -34,25 +35,12 @@ import {
   MAX_SHARED_RESULT_BYTES,
   mergeLimits,
 } from "./storeLimits.js";
+import type { StoreClickHouseOptions } from "./storeOptions.js";
 import { aggregateAttributes, linkTo, roundTripOptions, storeSpanNames, storeTracer } from "./telemetry.js";
 
-export interface EventStoreClickHouseOptions<TEvent extends Event = Event> {
+export interface EventStoreClickHouseOptions<TEvent extends Event = Event> extends StoreClickHouseOptions {
   /** @default eventsTable(): the generic `events` */
   readonly table?: EventTable<TEvent>;
-  /** @default the client's own */
-  readonly database?: string;
-  /** How reads in flight share round trips. @default defaultReadLimits */
-  readonly readLimits?: Partial<CoalescerLimits>;
-  /** How writes in flight share round trips. @default defaultWriteLimits */
-  readonly writeLimits?: Partial<CoalescerLimits>;
-  /** Added to every read, such as `max_execution_time`. */
-  readonly readSettings?: ClickHouseSettings;
-  /** Added to every insert, such as `insert_quorum`. */
-  readonly insertSettings?: ClickHouseSettings;
-}
-
-interface EventRead extends AsksFor {
-  readonly link: Link | undefined;
 }
 
 interface EventWrite {
@@ -76,7 +64,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   readonly #client: ClickHouseClient;
   readonly #table: EventTable<TEvent>;
   readonly #name: string;
-  readonly #reads: Coalescer<EventRead, readonly TEvent[]>;
+  readonly #reads: Coalescer<AggregateAsked, readonly TEvent[]>;
   readonly #writes: Coalescer<EventWrite, void>;
   readonly #maxWriteBytes: number;
   readonly #readSettings: ClickHouseSettings;
@@ -94,7 +82,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     const writeLimits = mergeLimits(defaultWriteLimits, options.writeLimits);
     this.#maxWriteBytes = writeLimits.maxBytes;
     const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
-    this.#reads = new Coalescer<EventRead, readonly TEvent[]>({
+    this.#reads = new Coalescer<AggregateAsked, readonly TEvent[]>({
       ...mergeLimits(defaultReadLimits, options.readLimits),
       name: `${NAME} reads of ${this.#name}`,
       sizeOf: refSize,
@@ -118,7 +106,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       const link = linkTo(span);
       const chunks = chunkLines(rows, this.#maxWriteBytes);
       const outcomes = await this.#writes.submitAll(chunks.map((lines) => ({ lines, link })));
-      for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+      valuesOf(outcomes);
     });
   }
 
@@ -139,21 +127,9 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>> {
     const { tenantId } = context;
     const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: aggregateIds.length };
-    return this.#call("getEventsOfMany", about, async (span) => {
-      for (const aggregateId of aggregateIds) assertAggregateId(aggregateId);
-      const distinct = [...new Set(aggregateIds)];
-      const link = linkTo(span);
-      const outcomes = await this.#reads.submitAll(
-        distinct.map((aggregateId) => ({ tenantId, aggregateId, link })),
-      );
-      const read = new Map<TAggregateId, readonly TEvent[]>();
-      for (const [i, aggregateId] of distinct.entries()) {
-        const outcome = outcomes[i];
-        if (outcome?.ok !== true) throw outcome?.error;
-        read.set(aggregateId, outcome.value);
-      }
-      return read;
-    });
+    return this.#call("getEventsOfMany", about, (span) =>
+      readDistinct(this.#reads, aggregateIds, { tenantId, link: linkTo(span) }),
+    );
   }
 
   listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
@@ -247,7 +223,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     );
   }
 
-  async #readMany(reads: readonly EventRead[]): Promise<readonly Settled<readonly TEvent[]>[]> {
+  async #readMany(reads: readonly AggregateAsked[]): Promise<readonly Settled<readonly TEvent[]>[]> {
     const links = reads.map(({ link }) => link);
     return withSpan(
       storeTracer,

@@ -15,14 +15,15 @@ import {
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
-import { type AsksFor, readAggregateRows, refSize, selectList } from "./aggregateRows.js";
+import { readAggregateRows, refSize, selectList } from "./aggregateRows.js";
 import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
-import { Coalescer, type CoalescerLimits, type Settled } from "./coalescer.js";
+import { Coalescer, type Settled } from "./coalescer.js";
 import type { Row } from "./eventTable.js";
 import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
 import { insertLines, insertStatement, type Lines } from "./insertLines.js";
 import { projectionsTable } from "./projectionsTable.js";
 import type { ProjectionTable } from "./projectionTable.js";
+import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import {
   defaultReadLimits,
@@ -30,25 +31,12 @@ import {
   MAX_SHARED_RESULT_BYTES,
   mergeLimits,
 } from "./storeLimits.js";
+import type { StoreClickHouseOptions } from "./storeOptions.js";
 import { aggregateAttributes, linkTo, roundTripOptions, storeSpanNames, storeTracer } from "./telemetry.js";
 
-export interface ProjectionStoreClickHouseOptions<TProjection = unknown> {
+export interface ProjectionStoreClickHouseOptions<TProjection = unknown> extends StoreClickHouseOptions {
   /** @default projectionsTable(): the generic `projections` */
   readonly table?: ProjectionTable<TProjection>;
-  /** @default the client's own */
-  readonly database?: string;
-  /** How reads in flight share round trips. @default defaultReadLimits */
-  readonly readLimits?: Partial<CoalescerLimits>;
-  /** How writes in flight share round trips. @default defaultWriteLimits */
-  readonly writeLimits?: Partial<CoalescerLimits>;
-  /** Added to every read, such as `max_execution_time`. */
-  readonly readSettings?: ClickHouseSettings;
-  /** Added to every insert, such as `insert_quorum`. */
-  readonly insertSettings?: ClickHouseSettings;
-}
-
-interface ProjectionAsked extends AsksFor {
-  readonly link: Link | undefined;
 }
 
 interface ProjectionWrite {
@@ -73,7 +61,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   readonly #client: ClickHouseClient;
   readonly #table: ProjectionTable<TProjection>;
   readonly #name: string;
-  readonly #reads: Coalescer<ProjectionAsked, ProjectionRead<string, TProjection>>;
+  readonly #reads: Coalescer<AggregateAsked, ProjectionRead<string, TProjection>>;
   readonly #writes: Coalescer<ProjectionWrite, void>;
   readonly #readSettings: ClickHouseSettings;
   readonly #insertSettings: ClickHouseSettings;
@@ -87,7 +75,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
     this.#readSettings = { ...readSettings, ...options.readSettings };
     this.#insertSettings = { ...insertSettings, ...options.insertSettings };
     const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
-    this.#reads = new Coalescer<ProjectionAsked, ProjectionRead<string, TProjection>>({
+    this.#reads = new Coalescer<AggregateAsked, ProjectionRead<string, TProjection>>({
       ...mergeLimits(defaultReadLimits, options.readLimits),
       name: `${NAME} reads of ${this.#name}`,
       sizeOf: refSize,
@@ -125,21 +113,14 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   ): Promise<ReadonlyMap<TAggregateId, ProjectionRead<TAggregateId, TProjection>>> {
     const { tenantId } = context;
     const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: aggregateIds.length };
-    return this.#call("getProjections", about, async (span) => {
-      for (const aggregateId of aggregateIds) assertAggregateId(aggregateId);
-      const distinct = [...new Set(aggregateIds)];
-      const link = linkTo(span);
-      const outcomes = await this.#reads.submitAll(
-        distinct.map((aggregateId) => ({ tenantId, aggregateId, link })),
-      );
-      const read = new Map<TAggregateId, ProjectionRead<TAggregateId, TProjection>>();
-      for (const [i, aggregateId] of distinct.entries()) {
-        const outcome = outcomes[i];
-        if (outcome?.ok !== true) throw outcome?.error;
-        read.set(aggregateId, outcome.value as ProjectionRead<TAggregateId, TProjection>);
-      }
-      return read;
-    });
+    return this.#call(
+      "getProjections",
+      about,
+      (span) =>
+        readDistinct(this.#reads, aggregateIds, { tenantId, link: linkTo(span) }) as Promise<
+          ReadonlyMap<TAggregateId, ProjectionRead<TAggregateId, TProjection>>
+        >,
+    );
   }
 
   storeProjection(
@@ -171,7 +152,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       return { lines: { text, bytes: Buffer.byteLength(text), rows: 1 }, link };
     });
     const outcomes = await this.#writes.submitAll(writes);
-    for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+    valuesOf(outcomes);
   }
 
   #call<T>(name: string, about: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
@@ -226,7 +207,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   }
 
   async #readMany(
-    reads: readonly ProjectionAsked[],
+    reads: readonly AggregateAsked[],
   ): Promise<readonly Settled<ProjectionRead<string, TProjection>>[]> {
     const links = reads.map(({ link }) => link);
     return withSpan(
