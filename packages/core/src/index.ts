@@ -12,6 +12,7 @@ export { assertAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId
 export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
 export { assertEvent, MAX_EVENT_ID_LENGTH } from "./events/assertEvent.js";
 export type { Event, EventMetadata } from "./events/event.js";
+export { wholeNumber } from "./options/wholeNumber.js";
 export { type DeadLetterReason, describeFailure } from "./processing/deadLetterReason.js";
 export type { EventHandler } from "./processing/eventHandler.js";
 export { createProjectionConsumer } from "./processing/projectionConsumer.js";

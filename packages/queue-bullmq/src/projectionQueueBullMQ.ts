@@ -9,6 +9,7 @@ import {
   type QueueCounts,
   type ScheduleOptions,
   SchedulingTelemetry,
+  wholeNumber,
 } from "@es/core";
 import type { Context } from "@opentelemetry/api";
 import { type KeepJobs, Queue, type Telemetry } from "bullmq";
@@ -87,12 +88,12 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   constructor(options: ProjectionQueueBullMQOptions) {
     const { attempts, backoffMs } = projectionQueueDefaults;
     this.#options = options;
-    this.#attempts = atLeast("attempts", options.attempts ?? attempts, 1);
-    this.#backoffMs = atLeast("backoffMs", options.backoffMs ?? backoffMs, 0);
-    this.#delayMs = atLeast("delayMs", options.delayMs ?? 200, 0);
-    this.#timeoutMs = atLeast("timeoutMs", options.timeoutMs ?? 2_000, 1);
+    this.#attempts = wholeNumber("attempts", options.attempts ?? attempts, 1);
+    this.#backoffMs = wholeNumber("backoffMs", options.backoffMs ?? backoffMs, 0);
+    this.#delayMs = wholeNumber("delayMs", options.delayMs ?? 200, 0);
+    this.#timeoutMs = wholeNumber("timeoutMs", options.timeoutMs ?? 2_000, 1);
     this.#patience = new Patience(this.#timeoutMs);
-    this.#maxInFlight = atLeast("maxInFlight", options.maxInFlight ?? 100, 1);
+    this.#maxInFlight = wholeNumber("maxInFlight", options.maxInFlight ?? 100, 1);
     this.#slots = new Slots(this.#maxInFlight);
     this.#telemetry = options.telemetry === undefined ? defaultTelemetry() : options.telemetry;
     this.#redis = connectProducer(options.connection);
@@ -117,13 +118,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   async schedule(refs: readonly AggregateRef[], options: ScheduleOptions = {}): Promise<void> {
     this.#assertOpen();
     const delayMs = options.delayMs ?? this.#delayMs;
-    if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new EventSourcingError(
-        "QUEUE_REJECTED",
-        `delayMs must be a number of at least 0, got ${delayMs}.`,
-      );
-    }
-    assertSchedulable(refs);
+    assertSchedulable(refs, delayMs);
     await this.#addAll(refs, delayMs);
     this.#scheduling.report(refs);
   }
@@ -272,12 +267,4 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   #report(error: Error): void {
     this.#options.onError?.(error);
   }
-}
-
-function atLeast(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `${name} must be a whole number of at least ${least}, got ${value}.`,
-  );
 }

@@ -9,6 +9,7 @@ import {
   type ProjectionWorker,
   projectionQueueDefaults,
   telemetryNames,
+  wholeNumber,
 } from "@es/core";
 import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
 import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } from "bullmq";
@@ -76,7 +77,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   #closing: Promise<void> | null = null;
 
   constructor(options: ProjectionWorkerBullMQOptions) {
-    const concurrency = atLeast(
+    const concurrency = wholeNumber(
       "concurrency",
       options.concurrency ?? defaultConcurrency(availableParallelism()),
       1,
@@ -86,12 +87,12 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     const queueName = options.queueName ?? defaultQueueName;
     const prefix = options.prefix ?? defaultPrefix;
     this.#run = options.run;
-    this.#maxStalledCount = atLeast("maxStalledCount", options.maxStalledCount ?? 5, 0);
-    const lockDuration = atLeast("lockDurationMs", options.lockDurationMs ?? 30_000, 1);
-    const stalledInterval = atLeast("stalledIntervalMs", options.stalledIntervalMs ?? 30_000, 1);
+    this.#maxStalledCount = wholeNumber("maxStalledCount", options.maxStalledCount ?? 5, 0);
+    const lockDuration = wholeNumber("lockDurationMs", options.lockDurationMs ?? 30_000, 1);
+    const stalledInterval = wholeNumber("stalledIntervalMs", options.stalledIntervalMs ?? 30_000, 1);
     if (limiter !== null) {
-      atLeast("limiter.max", limiter.max, 1);
-      atLeast("limiter.durationMs", limiter.durationMs, 1);
+      wholeNumber("limiter.max", limiter.max, 1);
+      wholeNumber("limiter.durationMs", limiter.durationMs, 1);
     }
     this.#onError = (error) => {
       // What a closing connection still has to say is no news.
@@ -249,12 +250,4 @@ function markFailed(error: Error): void {
   const span = trace.getActiveSpan();
   span?.recordException(error);
   span?.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-}
-
-function atLeast(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `${name} must be a whole number of at least ${least}, got ${value}.`,
-  );
 }

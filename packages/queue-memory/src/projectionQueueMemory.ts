@@ -12,6 +12,7 @@ import {
   type QueueCounts,
   type ScheduleOptions,
   SchedulingTelemetry,
+  wholeNumber,
 } from "@es/core";
 import { type Link, trace } from "@opentelemetry/api";
 import { DeadLettersMemory } from "./deadLettersMemory.js";
@@ -95,13 +96,7 @@ export class ProjectionQueueMemory implements ProjectionQueue {
   async schedule(refs: readonly AggregateRef[], options: ScheduleOptions = {}): Promise<void> {
     this.#assertOpen();
     const delayMs = options.delayMs ?? this.#delayMs;
-    if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new EventSourcingError(
-        "QUEUE_REJECTED",
-        `delayMs must be a number of at least 0, got ${delayMs}.`,
-      );
-    }
-    assertSchedulable(refs);
+    assertSchedulable(refs, delayMs);
     const keys = new Map(refs.map((ref) => [aggregateRefKey(ref), ref]));
     this.#assertRoom(keys.keys());
     const links = schedulingLinks();
@@ -284,14 +279,6 @@ function schedulingLinks(): readonly Link[] {
 
 function addLinks(links: Link[], more: readonly Link[]): void {
   for (const link of more) if (links.length < MAX_LINKS) links.push(link);
-}
-
-function wholeNumber(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `${name} must be a whole number of at least ${least}, got ${value}.`,
-  );
 }
 
 function milliseconds(name: string, value: number): number {

@@ -10,13 +10,13 @@ const ref = (tenantId: string, aggregateId: string): AggregateRef => ({
 
 describe("assertSchedulable", () => {
   it("lets every valid ref pass, whatever it holds", () => {
-    expect(() => assertSchedulable([ref("a:b", "c"), ref("a", "b:c\0'%/")])).not.toThrow();
+    expect(() => assertSchedulable([ref("a:b", "c"), ref("a", "b:c\0'%/")], 0)).not.toThrow();
   });
 
   it.each([ref("", "a"), ref("a\0", "a"), ref("a", ""), ref("a", "\ud800")])(
     "refuses %o and says why",
     (wrong) => {
-      expect(() => assertSchedulable([ref("a", "b"), wrong])).toThrow(
+      expect(() => assertSchedulable([ref("a", "b"), wrong], 0)).toThrow(
         expect.objectContaining({
           code: "QUEUE_REJECTED",
           message: expect.stringMatching(/^A ref cannot be scheduled: /),
@@ -24,4 +24,10 @@ describe("assertSchedulable", () => {
       );
     },
   );
+
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("refuses a delay of %d", (delayMs) => {
+    expect(() => assertSchedulable([ref("a", "b")], delayMs)).toThrow(
+      expect.objectContaining({ code: "QUEUE_REJECTED", message: expect.stringContaining(`got ${delayMs}`) }),
+    );
+  });
 });

@@ -6,7 +6,10 @@ import { telemetryNames } from "../telemetry/names.js";
 import { parseTenantId } from "../tenancy/tenantId.js";
 
 /** What every queue checks before it schedules. @throws EventSourcingError `QUEUE_REJECTED` */
-export function assertSchedulable(refs: readonly AggregateRef[]): void {
+export function assertSchedulable(refs: readonly AggregateRef[], delayMs: number): void {
+  if (!Number.isFinite(delayMs) || delayMs < 0) {
+    throw new EventSourcingError("QUEUE_REJECTED", `delayMs must be a number of at least 0, got ${delayMs}.`);
+  }
   for (const ref of refs) {
     try {
       parseTenantId(ref.tenantId);
