@@ -5,10 +5,9 @@ import { startConsole } from "./console.js";
 
 await runService({
   logger: () => createLogger({ name: "console" }),
-  async start() {
+  async start(logger) {
     const config = readConsoleServiceConfig(process.env);
     const telemetry = startTelemetry({ serviceName: "es-console" });
-    const logger = createLogger({ name: "console" });
     const store = openTraceStore(config, logger);
     const running = await startConsole(config, { store, logger });
     logger.info({ url: running.url, telemetry: telemetry.description }, "Read API ready at /api/traces");

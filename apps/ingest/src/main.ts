@@ -4,10 +4,9 @@ import { startIngestService } from "./service.js";
 
 await runService({
   logger: () => createLogger({ name: "ingest" }),
-  async start() {
+  async start(logger) {
     const config = readIngestServiceConfig(process.env);
     const telemetry = startTelemetry({ serviceName: "es-ingest" });
-    const logger = createLogger({ name: "ingest" });
     const service = await startIngestService(config, logger);
     logger.info({ url: service.url, telemetry: telemetry.description }, "OTLP/HTTP ready at /v1/traces");
     return {

@@ -26,14 +26,13 @@ const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 await runService({
   logger: () => createLogger({ name: "standalone", defaultLevel: "warn" }),
-  async start() {
+  async start(logger) {
     const { demo, help } = readArguments();
     if (help === true) {
       print(usage);
       process.exit(0);
     }
     const config = readStandaloneConfig(process.env);
-    const logger = createLogger({ name: "standalone", defaultLevel: "warn" });
     const telemetry = startTelemetry({ serviceName: "es-standalone" });
     const standalone = await startStandalone(config, logger);
     print(`OTLP/HTTP  ${standalone.ingestUrl}/v1/traces`);

@@ -4,10 +4,9 @@ import { startWorkerService } from "./service.js";
 
 await runService({
   logger: () => createLogger({ name: "worker" }),
-  async start() {
+  async start(logger) {
     const config = readWorkerServiceConfig(process.env);
     const telemetry = startTelemetry({ serviceName: "es-worker" });
-    const logger = createLogger({ name: "worker" });
     const service = await startWorkerService(config, logger);
     logger.info({ url: service.url, telemetry: telemetry.description }, "Worker started");
     return {

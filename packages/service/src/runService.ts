@@ -9,7 +9,8 @@ export interface RunningService {
 
 export interface RunServiceOptions {
   readonly logger: () => Logger;
-  readonly start: () => Promise<RunningService>;
+  /** Gets the logger, once it is made. */
+  readonly start: (logger: Logger) => Promise<RunningService>;
   /** Longest the drain may take before the process ends anyway, milliseconds. @default 60 000 */
   readonly drainTimeoutMs?: number;
 }
@@ -56,7 +57,7 @@ export async function runService({
   process.on("unhandledRejection", (error) => log?.error({ error }, "Unhandled rejection"));
   try {
     log = logger();
-    running = await start();
+    running = await start(log);
   } catch (error) {
     if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
     else if (log === undefined) process.stderr.write(`${String(error)}\n`);
