@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { makeProjectionVersion, parseTenantId } from "@es/core";
 import { type ContractEvent, contractEvent } from "@es/testkit";
+import { freePort } from "@es/tooling-services";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   EventStoreClickHouse,
@@ -22,15 +22,6 @@ const bin = join(
   "bin/clickhouse-embedded.cjs",
 );
 const context = { tenantId: parseTenantId("acme") };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 describe("an engine that dies while it is written to", () => {
   let dataDir: string;

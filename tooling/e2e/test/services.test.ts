@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
+import { freePort } from "@es/tooling-services";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";
-import { freePort, killLeftovers, type RunningProcess, temporaryFolder, until } from "./processes.js";
+import { killLeftovers, type RunningProcess, temporaryFolder, until } from "./processes.js";
 import { allProjections, completeProjection } from "./readApi.js";
 import { startEngine, startService, untilReady } from "./services.js";
 

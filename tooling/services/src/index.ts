@@ -1,2 +1,3 @@
+export { freePort } from "./freePort.js";
 export { ensureSystemPackage, isOnPath, type SystemPackage } from "./systemPackage.js";
 export { startTestServices, type TestService, type TestServices } from "./testServices.js";

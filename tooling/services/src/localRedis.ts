@@ -1,8 +1,8 @@
 import { mkdtemp } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startChildService } from "./childService.js";
+import { freePort } from "./freePort.js";
 import { ensureSystemPackage } from "./systemPackage.js";
 import type { TestService } from "./testServices.js";
 
@@ -26,16 +26,4 @@ export async function startLocalRedis(): Promise<TestService> {
     dataDir,
   });
   return { url, source: "local redis-server", close };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
