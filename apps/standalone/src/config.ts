@@ -1,7 +1,7 @@
 import { consoleVariables } from "@es/app-console";
 import { ingestVariables } from "@es/app-ingest";
 import { workerVariables } from "@es/app-worker";
-import { type Environment, readEnvironment, variable } from "@es/service";
+import { clickhouseVariables, type Environment, readEnvironment, variable } from "@es/service";
 import { z } from "zod";
 
 const standalone = z.object({
@@ -14,6 +14,11 @@ const standalone = z.object({
   CLICKHOUSE_PORT: variable.port(0),
   /** Of the embedded engine's user `default`; without it a new one is made at each start. */
   CLICKHOUSE_PASSWORD: z.string().optional(),
+  /** What an acknowledged span survives: the death of the process, or with `fsync` the loss of power as well. */
+  CLICKHOUSE_DURABILITY: z
+    .enum(["process", "fsync"], { error: 'expected "process" or "fsync"' })
+    .default("process"),
+  SPAN_RETENTION_DAYS: clickhouseVariables.SPAN_RETENTION_DAYS,
   /** How long spans of a trace gather before its projection is rebuilt. It bounds the wait, too. */
   QUEUE_DELAY_MS: variable.milliseconds(200),
 });

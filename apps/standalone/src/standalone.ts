@@ -45,7 +45,12 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     closers.push(() => engine.close());
 
     const store = openTraceStore(
-      { CLICKHOUSE_URL: engine.url, CLICKHOUSE_PASSWORD: password, CLICKHOUSE_DATABASE: DATABASE },
+      {
+        CLICKHOUSE_URL: engine.url,
+        CLICKHOUSE_PASSWORD: password,
+        CLICKHOUSE_DATABASE: DATABASE,
+        SPAN_RETENTION_DAYS: config.SPAN_RETENTION_DAYS,
+      },
       logger,
     );
     closers.push(() => store.close());
@@ -87,6 +92,7 @@ async function startEngine(config: StandaloneConfig, password: string): Promise<
     return await startClickHouse({
       dataDir: join(config.DATA_DIR, "clickhouse"),
       port: config.CLICKHOUSE_PORT,
+      durability: config.CLICKHOUSE_DURABILITY,
       password,
     });
   } catch (error) {

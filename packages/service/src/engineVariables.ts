@@ -14,6 +14,18 @@ export const clickhouseVariables = {
       error: "expected letters, digits and underscores, no digit first",
     })
     .default("es"),
+  /** Spreads the tables over a cluster, by its name in `system.clusters`. Read when the tables are made. */
+  CLICKHOUSE_CLUSTER: z.string().min(1).optional(),
+  /** Added to every read, such as `select_sequential_consistency=1`. */
+  CLICKHOUSE_READ_SETTINGS: variable.pairs(),
+  /** Added to every insert, such as `insert_quorum=auto`. */
+  CLICKHOUSE_INSERT_SETTINGS: variable.pairs(),
+  /** Spans expire so many days after they were accepted; unset: never. Read when the tables are made. */
+  SPAN_RETENTION_DAYS: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, { error: "expected a whole number of days, at least 1" })
+    .transform(Number)
+    .optional(),
 };
 
 /** How ingest and workers find the queue they share. */

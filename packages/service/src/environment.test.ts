@@ -20,6 +20,8 @@ describe("readEnvironment", () => {
     expect(read({ INGEST_PORT: "" })).toEqual({
       CLICKHOUSE_URL: "http://127.0.0.1:8123",
       CLICKHOUSE_DATABASE: "es",
+      CLICKHOUSE_READ_SETTINGS: {},
+      CLICKHOUSE_INSERT_SETTINGS: {},
       REDIS_URL: "redis://127.0.0.1:6379",
       QUEUE_NAME: "trace-projections",
       QUEUE_PREFIX: "{es}",
@@ -29,6 +31,16 @@ describe("readEnvironment", () => {
       RATE: 0,
       VERBOSE: false,
     });
+  });
+
+  it("reads pairs, whatever their values hold", () => {
+    const settings = "insert_quorum=auto, log_comment=a=b;c";
+    expect(read({ CLICKHOUSE_INSERT_SETTINGS: settings })).toMatchObject({
+      CLICKHOUSE_INSERT_SETTINGS: { insert_quorum: "auto", log_comment: "a=b;c" },
+    });
+    expect(() => read({ CLICKHOUSE_READ_SETTINGS: "insert_quorum" })).toThrow(
+      'CLICKHOUSE_READ_SETTINGS is "insert_quorum": expected name=value,name=value',
+    );
   });
 
   it("reads what is set", () => {
@@ -50,6 +62,7 @@ describe("readEnvironment", () => {
     ["CLICKHOUSE_URL", "not a url", "http:// or https://"],
     ["REDIS_URL", "http://localhost", "redis:// or rediss://"],
     ["CLICKHOUSE_DATABASE", "a`; DROP", "letters, digits and underscores"],
+    ["SPAN_RETENTION_DAYS", "0", "a whole number of days"],
     ["QUEUE_NAME", "a:b", "without a colon"],
   ])("says what is wrong with %s=%s", (name, value, expected) => {
     expect(() => read({ [name]: value })).toThrow(

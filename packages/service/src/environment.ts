@@ -48,6 +48,16 @@ export const variable = {
       .enum(["true", "false", "1", "0"], { error: 'expected "true" or "false"' })
       .transform((value) => value === "true" || value === "1")
       .default(fallback),
+  /** `name=value,name=value`; a value may be anything without a comma. */
+  pairs: () =>
+    z
+      .string()
+      .regex(/^\s*[a-z0-9_]+=[^,]+(,\s*[a-z0-9_]+=[^,]+)*$/, { error: "expected name=value,name=value" })
+      .transform((text): Readonly<Record<string, string>> => {
+        const pairs = text.split(",").map((pair) => pair.trim().split(/=(.*)/s, 2) as [string, string]);
+        return Object.fromEntries(pairs);
+      })
+      .default({}),
   url: (protocols: readonly string[], fallback?: string) => {
     const schema = z.string().refine((value) => isUrl(value, protocols), {
       error: `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,

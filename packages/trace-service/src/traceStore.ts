@@ -10,10 +10,10 @@ import { type Logger, type ReadinessCheck, startInBackground } from "@es/service
 import { migrate } from "@es/store-clickhouse";
 import type { SpanEvent, TraceProjection } from "@es/trace-projection";
 import {
+  createTraceClickHouseMigrations,
   spanEventStoreClickHouse,
   TraceLagSourceClickHouse,
   TraceReadRepositoryClickHouse,
-  traceClickHouseMigrations,
   traceProjectionStoreClickHouse,
 } from "@es/trace-projection/clickhouse";
 
@@ -22,6 +22,10 @@ export interface TraceStoreConfig {
   readonly CLICKHOUSE_USER?: string | undefined;
   readonly CLICKHOUSE_PASSWORD?: string | undefined;
   readonly CLICKHOUSE_DATABASE: string;
+  readonly CLICKHOUSE_CLUSTER?: string | undefined;
+  readonly CLICKHOUSE_READ_SETTINGS?: Readonly<Record<string, string>>;
+  readonly CLICKHOUSE_INSERT_SETTINGS?: Readonly<Record<string, string>>;
+  readonly SPAN_RETENTION_DAYS?: number | undefined;
 }
 
 /** Everything the services read from and write to ClickHouse. */
@@ -57,9 +61,19 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
     // Every failure is reported by who made the call, as a structured line.
     log: { level: ClickHouseLogLevel.OFF },
   });
+  const retention = config.SPAN_RETENTION_DAYS;
+  const migrations = [
+    createTraceClickHouseMigrations(retention === undefined ? {} : { spanRetentionDays: retention }),
+  ];
+  const stores = {
+    database,
+    readSettings: config.CLICKHOUSE_READ_SETTINGS ?? {},
+    insertSettings: config.CLICKHOUSE_INSERT_SETTINGS ?? {},
+  };
   const schema = startInBackground(
     async () => {
-      await migrate(client, { database, migrations: [traceClickHouseMigrations] });
+      const cluster = config.CLICKHOUSE_CLUSTER;
+      await migrate(client, { database, migrations, ...(cluster === undefined ? {} : { cluster }) });
     },
     {
       name: "bring the ClickHouse schema up to date",
@@ -79,8 +93,8 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
     );
   };
   return {
-    eventStore: spanEventStoreClickHouse(client, { database }),
-    projectionStore: traceProjectionStoreClickHouse(client, { database }),
+    eventStore: spanEventStoreClickHouse(client, stores),
+    projectionStore: traceProjectionStoreClickHouse(client, stores),
     reads: new TraceReadRepositoryClickHouse(client, { database }),
     lag: new TraceLagSourceClickHouse(client, { database }),
     schemaIsReady,

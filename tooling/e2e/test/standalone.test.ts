@@ -1,4 +1,6 @@
 import { createServer } from "node:net";
+import { createClient } from "@clickhouse/client";
+import { freePort } from "@es/tooling-services";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, temporaryFolder, until } from "./processes.js";
@@ -230,6 +232,30 @@ describe("the data of standalone", () => {
     const second = await startStandalone(folder.path);
     await completeProjection(second.consoleUrl, span.traceId, 1);
     await second.process.stop();
+    await folder.remove();
+  });
+});
+
+describe("how long standalone keeps spans, and against what", () => {
+  it("is what was configured: they expire, and every insert is synced to disk", async () => {
+    const folder = await temporaryFolder();
+    const password = "word";
+    const port = String(await freePort());
+    const { process: started } = await startStandalone(folder.path, {
+      CLICKHOUSE_PORT: port,
+      CLICKHOUSE_PASSWORD: password,
+      CLICKHOUSE_DURABILITY: "fsync",
+      SPAN_RETENTION_DAYS: "7",
+    });
+    const client = createClient({ url: `http://127.0.0.1:${port}`, password });
+    const rows = async (query: string) =>
+      (await client.query({ query, format: "JSONEachRow" })).json<{ readonly value: string }>();
+    const [table] = await rows("SELECT create_table_query AS value FROM system.tables WHERE name = 'spans'");
+    expect(table?.value).toContain("toIntervalDay(7)");
+    const synced = "SELECT value FROM system.merge_tree_settings WHERE name = 'fsync_after_insert'";
+    expect(await rows(synced)).toEqual([{ value: "1" }]);
+    await client.close();
+    expect(await started.stop()).toBe(0);
     await folder.remove();
   });
 });
