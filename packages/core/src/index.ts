@@ -14,12 +14,17 @@ export { assertEvent, MAX_EVENT_ID_LENGTH } from "./events/assertEvent.js";
 export type { Event, EventMetadata } from "./events/event.js";
 export { wholeNumber } from "./options/wholeNumber.js";
 export { type DeadLetterReason, describeFailure } from "./processing/deadLetterReason.js";
+export type {
+  DeadLetter,
+  DeadLetterSelection,
+  DeadLetters,
+  RedriveOptions,
+  RedriveProgress,
+} from "./processing/deadLetters.js";
 export type { EventHandler } from "./processing/eventHandler.js";
+export { Pace } from "./processing/pace.js";
 export { createProjectionConsumer } from "./processing/projectionConsumer.js";
 export {
-  type DeadLetter,
-  type DeadLetterSelection,
-  type DeadLetters,
   defaultConcurrency,
   type ProjectionQueue,
   type ProjectionRun,
@@ -37,6 +42,7 @@ export {
   reconcile,
   startReconciler,
 } from "./processing/reconciler.js";
+export { redriveInSteps } from "./processing/redrive.js";
 export { assertSchedulable, SchedulingTelemetry } from "./processing/scheduling.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";

@@ -66,7 +66,7 @@ export class DeadLetterStore {
     failure: DeadLetterReason,
     times: { readonly attempts: number; readonly firstFailedAt: number; readonly lastFailedAt: number },
   ): Promise<void> {
-    const id = idOf(ref);
+    const id = deadLetterId(ref);
     const fields: StoredFields = {
       ...failure,
       tenantId: ref.tenantId,
@@ -82,7 +82,7 @@ export class DeadLetterStore {
 
   /** Removes the letter of a ref that ran well. Costs one small read where there is none. */
   async heal(ref: AggregateRef): Promise<void> {
-    const id = idOf(ref);
+    const id = deadLetterId(ref);
     if ((await this.#redis.hexists(`${this.#prefix}:places`, id)) === 0) return;
     await this.#remove(id, ref.tenantId, "");
   }
@@ -97,11 +97,20 @@ export class DeadLetterStore {
   }
 
   async find(id: string): Promise<StoredDeadLetter | null> {
-    const [place, stored] = await Promise.all([
-      this.#redis.hget(`${this.#prefix}:places`, id),
-      this.#redis.hget(`${this.#prefix}:letters`, id),
+    return (await this.findMany([id]))[0] ?? null;
+  }
+
+  /** In the order of the ids; `null` where there is none. */
+  async findMany(ids: readonly string[]): Promise<readonly (StoredDeadLetter | null)[]> {
+    if (ids.length === 0) return [];
+    const [places, letters] = await Promise.all([
+      this.#redis.hmget(`${this.#prefix}:places`, ...ids),
+      this.#redis.hmget(`${this.#prefix}:letters`, ...ids),
     ]);
-    return place === null || stored === null ? null : decode(place, stored);
+    return ids.map((_, index) => {
+      const [place, stored] = [places[index], letters[index]];
+      return typeof place === "string" && typeof stored === "string" ? decode(place, stored) : null;
+    });
   }
 
   /** @param until only letters first failed at or before this instant, Unix milliseconds */
@@ -144,7 +153,8 @@ export class DeadLetterStore {
   }
 }
 
-function idOf(ref: AggregateRef): string {
+/** The letter of a ref has the same id as long as the ref is parked, and whenever it is parked again. */
+export function deadLetterId(ref: AggregateRef): string {
   return createHash("sha256").update(aggregateRefKey(ref)).digest("base64url");
 }
 
@@ -174,6 +184,8 @@ function decode(place: string, stored: string): StoredDeadLetter {
       errorClass,
       code,
       reason,
+      // Letters of an older version of this package do not have it.
+      eventCount: fields.eventCount ?? null,
       attempts,
       firstFailedAt: Number(place.slice(0, 15)),
       lastFailedAt,

@@ -1,13 +1,15 @@
-import type {
-  AggregateRef,
-  DeadLetter,
-  DeadLetterSelection,
-  DeadLetters,
-  Page,
-  PageOptions,
-  TenantId,
+import {
+  type AggregateRef,
+  type DeadLetter,
+  type DeadLetterSelection,
+  type DeadLetters,
+  type Page,
+  type PageOptions,
+  type RedriveOptions,
+  redriveInSteps,
+  type TenantId,
 } from "@es/core";
-import type { DeadLetterStore, StoredDeadLetter } from "./deadLetterStore.js";
+import { type DeadLetterStore, deadLetterId, type StoredDeadLetter } from "./deadLetterStore.js";
 
 /** What the letters need of the queue they belong to. */
 export interface DeadLettersHost {
@@ -35,22 +37,39 @@ export class DeadLettersBullMQ implements DeadLetters {
     return (await this.#host.call(() => this.#store.find(id)))?.letter ?? null;
   }
 
-  async redrive(selection: DeadLetterSelection = {}): Promise<number> {
-    let redriven = 0;
-    for await (const letters of this.#select(selection)) {
+  async findByRefs(refs: readonly AggregateRef[]): Promise<readonly (DeadLetter | null)[]> {
+    const found: (DeadLetter | null)[] = [];
+    for (let from = 0; from === 0 || from < refs.length; from += PAGE) {
+      const ids = refs.slice(from, from + PAGE).map(deadLetterId);
+      const some = await this.#host.call(() => this.#store.findMany(ids));
+      found.push(...some.map((one) => one?.letter ?? null));
+    }
+    return found;
+  }
+
+  redrive(selection: DeadLetterSelection = {}, options: RedriveOptions = {}): Promise<number> {
+    return redriveInSteps(this.#select(selection), options, async (ids) => {
+      // Read again: at a slow rate much may have become of them since they were selected.
+      const letters = await this.#existing(ids);
       // In this order a crash in between leaves a letter too many, never a run too few. A letter that was replaced
       // meanwhile stays: the run just scheduled heals or renews it.
       await this.#host.schedule(letters.map(({ letter }) => letter.ref));
       await this.#removeAll(letters);
-      redriven += letters.length;
-    }
-    return redriven;
+      return letters.map(({ letter }) => letter);
+    });
   }
 
   async discard(selection: DeadLetterSelection = {}): Promise<number> {
     let discarded = 0;
-    for await (const letters of this.#select(selection)) discarded += await this.#removeAll(letters);
+    for await (const ids of this.#select(selection)) {
+      discarded += await this.#removeAll(await this.#existing(ids));
+    }
     return discarded;
+  }
+
+  async #existing(ids: readonly string[]): Promise<readonly StoredDeadLetter[]> {
+    const found = await this.#host.call(() => this.#store.findMany(ids));
+    return found.filter((one) => one !== null);
   }
 
   async #removeAll(letters: readonly StoredDeadLetter[]): Promise<number> {
@@ -60,17 +79,18 @@ export class DeadLettersBullMQ implements DeadLetters {
     return removed.filter(Boolean).length;
   }
 
-  /** The selected letters page by page, without those parked after the call: a redrive that fails again must end. */
-  async *#select({ ids, tenantId }: DeadLetterSelection): AsyncGenerator<StoredDeadLetter[]> {
+  /**
+   * The ids of the selected letters page by page, without those parked after the call: a redrive that fails again must end.
+   */
+  async *#select({ ids, tenantId }: DeadLetterSelection): AsyncGenerator<readonly string[]> {
     if (ids !== undefined) {
       const distinct = [...new Set(ids)];
       // At least one call, so that a closed queue says so.
       for (let from = 0; from === 0 || from < distinct.length; from += PAGE) {
-        const some = distinct.slice(from, from + PAGE);
-        const found = await this.#host.call(() => Promise.all(some.map((id) => this.#store.find(id))));
-        yield found.filter(
-          (one) => one !== null && (tenantId === undefined || one.letter.ref.tenantId === tenantId),
-        ) as StoredDeadLetter[];
+        const letters = await this.#existing(distinct.slice(from, from + PAGE));
+        yield letters
+          .filter(({ letter }) => tenantId === undefined || letter.ref.tenantId === tenantId)
+          .map(({ letter }) => letter.id);
       }
       return;
     }
@@ -80,7 +100,7 @@ export class DeadLettersBullMQ implements DeadLetters {
       const page: Page<StoredDeadLetter> = await this.#host.call(() =>
         this.#store.list({ limit: PAGE, tenantId, until, ...(cursor === null ? {} : { cursor }) }),
       );
-      yield [...page.items];
+      yield page.items.map(({ letter }) => letter.id);
       cursor = page.nextCursor;
     } while (cursor !== null);
   }

@@ -233,6 +233,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       errorClass: "poison",
       code: "STALLED",
       reason: `${job.stalledCounter} workers died or hung while they ran it.`,
+      eventCount: null,
     };
     const error = new UnrecoverableError(`${failure.code}: ${failure.reason}`);
     markFailed(error);

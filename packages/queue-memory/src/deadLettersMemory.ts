@@ -8,6 +8,8 @@ import {
   type Page,
   type PageOptions,
   pageLimit,
+  type RedriveOptions,
+  redriveInSteps,
   type TenantId,
 } from "@es/core";
 
@@ -68,14 +70,23 @@ export class DeadLettersMemory implements DeadLetters {
     return this.#find(id) ?? null;
   }
 
-  async redrive(selection: DeadLetterSelection = {}): Promise<number> {
+  async findByRefs(refs: readonly AggregateRef[]): Promise<readonly (DeadLetter | null)[]> {
     this.#host.assertOpen();
-    const letters = this.#select(selection);
-    for (const letter of letters) {
-      this.heal(aggregateRefKey(letter.ref));
-      this.#host.redrive(letter.ref);
-    }
-    return letters.length;
+    return refs.map((ref) => this.#byKey.get(aggregateRefKey(ref)) ?? null);
+  }
+
+  async redrive(selection: DeadLetterSelection = {}, options: RedriveOptions = {}): Promise<number> {
+    this.#host.assertOpen();
+    const ids = this.#select(selection).map(({ id }) => id);
+    return redriveInSteps([ids], options, async (some) => {
+      this.#host.assertOpen();
+      const letters = some.map((id) => this.#find(id)).filter((letter) => letter !== undefined);
+      for (const letter of letters) {
+        this.heal(aggregateRefKey(letter.ref));
+        this.#host.redrive(letter.ref);
+      }
+      return letters;
+    });
   }
 
   async discard(selection: DeadLetterSelection = {}): Promise<number> {

@@ -231,9 +231,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       roundTripOptions(this.#name, "SELECT", links),
       async () => {
         // Each caller gets values of its own, also where two asked for the same aggregate.
-        const found = reads.map((): { readonly events: TEvent[]; error?: EventSourcingError } => ({
-          events: [],
-        }));
+        const found = reads.map((): ReadSoFar<TEvent> => ({ rows: 0, events: [], undecodable: null }));
         try {
           await readAggregateRows(
             this.#client,
@@ -249,26 +247,28 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
             reads,
             (row, place) => {
               const mine = found[place];
-              if (mine === undefined || mine.error !== undefined) return;
+              if (mine === undefined) return;
+              mine.rows++;
+              if (mine.undecodable !== null) return;
               try {
                 mine.events.push(this.#table.fromRow(row));
               } catch (cause) {
-                mine.error = this.#undecodable(row, cause);
+                mine.undecodable = { row, cause };
               }
             },
           );
         } catch (error) {
           throw classifyClickHouseError(error, this.#operation("getEvents"));
         }
-        return found.map(({ events, error }, place): Settled<readonly TEvent[]> => {
-          if (error !== undefined) return { ok: false, error };
+        return found.map(({ rows, events, undecodable }, place): Settled<readonly TEvent[]> => {
+          if (undecodable !== null) return { ok: false, error: this.#undecodable(undecodable, rows) };
           return { ok: true, value: createEventStream(reads[place]?.aggregateId ?? "", events).events };
         });
       },
     );
   }
 
-  #undecodable(row: Row, cause: unknown): EventSourcingError {
+  #undecodable({ row, cause }: UndecodableRow, eventCount: number): EventSourcingError {
     const { columns } = this.#table;
     const [tenantId, aggregateId, eventId] = [columns.tenantId, columns.aggregateId, columns.eventId].map(
       (column) => String(row[column]),
@@ -278,7 +278,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       "EVENT_UNDECODABLE",
       `Event ${JSON.stringify(eventId.slice(0, 64))} of aggregate ${JSON.stringify(aggregateId.slice(0, 64))} ` +
         `(tenant ${JSON.stringify(tenantId)}) in ${this.#name} cannot be decoded: ${reason}`,
-      { cause, fields: { table: this.#name, tenantId, aggregateId, eventId } },
+      { cause, fields: { table: this.#name, tenantId, aggregateId, eventId, eventCount } },
     );
   }
 
@@ -300,6 +300,19 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       throw classifyClickHouseError(error, this.#operation(operation));
     }
   }
+}
+
+interface UndecodableRow {
+  readonly row: Row;
+  readonly cause: unknown;
+}
+
+interface ReadSoFar<TEvent> {
+  /** One per event: the query leaves one row of each. */
+  rows: number;
+  readonly events: TEvent[];
+  /** The first one. */
+  undecodable: UndecodableRow | null;
 }
 
 interface WatermarkRow {

@@ -9,7 +9,15 @@ describe("describeFailure", () => {
     ["just text", "poison", "string", "just text"],
     [undefined, "poison", "undefined", "undefined"],
   ])("describes %s", (error, errorClass, code, reason) => {
-    expect(describeFailure(error)).toEqual({ errorClass, code, reason });
+    expect(describeFailure(error)).toEqual({ errorClass, code, reason, eventCount: null });
+  });
+
+  it("takes the number of events from the error, if it is one", () => {
+    const eventCountOf = (eventCount: string | number) =>
+      describeFailure(new EventSourcingError("HANDLER_FAILED", "no", { fields: { eventCount } })).eventCount;
+    expect(eventCountOf(0)).toBe(0);
+    expect(eventCountOf(7)).toBe(7);
+    expect(eventCountOf("7")).toBeNull();
   });
 
   it("cuts a long message and says by how much, without splitting a character", () => {

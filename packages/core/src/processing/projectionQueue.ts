@@ -1,7 +1,5 @@
 import type { AggregateRef } from "../events/aggregateRef.js";
-import type { Page, PageOptions } from "../stores/page.js";
-import type { TenantId } from "../tenancy/tenantId.js";
-import type { DeadLetterReason } from "./deadLetterReason.js";
+import type { DeadLetters } from "./deadLetters.js";
 
 export interface ScheduleOptions {
   /**
@@ -35,35 +33,6 @@ export interface ProjectionQueue {
   readonly deadLetters: DeadLetters;
   /** Stops accepting. Pending runs stay for the next process where the queue is durable. */
   close(): Promise<void>;
-}
-
-/** A run that failed for good. */
-export interface DeadLetter extends DeadLetterReason {
-  /** Opaque, unique within the queue. */
-  readonly id: string;
-  readonly ref: AggregateRef;
-  readonly attempts: number;
-  /** Unix milliseconds. */
-  readonly firstFailedAt: number;
-  /** Unix milliseconds. */
-  readonly lastFailedAt: number;
-}
-
-export interface DeadLetterSelection {
-  /** Only these ids. */
-  readonly ids?: readonly string[];
-  /** Only this tenant's. */
-  readonly tenantId?: TenantId;
-}
-
-/** The parked runs of a queue. Neither ids nor tenant selected means all. */
-export interface DeadLetters {
-  list(options?: PageOptions & { readonly tenantId?: TenantId }): Promise<Page<DeadLetter>>;
-  get(id: string): Promise<DeadLetter | null>;
-  /** Schedules them again and removes them. Resolves with how many. */
-  redrive(selection?: DeadLetterSelection): Promise<number>;
-  /** Removes them. Resolves with how many. */
-  discard(selection?: DeadLetterSelection): Promise<number>;
 }
 
 export interface ProjectionRunContext {

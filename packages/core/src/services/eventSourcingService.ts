@@ -280,22 +280,21 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     });
     if (stream.metadata.count === 0) return null;
 
-    await guarded("HOOK_FAILED", "beforeHandle hook", ref, () => hooks?.beforeHandle?.(stream, ref));
-    const projection = await guarded("HANDLER_FAILED", "event handler", ref, () =>
-      eventHandler.handle(stream),
-    );
-    await guarded("HOOK_FAILED", "afterHandle hook", ref, () =>
-      hooks?.afterHandle?.(stream, projection, ref),
-    );
+    const eventCount = stream.metadata.count;
+    const guarded = <T>(code: GuardedCode, whose: string, call: () => T | Promise<T>) =>
+      guard({ code, whose, ref, eventCount }, call);
+    await guarded("HOOK_FAILED", "beforeHandle hook", () => hooks?.beforeHandle?.(stream, ref));
+    const projection = await guarded("HANDLER_FAILED", "event handler", () => eventHandler.handle(stream));
+    await guarded("HOOK_FAILED", "afterHandle hook", () => hooks?.afterHandle?.(stream, projection, ref));
 
-    this.#foldedEvents.add(stream.metadata.count);
+    this.#foldedEvents.add(eventCount);
     const record: ProjectionRecord<TAggregateId, TProjection> = {
       aggregateId,
       version: this.#versionOf(stream, revision),
       projection,
       metadata: buildProjectionMetadata(stream),
     };
-    const added = await guarded("HOOK_FAILED", "beforePersist hook", ref, () =>
+    const added = await guarded("HOOK_FAILED", "beforePersist hook", () =>
       hooks?.beforePersist?.(record, ref),
     );
     return added === undefined ? record : { ...record, metadata: { ...record.metadata, ...added } };
@@ -347,13 +346,17 @@ function revisionOf(stored: ProjectionRead): number {
   return readProjectionVersion(version).revision;
 }
 
-/** Calls code that is not ours, and says whose it was if it throws. */
-async function guarded<T>(
-  code: "HOOK_FAILED" | "HANDLER_FAILED",
-  whose: string,
-  ref: AggregateRef,
-  call: () => T | Promise<T>,
-): Promise<T> {
+type GuardedCode = "HOOK_FAILED" | "HANDLER_FAILED";
+
+interface Guarded {
+  readonly code: GuardedCode;
+  readonly whose: string;
+  readonly ref: AggregateRef;
+  readonly eventCount: number;
+}
+
+/** Calls code that is not ours, and says whose it was, and over how many events, if it throws. */
+async function guard<T>({ code, whose, ref, eventCount }: Guarded, call: () => T | Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -363,7 +366,7 @@ async function guarded<T>(
       `The ${whose} threw for aggregate ${JSON.stringify(ref.aggregateId)}: ${reason}`,
       {
         cause: error,
-        fields: { tenantId: ref.tenantId, aggregateId: ref.aggregateId },
+        fields: { tenantId: ref.tenantId, aggregateId: ref.aggregateId, eventCount },
       },
     );
   }

@@ -286,6 +286,7 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
           errorClass: "transient",
           code: "STORE_UNAVAILABLE",
           reason: "The store is down.",
+          eventCount: null,
           attempts: 3,
           firstFailedAt: expect.any(Number),
           lastFailedAt: expect.any(Number),
@@ -405,6 +406,38 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
         expect(await queue.deadLetters.list()).toMatchObject({ nextCursor: null });
       });
 
+      it("says over how many events the run failed, where the error does", async () => {
+        const { queue, work } = await setUp({ attempts: 1 });
+        const recorder = new RunRecorder(({ aggregateId }) => {
+          throw aggregateId === "counted"
+            ? new EventSourcingError("HANDLER_FAILED", "The handler threw.", { fields: { eventCount: 7 } })
+            : new RangeError("out of range");
+        });
+        work(recorder.run, { concurrency: 1 });
+        await queue.schedule([ref("counted"), ref("uncounted")]);
+        await until(async () => (await queue.counts()).deadLetters === 2, "both are parked");
+        const byId = new Map((await allDeadLetters(queue)).map((letter) => [letter.ref.aggregateId, letter]));
+        expect(byId.get("counted")?.eventCount).toBe(7);
+        expect(byId.get("uncounted")?.eventCount).toBeNull();
+      });
+
+      it("finds them by their refs, in the order asked", async () => {
+        const { queue } = await parked([ref("1"), ref("2"), ref("1", "beta")]);
+        const asked = [ref("2"), ref("unknown"), ref("1", "beta"), ref("2", "beta"), ref("2")];
+        const found = await queue.deadLetters.findByRefs(asked);
+        expect(found.map((letter) => letter && nameOf(letter.ref))).toEqual([
+          nameOf(ref("2")),
+          null,
+          nameOf(ref("1", "beta")),
+          null,
+          nameOf(ref("2")),
+        ]);
+        expect(found[0]).toEqual(await queue.deadLetters.get(found[0]?.id ?? ""));
+        expect(await queue.deadLetters.findByRefs([])).toEqual([]);
+        const many = Array.from({ length: 250 }, (_, index) => ref(`missing-${index}`));
+        expect(await queue.deadLetters.findByRefs([...many, ref("1")])).toHaveLength(251);
+      });
+
       it("goes on listing after the letter a cursor points at is gone", async () => {
         const { queue } = await parked([ref("1"), ref("2"), ref("3")]);
         const page = await queue.deadLetters.list({ limit: 1 });
@@ -455,6 +488,74 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
           const { deadLetters, pending, active } = await queue.counts();
           return deadLetters === 30 && pending + active === 0;
         }, "all are parked again");
+      });
+
+      it("redrives at a rate, and tells of every step", async () => {
+        const refs = Array.from({ length: 5 }, (_, index) => ref(`${index}`));
+        const { queue, recorder } = await parked(refs);
+        recorder.behave(() => undefined);
+        const steps: { readonly at: number; readonly redriven: number; readonly letters: number }[] = [];
+        const redriven = await queue.deadLetters.redrive(
+          {},
+          {
+            ratePerSecond: 20,
+            onProgress: ({ redriven, letters }) =>
+              void steps.push({ at: performance.now(), redriven, letters: letters.length }),
+          },
+        );
+        expect(redriven).toBe(5);
+        expect(steps.at(-1)?.redriven).toBe(5);
+        expect(steps.reduce((sum, { letters }) => sum + letters, 0)).toBe(5);
+        // Two at once, then one step every 100 ms. Timers may be a millisecond early.
+        expect((steps.at(-1)?.at ?? 0) - (steps[0]?.at ?? 0)).toBeGreaterThanOrEqual(190);
+        await until(() => recorder.finished.length === 5, "all ran");
+      });
+
+      it("stops a redrive between two steps, and leaves the rest parked", async () => {
+        const { queue, recorder } = await parked(Array.from({ length: 5 }, (_, index) => ref(`${index}`)));
+        recorder.behave(() => undefined);
+        const stopping = new AbortController();
+        const stopped = queue.deadLetters.redrive(
+          {},
+          {
+            // The third would be due in ten minutes: it is the signal that ends the wait.
+            ratePerSecond: 1 / 600,
+            signal: stopping.signal,
+            onProgress: ({ redriven }) => {
+              expect(redriven).toBe(1);
+              setImmediate(() => stopping.abort());
+            },
+          },
+        );
+        await expect(stopped).rejects.toMatchObject({ code: "ABORTED", fields: { redriven: 1 } });
+        await until(() => recorder.finished.length === 1, "the one ran");
+        await idle(queue);
+        expect(await queue.counts()).toEqual({ pending: 0, active: 0, deadLetters: 4 });
+      });
+
+      it("redrives no letter that was discarded before its turn", async () => {
+        const { queue, recorder } = await parked(Array.from({ length: 5 }, (_, index) => ref(`${index}`)));
+        recorder.behave(() => undefined);
+        const redriven = await queue.deadLetters.redrive(
+          {},
+          { ratePerSecond: 10, onProgress: async () => void (await queue.deadLetters.discard()) },
+        );
+        expect(redriven).toBe(1);
+        await idle(queue);
+        expect(recorder.finished).toHaveLength(1);
+        expect((await queue.counts()).deadLetters).toBe(0);
+      });
+
+      it("refuses a rate that is none, and gives the failure of a progress report on", async () => {
+        const { queue } = await parked([ref("1"), ref("2")]);
+        for (const ratePerSecond of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+          await expect(queue.deadLetters.redrive({}, { ratePerSecond })).rejects.toMatchObject({
+            code: "INVALID_OPTIONS",
+          });
+        }
+        expect((await queue.counts()).deadLetters).toBe(2);
+        const onProgress = () => Promise.reject(new Error("nobody listens"));
+        await expect(queue.deadLetters.redrive({}, { onProgress })).rejects.toThrow("nobody listens");
       });
 
       it("discards by id, by tenant, or all: nothing runs", async () => {
@@ -637,6 +738,7 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
           () => queue.counts(),
           () => queue.deadLetters.list(),
           () => queue.deadLetters.get("x"),
+          () => queue.deadLetters.findByRefs([]),
           () => queue.deadLetters.redrive(),
           () => queue.deadLetters.discard(),
         ]) {

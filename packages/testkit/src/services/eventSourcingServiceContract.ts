@@ -178,7 +178,7 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
           code: "HANDLER_FAILED",
           errorClass: "poison",
           message: expect.stringContaining("no model"),
-          fields: { tenantId, aggregateId: "aggregate-1" },
+          fields: { tenantId, aggregateId: "aggregate-1", eventCount: 2 },
         });
         expect((await stored())?.projection.ids).toEqual(["a"]);
       });
@@ -273,7 +273,11 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
           const hooks = { [name]: () => fail("the hook is broken") };
           await expect(
             service(recordingHandler(1), { hooks }).rebuildProjection("aggregate-1", contexts()),
-          ).rejects.toMatchObject({ code: "HOOK_FAILED", message: expect.stringContaining(name) });
+          ).rejects.toMatchObject({
+            code: "HOOK_FAILED",
+            message: expect.stringContaining(name),
+            fields: { eventCount: 1 },
+          });
           expect(await stored()).toBeUndefined();
         },
       );
