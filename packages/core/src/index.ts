@@ -22,6 +22,7 @@ export type {
   RedriveProgress,
 } from "./processing/deadLetters.js";
 export type { EventHandler } from "./processing/eventHandler.js";
+export type { Lease, Leases } from "./processing/leases.js";
 export { Pace } from "./processing/pace.js";
 export { createProjectionConsumer } from "./processing/projectionConsumer.js";
 export {
@@ -44,6 +45,7 @@ export {
 } from "./processing/reconciler.js";
 export { redriveInSteps } from "./processing/redrive.js";
 export { assertSchedulable, SchedulingTelemetry } from "./processing/scheduling.js";
+export { type Leased, type WithLeaseOptions, withLease } from "./processing/withLease.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";
 export {

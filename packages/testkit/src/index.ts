@@ -9,6 +9,7 @@ export {
   jsonArbitrary,
 } from "./events/eventArbitrary.js";
 export { hostileIds, hostileTenantIds, refusedIds } from "./hostileIds.js";
+export { type LeasesContract, type LeasesHarness, leasesContract } from "./leases/leasesContract.js";
 export {
   type ProjectionQueueContract,
   type ProjectionQueueContractOptions,
