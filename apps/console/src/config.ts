@@ -1,16 +1,17 @@
-import { isTenantId } from "@es/core";
-import { clickhouseVariables, type Environment, readEnvironment, variable } from "@es/service";
+import {
+  accessVariables,
+  clickhouseVariables,
+  type Environment,
+  readEnvironment,
+  variable,
+} from "@es/service";
 import { z } from "zod";
 
 /** What the console itself needs, whatever engine it is wired to. */
 export const consoleVariables = {
   CONSOLE_HOST: variable.text("127.0.0.1"),
   CONSOLE_PORT: variable.port(4320),
-  /** The tenant whose traces are read. */
-  TENANT_ID: z
-    .string()
-    .default("default")
-    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" }),
+  ...accessVariables,
 };
 
 const consoleService = z.object({ ...consoleVariables, ...clickhouseVariables });

@@ -1,5 +1,4 @@
-import { parseTenantId } from "@es/core";
-import { type Logger, type RunningService, startHttpServer } from "@es/service";
+import { type Access, type Logger, type RunningService, startHttpServer } from "@es/service";
 import type { TraceStore } from "@es/trace-service";
 import { getRequestListener } from "@hono/node-server";
 import type { ConsoleConfig } from "./config.js";
@@ -7,6 +6,7 @@ import { createRoutes } from "./routes.js";
 
 export interface ConsoleDependencies {
   readonly store: Pick<TraceStore, "reads" | "isReady">;
+  readonly access: Pick<Access, "authorize">;
   readonly logger: Logger;
 }
 
@@ -20,13 +20,9 @@ export async function startConsole(
   config: ConsoleConfig,
   dependencies: ConsoleDependencies,
 ): Promise<RunningConsole> {
-  const { store, logger } = dependencies;
+  const { store, access, logger } = dependencies;
   const onError = (error: unknown) => logger.error({ error }, "A request failed");
-  const routes = createRoutes({
-    repository: store.reads,
-    tenantId: parseTenantId(config.TENANT_ID),
-    onError,
-  });
+  const routes = createRoutes({ repository: store.reads, access, onError });
   const listener = getRequestListener(routes.fetch);
   const server = await startHttpServer({
     host: config.CONSOLE_HOST,

@@ -1,4 +1,4 @@
-import { createLogger, runService, startTelemetry } from "@es/service";
+import { createLogger, openAccess, runService, startTelemetry } from "@es/service";
 import { openTraceStore } from "@es/trace-service";
 import { readConsoleServiceConfig } from "./config.js";
 import { startConsole } from "./console.js";
@@ -8,13 +8,15 @@ await runService({
   async start(logger) {
     const config = readConsoleServiceConfig(process.env);
     const telemetry = startTelemetry({ serviceName: "es-console" });
+    const access = await openAccess(config, { logger, hosts: { CONSOLE_HOST: config.CONSOLE_HOST } });
     const store = openTraceStore(config, logger);
-    const running = await startConsole(config, { store, logger });
+    const running = await startConsole(config, { store, access, logger });
     logger.info({ url: running.url, telemetry: telemetry.description }, "Read API ready at /api/traces");
     return {
       async stop() {
         await running.stop();
         await store.close();
+        await access.close();
         await telemetry.shutdown();
       },
     };

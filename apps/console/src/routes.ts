@@ -1,4 +1,5 @@
 import { isEventSourcingError, type TenantId } from "@es/core";
+import type { Access } from "@es/service";
 import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -6,27 +7,46 @@ import { BadQueryError, readListQuery, readTraceId } from "./query.js";
 
 export interface RoutesOptions {
   readonly repository: Pick<TraceReadRepositoryClickHouse, "listTraces" | "getTrace" | "getSpans">;
-  readonly tenantId: TenantId;
+  readonly access: Pick<Access, "authorize">;
   readonly onError: (error: unknown) => void;
 }
 
+/** Whose data a request may read. */
+interface Reader {
+  readonly Variables: { readonly tenantId: TenantId };
+}
+
 /** The read API. Errors are JSON too: `{ error: { code, message } }`. */
-export function createRoutes({ repository, tenantId, onError }: RoutesOptions): Hono {
-  const app = new Hono();
+export function createRoutes({ repository, access, onError }: RoutesOptions): Hono<Reader> {
+  const app = new Hono<Reader>();
+
+  app.use("/api/*", async (context, next) => {
+    // What a key was needed for must not wait in a cache for whoever asks without one.
+    context.header("cache-control", "no-store");
+    const decision = access.authorize((name) => context.req.header(name), "read");
+    if (!decision.granted) {
+      const { status, message, challenge } = decision;
+      context.header("www-authenticate", challenge);
+      return problem(context, status, status === 401 ? "UNAUTHENTICATED" : "FORBIDDEN", message);
+    }
+    context.set("tenantId", decision.tenantId);
+    return next();
+  });
 
   app.get("/api/traces", async (context) => {
-    return context.json(await repository.listTraces({ tenantId, ...readListQuery(context.req.query()) }));
+    const { tenantId } = context.var;
+    return context.json(await repository.listTraces({ ...readListQuery(context.req.query()), tenantId }));
   });
 
   app.get("/api/traces/:traceId", async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
-    const trace = await repository.getTrace(tenantId, traceId);
+    const trace = await repository.getTrace(context.var.tenantId, traceId);
     return trace === null ? unknownTrace(context, traceId) : context.json(trace);
   });
 
   app.get("/api/traces/:traceId/spans", async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
-    const spans = await repository.getSpans(tenantId, traceId);
+    const spans = await repository.getSpans(context.var.tenantId, traceId);
     return spans.length === 0 ? unknownTrace(context, traceId) : context.json({ traceId, spans });
   });
 

@@ -1,5 +1,5 @@
-import { isTenantId } from "@es/core";
 import {
+  accessVariables,
   clickhouseVariables,
   type Environment,
   queueVariables,
@@ -18,11 +18,7 @@ export const ingestVariables = {
   INGEST_MAX_INFLIGHT_BYTES: variable.bytes(256_000_000),
   /** Takes the telemetry of systems like this one. Never let one ingest its own: each request would make more. */
   INGEST_OWN_TELEMETRY: variable.flag(false),
-  /** The tenant of every span. */
-  TENANT_ID: z
-    .string()
-    .default("default")
-    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" }),
+  ...accessVariables,
 };
 
 const ingestService = z.object({

@@ -1,6 +1,12 @@
-import { classifyError, isEventSourcingError, parseTenantId } from "@es/core";
+import { classifyError, isEventSourcingError, type TenantId } from "@es/core";
 import { createOtlpTraceHandler, OtlpRefusedError, type OtlpSpan, OtlpUnavailableError } from "@es/otlp";
-import { type Logger, OWN_TELEMETRY_ATTRIBUTE, type RunningService, startHttpServer } from "@es/service";
+import {
+  type Access,
+  type Logger,
+  OWN_TELEMETRY_ATTRIBUTE,
+  type RunningService,
+  startHttpServer,
+} from "@es/service";
 import type { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { TraceStore } from "@es/trace-service";
 import type { IngestConfig } from "./config.js";
@@ -8,6 +14,7 @@ import type { IngestConfig } from "./config.js";
 export interface IngestDependencies {
   readonly repository: Pick<SpanIngestionWriteRepositoryClickHouse, "storeSpans">;
   readonly store: Pick<TraceStore, "isReady" | "schemaIsReady">;
+  readonly access: Pick<Access, "authorize" | "needsKey">;
   readonly logger: Logger;
 }
 
@@ -21,22 +28,26 @@ export async function startIngest(
   config: IngestConfig,
   dependencies: IngestDependencies,
 ): Promise<RunningIngest> {
-  const { repository, store, logger } = dependencies;
-  const tenantId = parseTenantId(config.TENANT_ID);
+  const { repository, store, access, logger } = dependencies;
 
   const handler = createOtlpTraceHandler({
     maxBodyBytes: config.INGEST_MAX_BODY_BYTES,
     maxInFlightBytes: config.INGEST_MAX_INFLIGHT_BYTES,
     onError: (error, { status }) => logger.warn({ error, status }, "A request could not be served"),
-    async export({ spans }) {
+    authenticate(headers): { readonly tenantId: TenantId } {
+      const decision = access.authorize((name) => headers[name]?.toString(), "ingest");
+      if (decision.granted) return decision;
+      throw new OtlpRefusedError(decision.message, decision.status, { challenge: decision.challenge });
+    },
+    async export({ spans, context: { tenantId } }) {
       const own = config.INGEST_OWN_TELEMETRY ? [] : spans.filter(isOwnTelemetry);
       const accepted = own.length === 0 ? spans : spans.filter((span) => !isOwnTelemetry(span));
-      if (accepted.length > 0) await storeSpans(accepted);
+      if (accepted.length > 0) await storeSpans(accepted, tenantId);
       return { rejected: own.map((span) => ({ span, reason: ownTelemetryReason })) };
     },
   });
 
-  async function storeSpans(spans: readonly OtlpSpan[]): Promise<void> {
+  async function storeSpans(spans: readonly OtlpSpan[], tenantId: TenantId): Promise<void> {
     try {
       await store.schemaIsReady();
       await repository.storeSpans(spans, { tenantId });

@@ -1,5 +1,5 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import type { Logger } from "@es/service";
+import { type Logger, openAccess } from "@es/service";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import { openTraceStore } from "@es/trace-service";
 import type { IngestServiceConfig } from "./config.js";
@@ -10,6 +10,7 @@ export async function startIngestService(
   config: IngestServiceConfig,
   logger: Logger,
 ): Promise<RunningIngest> {
+  const access = await openAccess(config, { logger, hosts: { INGEST_HOST: config.INGEST_HOST } });
   const queue = new ProjectionQueueBullMQ({
     connection: config.REDIS_URL,
     queueName: config.QUEUE_NAME,
@@ -21,6 +22,7 @@ export async function startIngestService(
   const close = async () => {
     await queue.close();
     await store.close();
+    await access.close();
   };
   const repository = new SpanIngestionWriteRepositoryClickHouse({
     eventStore: store.eventStore,
@@ -29,7 +31,7 @@ export async function startIngestService(
       logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
   });
   try {
-    const ingest = await startIngest(config, { repository, store, logger });
+    const ingest = await startIngest(config, { repository, store, access, logger });
     return {
       url: ingest.url,
       async stop() {

@@ -33,6 +33,8 @@ await runService({
       process.exit(0);
     }
     const config = readStandaloneConfig(process.env);
+    if (demo === true && (config.API_KEYS ?? config.API_KEYS_FILE) !== undefined)
+      throw new ConfigurationError("The demo has no API key: run it without API_KEYS and API_KEYS_FILE.");
     const telemetry = startTelemetry({ serviceName: "es-standalone" });
     const standalone = await startStandalone(config, logger);
     print(`OTLP/HTTP  ${standalone.ingestUrl}/v1/traces`);

@@ -5,7 +5,13 @@ import { startIngest } from "@es/app-ingest";
 import { startWorker } from "@es/app-worker";
 import { type RunningClickHouse, StartError, startClickHouse } from "@es/clickhouse-embedded";
 import { ProjectionQueueMemory } from "@es/queue-memory";
-import { assertPortIsFree, ConfigurationError, type Logger, type RunningService } from "@es/service";
+import {
+  assertPortIsFree,
+  ConfigurationError,
+  type Logger,
+  openAccess,
+  type RunningService,
+} from "@es/service";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import { openTraceStore } from "@es/trace-service";
 import type { StandaloneConfig } from "./config.js";
@@ -40,6 +46,12 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
       portVariable: "CONSOLE_PORT",
     });
 
+    const access = await openAccess(config, {
+      logger,
+      hosts: { INGEST_HOST: config.INGEST_HOST, CONSOLE_HOST: config.CONSOLE_HOST },
+    });
+    closers.push(() => access.close());
+
     const password = config.CLICKHOUSE_PASSWORD ?? randomUUID();
     const engine = await startEngine(config, password);
     closers.push(() => engine.close());
@@ -67,7 +79,7 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     });
     closers.push(() => worker.stop());
 
-    const console = await startConsole(config, { store, logger });
+    const console = await startConsole(config, { store, access, logger });
     closers.push(() => console.stop());
 
     const repository = new SpanIngestionWriteRepositoryClickHouse({
@@ -76,7 +88,7 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
       onScheduleError: (error) =>
         logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
     });
-    const ingest = await startIngest(config, { repository, store, logger });
+    const ingest = await startIngest(config, { repository, store, access, logger });
     closers.push(() => ingest.stop());
 
     return { ingestUrl: ingest.url, consoleUrl: console.url, stop };

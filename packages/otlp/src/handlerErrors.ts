@@ -26,16 +26,23 @@ export class OtlpUnavailableError extends Error {
 /** The statuses by which a request is refused for good. */
 export type OtlpRefusedStatus = 400 | 401 | 403 | 413;
 
+export interface OtlpRefusedOptions extends ErrorOptions {
+  /** Of a 401 or 403: the value of `WWW-Authenticate`. A 401 has "Bearer" without it. */
+  readonly challenge?: string;
+}
+
 /** The request must not be sent again as it is. Thrown by `export` or `authenticate`; its message reaches the client. */
 export class OtlpRefusedError extends Error {
   readonly code = "OTLP_REFUSED";
   readonly retryable = false;
   readonly status: OtlpRefusedStatus;
+  readonly challenge: string | undefined;
 
-  constructor(message: string, status: OtlpRefusedStatus, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string, status: OtlpRefusedStatus, options: OtlpRefusedOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "OtlpRefusedError";
     this.status = status;
+    this.challenge = options.challenge ?? (status === 401 ? "Bearer" : undefined);
   }
 }
 

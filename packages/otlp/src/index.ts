@@ -12,6 +12,7 @@ export {
   isOtlpRefusedError,
   isOtlpUnavailableError,
   OtlpRefusedError,
+  type OtlpRefusedOptions,
   type OtlpRefusedStatus,
   type OtlpRetryableStatus,
   OtlpUnavailableError,

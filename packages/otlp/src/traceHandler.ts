@@ -288,7 +288,9 @@ function thrown(error: unknown): Refusal {
       413: rpcCode.resourceExhausted,
     };
     const answer = refusal(error.status, codes[error.status], error.message);
-    return error.status === 401 ? { ...answer, headers: { "WWW-Authenticate": "Bearer" } } : answer;
+    return error.challenge === undefined
+      ? answer
+      : { ...answer, headers: { "WWW-Authenticate": error.challenge } };
   }
   return internal(error);
 }

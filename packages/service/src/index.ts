@@ -1,3 +1,10 @@
+export {
+  type Access,
+  type AccessConfig,
+  accessVariables,
+  type OpenAccessOptions,
+  openAccess,
+} from "./access.js";
 export { type BackgroundStart, type BackgroundStartOptions, startInBackground } from "./backgroundStart.js";
 export { ConfigurationError } from "./configurationError.js";
 export { clickhouseVariables, queueVariables } from "./engineVariables.js";

@@ -61,7 +61,7 @@ describe("compose.yaml", () => {
 
   it("sets only variables the services read", () => {
     const sources = ["apps/ingest", "apps/worker", "apps/console"].map((app) => `${app}/src/config.ts`);
-    const known = [...sources, "packages/service/src/engineVariables.ts"]
+    const known = [...sources, "packages/service/src/access.ts", "packages/service/src/engineVariables.ts"]
       .map((path) => readFileSync(join(root, path), "utf8"))
       .join("\n");
     for (const app of ["ingest", "worker", "console"]) {

@@ -1,0 +1,116 @@
+import {
+  type AccessDecision,
+  ApiKeyRing,
+  type ApiKeyScope,
+  ApiKeysError,
+  authorizeRequest,
+  openApiKeysFile,
+  parseApiKeys,
+  type ReadHeader,
+} from "@es/api-keys";
+import { isTenantId, parseTenantId } from "@es/core";
+import { z } from "zod";
+import { ConfigurationError } from "./configurationError.js";
+import { variable } from "./environment.js";
+import type { Logger } from "./logger.js";
+
+/** Who may use a service, and as which tenant. */
+export const accessVariables = {
+  /** The tenant of every request; only without API keys. */
+  TENANT_ID: z
+    .string()
+    .default("default")
+    .refine(isTenantId, { error: "expected at most 256 characters, and no control characters" }),
+  /** A file of API keys, read again whenever it changes. */
+  API_KEYS_FILE: z.string().optional(),
+  /** The same as a value. */
+  API_KEYS: z.string().optional(),
+  /** Whether to listen beyond this machine without API keys. */
+  ALLOW_ANONYMOUS: variable.flag(false),
+};
+
+export interface AccessConfig {
+  readonly TENANT_ID: string;
+  readonly API_KEYS_FILE?: string | undefined;
+  readonly API_KEYS?: string | undefined;
+  readonly ALLOW_ANONYMOUS: boolean;
+}
+
+export interface Access {
+  /** Whether requests need an API key. Without, every request is of the one tenant. */
+  readonly needsKey: boolean;
+  authorize(header: ReadHeader, scope: ApiKeyScope): AccessDecision;
+  close(): Promise<void>;
+}
+
+export interface OpenAccessOptions {
+  readonly logger: Logger;
+  /** Where the service will listen, by the variable that says so, such as `{ INGEST_HOST: "127.0.0.1" }`. */
+  readonly hosts: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads the API keys. Those of a file are read again when it changes and on SIGHUP; while it is broken the keys from before
+ * stay, and the log says why.
+ *
+ * @throws ConfigurationError for keys that are not valid, and when a service without keys would listen beyond this machine
+ */
+export async function openAccess(config: AccessConfig, options: OpenAccessOptions): Promise<Access> {
+  const { logger, hosts } = options;
+  const { API_KEYS_FILE: path, API_KEYS: text } = config;
+  if (path !== undefined && text !== undefined)
+    throw new ConfigurationError("API_KEYS_FILE and API_KEYS are both set; choose one.");
+  if (path !== undefined) return openFile(path, logger);
+  if (text !== undefined) return withRing(ringOf(text));
+  const open = Object.entries(hosts).find(([, host]) => !isLoopback(host));
+  if (open !== undefined && !config.ALLOW_ANONYMOUS) {
+    const [name, host] = open;
+    throw new ConfigurationError(
+      `${name} is ${JSON.stringify(host)}, which may be reached from beyond this machine, and there are no API keys: ` +
+        "anybody could write and read. Set API_KEYS_FILE or API_KEYS, or ALLOW_ANONYMOUS=true if something else keeps others out.",
+    );
+  }
+  const granted: AccessDecision = { granted: true, tenantId: parseTenantId(config.TENANT_ID) };
+  return { needsKey: false, authorize: () => granted, close: async () => {} };
+}
+
+async function openFile(path: string, logger: Logger): Promise<Access> {
+  const file = await openApiKeysFile(path, {
+    onReload: ({ size }) => logger.info({ keys: size }, "Took over changed API keys"),
+    onError: (error) =>
+      logger.error({ error }, "The changed API keys cannot be used; those from before stay"),
+  }).catch((error: unknown) => {
+    throw error instanceof ApiKeysError ? new ConfigurationError(error.message) : error;
+  });
+  const reload = () => void file.reload();
+  process.on("SIGHUP", reload);
+  return {
+    needsKey: true,
+    authorize: (header, scope) => authorizeRequest(file.ring(), header, scope),
+    async close() {
+      process.off("SIGHUP", reload);
+      await file.close();
+    },
+  };
+}
+
+function ringOf(text: string): ApiKeyRing {
+  try {
+    return new ApiKeyRing(parseApiKeys(text));
+  } catch (error) {
+    if (!(error instanceof ApiKeysError)) throw error;
+    throw new ConfigurationError(`API_KEYS is not valid: ${error.message}.`);
+  }
+}
+
+function withRing(ring: ApiKeyRing): Access {
+  return {
+    needsKey: true,
+    authorize: (header, scope) => authorizeRequest(ring, header, scope),
+    close: async () => {},
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
