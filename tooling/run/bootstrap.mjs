@@ -37,21 +37,31 @@ export async function install() {
   writeFileSync(installedMarker, lockfile);
 }
 
-/** Builds with turbo, which skips what did not change. `filter`: only this package and what it needs. */
-export async function build(filter) {
+/**
+ * Builds with turbo, which skips what did not change. `filter`: only this package and what it needs; `quietMs`: nothing is
+ * said of a build that takes no longer.
+ */
+export async function build(filter, { quietMs = 0 } = {}) {
   const filters = filter === undefined ? [] : [`--filter=${filter}...`];
-  await turbo("Building", ["build", ...filters]);
+  await turbo("Building", ["build", ...filters], { quietMs });
 }
 
 /** Runs turbo tasks over the workspace. */
-export async function turbo(label, args) {
+export async function turbo(label, args, { quietMs = 0 } = {}) {
   const binaries = join(root, "node_modules/.bin");
-  await step(label, join(binaries, "turbo"), ["run", ...args, "--output-logs=errors-only"], {
+  const environment = {
     // Turbo asks pnpm about the workspace.
     PATH: `${binaries}${delimiter}${process.env.PATH ?? ""}`,
     TURBO_TELEMETRY_DISABLED: "1",
     DO_NOT_TRACK: "1",
-  });
+  };
+  await step(
+    label,
+    join(binaries, "turbo"),
+    ["run", ...args, "--output-logs=errors-only"],
+    environment,
+    quietMs,
+  );
 }
 
 /**
@@ -60,16 +70,23 @@ export async function turbo(label, args) {
  * @param {string} command
  * @param {string[]} args
  * @param {Record<string, string>} environment
+ * @param {number} quietMs says nothing before so long
  */
-async function step(label, command, args, environment) {
+async function step(label, command, args, environment, quietMs = 0) {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
   const interactive = process.stderr.isTTY === true;
-  process.stderr.write(`${label}…${interactive ? "" : "\n"}`);
+  let announced = false;
+  const announce = () => {
+    announced = true;
+    process.stderr.write(`${label}…${interactive ? "" : "\n"}`);
+  };
+  const announcement = quietMs === 0 ? announce() : setTimeout(announce, quietMs);
   let output = "";
   let lastLine = "";
   const tick = setInterval(
     () => {
+      if (!announced) return;
       if (interactive) process.stderr.write(`\r\x1b[K${label}… ${seconds()} ${lastLine.slice(0, 60)}`);
       else process.stderr.write(`${label}… ${seconds()} ${lastLine}\n`);
     },
@@ -95,14 +112,15 @@ async function step(label, command, args, environment) {
     child.once("close", resolve);
   });
   clearInterval(tick);
-  if (interactive) process.stderr.write("\r\x1b[K");
+  clearTimeout(announcement);
+  if (interactive && announced) process.stderr.write("\r\x1b[K");
   if (code !== 0) {
     process.stderr.write(
       `${output.trim()}\n\n${label} failed after ${seconds()}: ${command} ${args.join(" ")}\n`,
     );
     process.exit(1);
   }
-  process.stderr.write(`${label}: done in ${seconds()}\n`);
+  if (announced) process.stderr.write(`${label}: done in ${seconds()}\n`);
 }
 
 /**

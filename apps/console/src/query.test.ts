@@ -1,5 +1,6 @@
+import { RequestError } from "@es/service";
 import { describe, expect, it } from "vitest";
-import { BadQueryError, readListQuery, readTraceId } from "./query.js";
+import { readListQuery, readTraceId } from "./query.js";
 
 describe("readListQuery", () => {
   it("has a default limit and leaves out what is not asked", () => {
@@ -32,7 +33,7 @@ describe("readListQuery", () => {
     { status: "OK" },
     { order: "asc" },
   ])("refuses %o and says what to write", (query) => {
-    expect(() => readListQuery(query as Record<string, string>)).toThrow(BadQueryError);
+    expect(() => readListQuery(query as Record<string, string>)).toThrow(RequestError);
     expect(() => readListQuery(query as Record<string, string>)).toThrow(/expected|there are/);
   });
 });
@@ -43,6 +44,6 @@ describe("readTraceId", () => {
   });
 
   it.each(["", "4bf9", "g".repeat(32), "0".repeat(33)])("refuses %j", (value) => {
-    expect(() => readTraceId(value)).toThrow(BadQueryError);
+    expect(() => readTraceId(value)).toThrow(RequestError);
   });
 });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { formatTable } from "@es/operations";
 import { encodeTraceRequest, type OtlpSpan } from "@es/otlp";
 import type { TraceProjectionJson } from "@es/trace-projection";
 import { demoTraces } from "@es/trace-projection/demo";
-import { formatTable } from "./table.js";
 
 export interface DemoAddresses {
   readonly ingestUrl: string;

@@ -9,8 +9,8 @@ const usage = `npm start [-- --demo]
   --demo   send a set of realistic traces through OTLP and print their projections
   --help   this text
 
-The environment configures it: INGEST_PORT (4318), CONSOLE_PORT (4320), DATA_DIR (.data), LOG_LEVEL (warn) and more,
-see docs/operations.md.`;
+The environment configures it: INGEST_PORT (4318), CONSOLE_PORT (4320), WORKER_PORT (4319), DATA_DIR (.data), LOG_LEVEL
+(warn) and more, see docs/operations.md.`;
 
 /** @throws ConfigurationError for arguments there are not */
 function readArguments() {
@@ -39,6 +39,7 @@ await runService({
     const standalone = await startStandalone(config, logger);
     print(`OTLP/HTTP  ${standalone.ingestUrl}/v1/traces`);
     print(`Read API   ${standalone.consoleUrl}/api/traces`);
+    print(`Operations ${standalone.operationsUrl}/operations`);
     if (demo === true) {
       // It runs beside the service: a signal may stop both at any time.
       runDemo(standalone, print).catch((error: unknown) => logger.error({ error }, "The demo failed"));

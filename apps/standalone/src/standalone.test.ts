@@ -36,7 +36,12 @@ it("stops under load, and after the next start every span it acknowledged is pro
   timeout: 120_000,
 }, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "es-standalone-"));
-  const config = readStandaloneConfig({ INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: dataDir });
+  const config = readStandaloneConfig({
+    INGEST_PORT: "0",
+    CONSOLE_PORT: "0",
+    WORKER_PORT: "0",
+    DATA_DIR: dataDir,
+  });
   const first = await startStandalone(config, logger);
   const acknowledged: string[] = [];
   let refused = 0;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { startConsole } from "@es/app-console";
 import { startIngest } from "@es/app-ingest";
-import { startWorker } from "@es/app-worker";
+import { startWorker, startWorkerServer } from "@es/app-worker";
 import { type RunningClickHouse, StartError, startClickHouse } from "@es/clickhouse-embedded";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import {
@@ -19,6 +19,7 @@ import type { StandaloneConfig } from "./config.js";
 export interface RunningStandalone extends RunningService {
   readonly ingestUrl: string;
   readonly consoleUrl: string;
+  readonly operationsUrl: string;
 }
 
 const DATABASE = "es";
@@ -44,6 +45,11 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
       host: config.CONSOLE_HOST,
       port: config.CONSOLE_PORT,
       portVariable: "CONSOLE_PORT",
+    });
+    await assertPortIsFree({
+      host: config.WORKER_HOST,
+      port: config.WORKER_PORT,
+      portVariable: "WORKER_PORT",
     });
 
     const access = await openAccess(config, {
@@ -79,6 +85,16 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     });
     closers.push(() => worker.stop());
 
+    const operations = await startWorkerServer(config, {
+      operations: { queue, reconcile: worker.reconcile },
+      readiness: { clickhouse: store.isReady },
+      logger,
+    });
+    closers.push(async () => {
+      operations.beginDrain();
+      await operations.close();
+    });
+
     const console = await startConsole(config, { store, access, logger });
     closers.push(() => console.stop());
 
@@ -91,7 +107,12 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     const ingest = await startIngest(config, { repository, store, access, logger });
     closers.push(() => ingest.stop());
 
-    return { ingestUrl: ingest.url, consoleUrl: console.url, stop };
+    return {
+      ingestUrl: ingest.url,
+      consoleUrl: console.url,
+      operationsUrl: operations.url,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -1,3 +1,4 @@
+import { operationsTokenVariable } from "@es/operations";
 import {
   clickhouseVariables,
   type Environment,
@@ -16,15 +17,17 @@ export const workerVariables = {
    * The library's own default is three quarters of the cores.
    */
   WORKER_CONCURRENCY: variable.count(500),
+  WORKER_HOST: variable.text("127.0.0.1"),
+  /** `/healthz`, `/readyz` and `/operations`. */
+  WORKER_PORT: variable.port(4319),
+  /** What a request to `/operations` shows; without it they are for programs of this machine. */
+  OPERATIONS_TOKEN: operationsTokenVariable,
 };
 
 const workerService = z.object({
   ...workerVariables,
   ...clickhouseVariables,
   ...queueVariables,
-  WORKER_HOST: variable.text("127.0.0.1"),
-  /** `/healthz` and `/readyz`. */
-  WORKER_PORT: variable.port(4319),
   /** Runs started per second over all workers of the queue; 0 sets no limit. The library's own default is 10. */
   WORKER_RATE_LIMIT: variable.count(0, 0),
 });

@@ -1,2 +1,3 @@
 export { type WorkerConfig, workerVariables } from "./config.js";
-export { startWorker, type WorkerDependencies } from "./worker.js";
+export { startWorkerServer, type WorkerServerDependencies } from "./server.js";
+export { type RunningWorker, startWorker, type WorkerDependencies } from "./worker.js";

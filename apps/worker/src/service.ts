@@ -1,10 +1,11 @@
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
-import { type Logger, type RunningService, startHttpServer } from "@es/service";
+import type { Logger, RunningService } from "@es/service";
 import { openTraceStore } from "@es/trace-service";
 import type { WorkerServiceConfig } from "./config.js";
+import { startWorkerServer } from "./server.js";
 import { startWorker } from "./worker.js";
 
-/** A worker as a process of its own: ClickHouse over HTTP, the queue on Redis, and a port for its health. */
+/** A worker as a process of its own: ClickHouse over HTTP, the queue on Redis, and a port for its health and its operations. */
 export async function startWorkerService(
   config: WorkerServiceConfig,
   logger: Logger,
@@ -35,16 +36,10 @@ export async function startWorkerService(
     await store.close();
   };
   try {
-    const server = await startHttpServer({
-      host: config.WORKER_HOST,
-      port: config.WORKER_PORT,
-      portVariable: "WORKER_PORT",
-      handler: (_request, response) => {
-        response.writeHead(404, { "content-type": "application/json" });
-        response.end('{"error":{"code":"NOT_FOUND","message":"A worker answers /healthz and /readyz only"}}');
-      },
+    const server = await startWorkerServer(config, {
+      operations: { queue, reconcile: worker.reconcile },
       readiness: { clickhouse: store.isReady, redis: async () => void (await queue.counts()) },
-      onError: (error) => logger.error({ error }, "A request failed"),
+      logger,
     });
     return {
       url: server.url,

@@ -1,11 +1,14 @@
 import {
   createEventSourcingPipeline,
   createProjectionConsumer,
+  EventSourcingError,
   type ProjectionQueue,
   type ProjectionRun,
   type ProjectionWorker,
+  reconcile,
   startReconciler,
 } from "@es/core";
+import type { ReconcileNow } from "@es/operations";
 import type { Logger, RunningService } from "@es/service";
 import { TraceProjectionEventHandler } from "@es/trace-projection";
 import type { TraceStore } from "@es/trace-service";
@@ -19,8 +22,13 @@ export interface WorkerDependencies {
   readonly logger: Logger;
 }
 
+export interface RunningWorker extends RunningService {
+  /** Schedules everything that lags behind its spans, now. @throws EventSourcingError `STORE_UNAVAILABLE` before the schema is there */
+  readonly reconcile: ReconcileNow;
+}
+
 /** Rebuilds what is scheduled, and schedules what lags behind. Waits for the schema, then works until it is stopped. */
-export function startWorker(config: WorkerConfig, dependencies: WorkerDependencies): RunningService {
+export function startWorker(config: WorkerConfig, dependencies: WorkerDependencies): RunningWorker {
   const { store, queue, work, logger } = dependencies;
   const { service } = createEventSourcingPipeline({
     eventStore: store.eventStore,
@@ -53,6 +61,15 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
   );
 
   return {
+    async reconcile() {
+      if (closeAll === undefined) {
+        throw new EventSourcingError(
+          "STORE_UNAVAILABLE",
+          "The worker waits for ClickHouse; try again later.",
+        );
+      }
+      return reconcile(store.lag, queue);
+    },
     async stop() {
       stopped = true;
       await closeAll?.();

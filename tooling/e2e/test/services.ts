@@ -4,6 +4,7 @@ export interface Standalone {
   readonly process: RunningProcess;
   readonly ingestUrl: string;
   readonly consoleUrl: string;
+  readonly operationsUrl: string;
 }
 
 /** The standalone service on free ports, ready to serve. */
@@ -14,7 +15,14 @@ export async function startStandalone(
 ): Promise<Standalone> {
   const started = startProcess(
     "apps/standalone/bin/standalone.cjs",
-    { INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: dataDir, LOG_LEVEL: "info", ...environment },
+    {
+      INGEST_PORT: "0",
+      CONSOLE_PORT: "0",
+      WORKER_PORT: "0",
+      DATA_DIR: dataDir,
+      LOG_LEVEL: "info",
+      ...environment,
+    },
     args,
   );
   const addresses = await until(
@@ -22,7 +30,10 @@ export async function startStandalone(
     () => {
       const ingestUrl = /OTLP\/HTTP\s+(http:\/\/\S+?)\/v1\/traces/.exec(started.output())?.[1];
       const consoleUrl = /Read API\s+(http:\/\/\S+?)\/api\/traces/.exec(started.output())?.[1];
-      return ingestUrl === undefined || consoleUrl === undefined ? undefined : { ingestUrl, consoleUrl };
+      const operationsUrl = /Operations\s+(http:\/\/\S+?)\/operations/.exec(started.output())?.[1];
+      return ingestUrl === undefined || consoleUrl === undefined || operationsUrl === undefined
+        ? undefined
+        : { ingestUrl, consoleUrl, operationsUrl };
     },
     { watch: started },
   );

@@ -266,7 +266,7 @@ describe("what an operator gets wrong", () => {
     const folder = await temporaryFolder();
     const started = startProcess(
       "apps/standalone/bin/standalone.cjs",
-      { INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: folder.path, ...environment },
+      { INGEST_PORT: "0", CONSOLE_PORT: "0", WORKER_PORT: "0", DATA_DIR: folder.path, ...environment },
       args,
     );
     const code = await started.ended;

@@ -21,6 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "@es/testkit": ["@es/core"],
   "@es/trace-projection": ["@es/core", "@es/otlp", "@es/store-clickhouse"],
   "@es/trace-service": ["@es/core", "@es/service", "@es/store-clickhouse", "@es/trace-projection"],
+  "@es/operations": ["@es/core", "@es/service"],
   "@es/app-ingest": [
     "@es/core",
     "@es/otlp",
@@ -31,6 +32,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   "@es/app-worker": [
     "@es/core",
+    "@es/operations",
     "@es/queue-bullmq",
     "@es/service",
     "@es/trace-projection",
@@ -43,6 +45,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "@es/app-worker",
     "@es/clickhouse-embedded",
     "@es/core",
+    "@es/operations",
     "@es/otlp",
     "@es/queue-memory",
     "@es/service",

@@ -45,7 +45,7 @@ const addresses = new Map<string, string>();
 beforeAll(async () => {
   standaloneData = await mkdtemp(join(tmpdir(), "es-docs-"));
   standalone = spawn(process.execPath, [join(root, "apps/standalone/bin/standalone.cjs"), "--demo"], {
-    env: { ...process.env, INGEST_PORT: "0", CONSOLE_PORT: "0", DATA_DIR: standaloneData },
+    env: { ...process.env, INGEST_PORT: "0", CONSOLE_PORT: "0", WORKER_PORT: "0", DATA_DIR: standaloneData },
     stdio: ["ignore", "pipe", "inherit"],
   });
   await new Promise<void>((ready, fail) => {
@@ -55,8 +55,10 @@ beforeAll(async () => {
       output += chunk.toString("utf8");
       const ingest = /OTLP\/HTTP\s+http:\/\/(\S+?)\/v1/.exec(output)?.[1];
       const api = /Read API\s+http:\/\/(\S+?)\/api/.exec(output)?.[1];
-      if (ingest === undefined || api === undefined || !output.includes("More: ")) return;
-      addresses.set("127.0.0.1:4318", ingest).set("127.0.0.1:4320", api);
+      const operations = /Operations\s+http:\/\/(\S+?)\/operations/.exec(output)?.[1];
+      if (ingest === undefined || api === undefined || operations === undefined) return;
+      if (!output.includes("More: ")) return;
+      addresses.set("127.0.0.1:4318", ingest).set("127.0.0.1:4319", operations).set("127.0.0.1:4320", api);
       ready();
     });
   });
@@ -139,7 +141,7 @@ describe("shell blocks", () => {
     { timeout: 60_000 },
     async (_, block) => {
       const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
-      for (const [, , script] of block.code.matchAll(/^(?:npm|pnpm) (run )?([a-z:]+)/gm)) {
+      for (const [, , script] of block.code.matchAll(/^(?:npm|pnpm) (run )?(?:--silent )?([a-z:]+)/gm)) {
         if (script === "install" || script === "add") continue;
         expect(Object.keys(scripts), `${place(block)} runs a script there is not`).toContain(script);
       }
@@ -149,6 +151,12 @@ describe("shell blocks", () => {
         for (const [documented, actual] of addresses) command = command.replaceAll(documented, actual);
         const { stdout } = await run("bash", ["-c", `${command} --fail --silent --show-error`]);
         expect(stdout, request).not.toBe("");
+      }
+      const environment = { ...process.env, OPERATIONS_URL: `http://${addresses.get("127.0.0.1:4319")}` };
+      for (const [, args = ""] of block.code.matchAll(/^npm run (?:--silent )?es -- (.+)$/gm)) {
+        const command = `${process.execPath} packages/operations/bin/es.js ${args}`;
+        const { stdout } = await run("bash", ["-c", command], { cwd: root, env: environment });
+        expect(stdout, args).not.toBe("");
       }
     },
   );

@@ -20,3 +20,9 @@ it("cuts long cells until the table fits", () => {
   expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(30);
   expect(lines[3]).toMatch(/^a name that is r\S*…\s+two lines$/);
 });
+
+it("leaves whole what must be, and shows nothing a terminal would act on", () => {
+  const id = "x".repeat(60);
+  const lines = formatTable([{ id, text: "\u001b[2Jgone\u202e" }], 40, { whole: ["id"] }).split("\n");
+  expect(lines[2]).toBe(`${id}  �[2Jgone�`);
+});

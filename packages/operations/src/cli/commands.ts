@@ -1,0 +1,7 @@
+import type { Command } from "./command.js";
+import { deadLetterCommands } from "./commands/deadLetters.js";
+import { queueCommands } from "./commands/queue.js";
+import { reconcileCommands } from "./commands/reconcile.js";
+
+/** In the order of the help. */
+export const commands: readonly Command[] = [...queueCommands, ...deadLetterCommands, ...reconcileCommands];

@@ -1,0 +1,103 @@
+import { CliError, exitCodes } from "./cliError.js";
+
+const DEFAULT_URL = "http://127.0.0.1:4319";
+
+export interface OperationsClientOptions {
+  /** @default "http://127.0.0.1:4319" */
+  readonly url?: string | undefined;
+  readonly token?: string | undefined;
+}
+
+/** Calls the operations API. Every failure is a `CliError` on one line. */
+export class OperationsClient {
+  readonly #url: string;
+  readonly #token: string | undefined;
+
+  /** @throws CliError if the url is none */
+  constructor({ url, token }: OperationsClientOptions) {
+    this.#url = (url || DEFAULT_URL).replace(/\/+$/, "");
+    this.#token = token || undefined;
+    if (!/^https?:\/\//.test(this.#url) || !URL.canParse(this.#url)) {
+      throw new CliError(
+        exitCodes.usage,
+        `OPERATIONS_URL is ${JSON.stringify(url)}: expected a URL such as ${DEFAULT_URL}`,
+      );
+    }
+  }
+
+  /** @param path below `/operations/`, its parts already encoded */
+  get<T>(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<T> {
+    const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+    return this.#call<T>("GET", `${path}${search}`);
+  }
+
+  post<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.#call<T>("POST", path, JSON.stringify(body));
+  }
+
+  async #call<T>(method: string, path: string, body?: string): Promise<T> {
+    const response = await this.#fetch(method, path, body);
+    const text = await response.text().catch(() => "");
+    const answer = parse(text);
+    if (response.ok && answer !== undefined) return answer as T;
+    if (isProblem(answer)) {
+      throw new CliError(
+        response.status === 401 ? exitCodes.unreachable : exitCodes.failed,
+        response.status === 401
+          ? `${this.#url} refuses the token: ${this.#token === undefined ? "set OPERATIONS_TOKEN" : answer.error.message}`
+          : answer.error.message,
+      );
+    }
+    throw new CliError(
+      exitCodes.unreachable,
+      `${this.#url} answered ${response.status}, and not as a worker does: is OPERATIONS_URL right?`,
+    );
+  }
+
+  async #fetch(method: string, path: string, body: string | undefined): Promise<Response> {
+    try {
+      return await fetch(`${this.#url}/operations/${path}`, {
+        method,
+        headers: {
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+    } catch (error) {
+      throw new CliError(
+        exitCodes.unreachable,
+        `${this.#url} does not answer (${reasonOf(error)}): start a worker or standalone, or set OPERATIONS_URL`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+interface Problem {
+  readonly error: { readonly message: string };
+}
+
+function isProblem(answer: unknown): answer is Problem {
+  if (typeof answer !== "object" || answer === null || !("error" in answer)) return false;
+  const { error } = answer;
+  return (
+    typeof error === "object" && error !== null && "message" in error && typeof error.message === "string"
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What `fetch` hides below "fetch failed". */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  if (cause instanceof Error && "code" in cause && typeof cause.code === "string") return cause.code;
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,9 @@
+export { isLoopbackHost } from "./access/loopback.js";
+export { type OperationsAccess, operationsTokenVariable } from "./access/operationsGuard.js";
+export { formatTable, type TableOptions } from "./cli/table.js";
+export {
+  createOperationsRoutes,
+  type OperationsDependencies,
+  type OperationsOptions,
+} from "./routes/createOperationsRoutes.js";
+export type { ReconcileNow } from "./routes/reconcileRoutes.js";

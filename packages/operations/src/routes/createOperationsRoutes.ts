@@ -1,0 +1,52 @@
+import { isEventSourcingError, type ProjectionQueue } from "@es/core";
+import { createJsonApi, RequestError } from "@es/service";
+import type { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { type OperationsAccess, operationsGuard } from "../access/operationsGuard.js";
+import { deadLetterRoutes } from "./deadLetterRoutes.js";
+import { queueRoutes } from "./queueRoutes.js";
+import { type ReconcileNow, reconcileRoutes } from "./reconcileRoutes.js";
+
+/** What operations work on. */
+export interface OperationsDependencies {
+  readonly queue: Pick<ProjectionQueue, "counts" | "deadLetters">;
+  readonly reconcile: ReconcileNow;
+}
+
+export interface OperationsOptions extends OperationsDependencies, OperationsAccess {
+  /** Told of every error a client did not cause. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A list of ten thousand ids fits. */
+const MAX_BODY_BYTES = 1_000_000;
+
+/** Everything below `/operations`, guarded. Errors are JSON too: `{ error: { code, message } }`. */
+export function createOperationsRoutes(options: OperationsOptions): Hono {
+  const app = createJsonApi({ answerFor, onError: options.onError });
+  app.use("/operations/*", operationsGuard(options));
+  app.use("/operations/*", bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
+  app.route("/operations/queue", queueRoutes(options));
+  app.route("/operations/dead-letters", deadLetterRoutes(options));
+  app.route("/operations/reconcile", reconcileRoutes(options));
+  return app;
+}
+
+function tooLarge(): never {
+  throw new RequestError(413, "TOO_LARGE", `A body has at most ${MAX_BODY_BYTES} bytes`);
+}
+
+function answerFor(error: unknown): RequestError | undefined {
+  if (!isEventSourcingError(error)) return undefined;
+  switch (error.code) {
+    case "INVALID_CURSOR":
+    case "INVALID_OPTIONS":
+    case "INVALID_TENANT_ID":
+    case "INVALID_AGGREGATE_ID":
+      return new RequestError(400, error.code, error.message);
+    default:
+      return error.retryable
+        ? new RequestError(503, error.code, error.message, { "retry-after": "2" })
+        : undefined;
+  }
+}

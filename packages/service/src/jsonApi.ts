@@ -1,0 +1,53 @@
+import { type Context, type Env, Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+
+/** Answered as it is: with its status, and `{ error: { code, message } }`. The message says what to do instead. */
+export class RequestError extends Error {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: ContentfulStatusCode,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.name = "RequestError";
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+export interface JsonApiOptions {
+  /** What to answer for an error that is not a `RequestError`; without one, or for `undefined`, it is 500 `INTERNAL`. */
+  readonly answerFor?: (error: unknown) => RequestError | undefined;
+  /** Told of every error the client did not cause: those of status 500 and above. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** An app for JSON routes whose errors are JSON, too: `{ error: { code, message } }`. */
+export function createJsonApi<TEnv extends Env = Env>({ answerFor, onError }: JsonApiOptions): Hono<TEnv> {
+  const app = new Hono<TEnv>();
+  app.notFound((context) =>
+    answer(
+      context,
+      new RequestError(404, "NOT_FOUND", `There is nothing at ${context.req.method} ${context.req.path}`),
+    ),
+  );
+  app.onError((error, context) => {
+    const known = error instanceof RequestError ? error : answerFor?.(error);
+    if (known === undefined || known.status >= 500) onError(error);
+    return answer(
+      context,
+      known ?? new RequestError(500, "INTERNAL", "The request failed; the log says why"),
+    );
+  });
+  return app;
+}
+
+function answer(context: Context, { status, code, message, headers }: RequestError): Response {
+  return context.json({ error: { code, message } }, status, { ...headers });
+}
