@@ -6,6 +6,7 @@ import { Coalescer, type CoalescerOptions, type Settled } from "./coalescer.js";
 interface Item {
   readonly id: number;
   readonly size: number;
+  readonly owner?: string;
 }
 
 const bad = new EventSourcingError("STORE_REJECTED", "one of them is bad");
@@ -37,6 +38,7 @@ function newCoalescer(options: Partial<CoalescerOptions<Item, number>>) {
     maxQueuedBytes: 100_000,
     maxWaitMs: 60_000,
     sizeOf: ({ size }) => size,
+    ownerOf: ({ owner }) => owner ?? "",
     mayBeFaultOfOne: (error) => error === bad,
     run: async () => [],
     ...options,
@@ -75,20 +77,22 @@ describe("Coalescer", () => {
 
   it("settles every item once with its own outcome, within the limits, whatever comes", async () => {
     const call = fc.array(fc.record({ size: fc.nat({ max: 60 }), poison: fc.boolean() }), { maxLength: 15 });
+    const owners = fc.constantFrom(1, 3, 100);
     await fc.assert(
       fc.asyncProperty(
         fc.array(call, { maxLength: 12 }),
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 1, max: 100 }),
         fc.integer({ min: 1, max: 3 }),
-        async (calls, maxItems, maxBytes, maxConcurrent) => {
+        owners,
+        async (calls, maxItems, maxBytes, maxConcurrent, ownerCount) => {
           let next = 0;
           const poison = new Set<number>();
-          const lists = calls.map((list) =>
+          const lists = calls.map((list, place) =>
             list.map(({ size, poison: isPoison }) => {
               const id = next++;
               if (isPoison) poison.add(id);
-              return { id, size };
+              return { id, size, owner: `${place % ownerCount}` };
             }),
           );
           const { batches, run, mostUnderWay } = recorder(poison);
@@ -112,7 +116,7 @@ describe("Coalescer", () => {
               expect(batch.reduce((sum, { size }) => sum + size, 0)).toBeLessThanOrEqual(maxBytes);
             }
           }
-          expect(mostUnderWay()).toBeLessThanOrEqual(maxConcurrent);
+          expect(mostUnderWay()).toBeLessThanOrEqual(ownerCount === 1 ? maxConcurrent : maxConcurrent + 1);
           if (poison.size === 0) expect(batches.flat()).toHaveLength(next);
         },
       ),
@@ -140,6 +144,72 @@ describe("Coalescer", () => {
       [1, 101],
       [201, 301],
     ]);
+  });
+
+  it("lets owners take turns, however many calls one of them has", async () => {
+    const { batches, run } = recorder();
+    const coalescer = newCoalescer({ run, maxConcurrent: 1, maxItems: 10 });
+    const noisy = itemsFrom(0, 500).map((item) => coalescer.submit({ ...item, owner: "noisy" }));
+    const quiet = itemsFrom(1_000, 3).map((item) => coalescer.submit({ ...item, owner: "quiet" }));
+    await Promise.all([...noisy, ...quiet]);
+    expect(batches[0]?.map(({ id }) => id)).toEqual([0, 1_000, 1, 1_001, 2, 1_002, 3, 4, 5, 6]);
+    expect(
+      batches
+        .flat()
+        .map(({ id }) => id)
+        .filter((id) => id < 1_000),
+    ).toEqual(itemsFrom(0, 500).map(({ id }) => id));
+  });
+
+  it("keeps one more round trip for owners that have none under way", async () => {
+    const hanging: (() => void)[] = [];
+    const batches: (readonly Item[])[] = [];
+    const coalescer = newCoalescer({
+      maxConcurrent: 2,
+      maxItems: 5,
+      lingerMs: 0,
+      run: async (items) => {
+        batches.push(items);
+        await new Promise<void>((resolve) => hanging.push(resolve));
+        return items.map(({ id }) => ({ ok: true, value: id }));
+      },
+    });
+    const untilUnderWay = async (count: number) => {
+      while (batches.length < count) await new Promise(setImmediate);
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      expect(batches).toHaveLength(count);
+    };
+    const noisy = coalescer.submitAll(itemsFrom(0, 50).map((item) => ({ ...item, owner: "noisy" })));
+    await untilUnderWay(2);
+    const first = coalescer.submit({ id: 1_000, size: 1, owner: "quiet" });
+    await untilUnderWay(3);
+    expect(batches[2]?.map(({ id }) => id)).toEqual([1_000]);
+    // It has one under way now, and the kept one is taken.
+    const later = ["quiet", "other"].map((owner, i) => coalescer.submit({ id: 2_000 + i, size: 1, owner }));
+    await untilUnderWay(3);
+    hanging[2]?.();
+    expect(await first).toBe(1_000);
+    await untilUnderWay(4);
+    expect(batches[3]?.map(({ id }) => id)).toEqual([2_000, 2_001]);
+    const finish = setInterval(() => {
+      for (const done of hanging.splice(0)) done();
+    }, 1);
+    await Promise.all([noisy, ...later]);
+    clearInterval(finish);
+  });
+
+  it("refuses an owner that has filled the queue, and takes others, up to twice as much", async () => {
+    const { run } = recorder();
+    const coalescer = newCoalescer({ run, maxConcurrent: 1, maxQueuedItems: 10 });
+    const refused = expect.objectContaining({ code: "STORE_OVERLOADED" });
+    const of = (owner: string, count: number) =>
+      coalescer.submitAll(itemsFrom(0, count).map((item) => ({ ...item, owner })));
+    const taken = [of("noisy", 10), of("quiet", 4), of("other", 6)];
+    await expect(of("noisy", 1)).rejects.toEqual(refused);
+    await expect(of("quiet", 1)).rejects.toEqual(refused);
+    await expect(of("late", 1)).rejects.toEqual(refused);
+    for (const outcomes of await Promise.all(taken)) expect(outcomes.every(({ ok }) => ok)).toBe(true);
+    expect(await of("noisy", 1)).toHaveLength(1);
   });
 
   it("does not look for a culprit in errors that are everybody's", async () => {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EventSourcingError } from "@es/core";
+import { Turns } from "./turns.js";
 
 /** What became of one item of a batch. */
 export type Settled<TResult> =
@@ -30,6 +31,8 @@ export interface CoalescerOptions<TItem, TResult> extends CoalescerLimits {
   /** Names it in error messages, such as `EventStoreClickHouse reads`. */
   readonly name: string;
   readonly sizeOf: (item: TItem) => number;
+  /** Whose an item is, the same for all of a call: owners take turns, however many calls one has. @default one owner */
+  readonly ownerOf?: (item: TItem) => string;
   /** One round trip. Gives one outcome per item, in their order; a throw is an outcome of all. */
   readonly run: (items: readonly TItem[]) => Promise<readonly Settled<TResult>[]>;
   /** Whether a throw of `run` may be the fault of one item: then halves are tried, down to single items. */
@@ -39,31 +42,31 @@ export interface CoalescerOptions<TItem, TResult> extends CoalescerLimits {
 interface Waiting<TItem, TResult> {
   readonly item: TItem;
   readonly size: number;
+  readonly owner: string;
   readonly settle: (outcome: Settled<TResult>) => void;
+}
+
+interface Queued {
+  readonly queuedItems: number;
+  readonly queuedBytes: number;
 }
 
 const SETTLED_PER_TURN = 32;
 
-/** The items of one call that are not yet under way. */
-interface Lane<TItem, TResult> {
-  readonly waiting: readonly Waiting<TItem, TResult>[];
-  /** By `performance.now()`. */
-  readonly since: number;
-  next: number;
-}
-
 /**
  * Makes few round trips of many calls. While nothing is under way a batch leaves at the end of the current turn of the
- * event loop; otherwise when it is full, when a round trip ends, or after `lingerMs`. Calls take turns, item by item, so
- * that a call of thousands does not hold up a call of one.
+ * event loop; otherwise when it is full, when a round trip ends, or after `lingerMs`.
+ *
+ * Owners take turns, item by item, and so do the calls of one owner: a call of thousands does not hold up a call of one, nor
+ * an owner of thousands of calls another. Beyond `maxConcurrent` one more round trip is kept for owners that have none
+ * under way, and an owner with nothing waiting gets in although the queue is full, up to twice its limits.
  */
 export class Coalescer<TItem, TResult> {
   readonly #options: CoalescerOptions<TItem, TResult>;
-  /** Calls with waiting items; the first is the next to take its turn. */
-  #lanes: Lane<TItem, TResult>[] = [];
-  #queuedItems = 0;
-  #queuedBytes = 0;
+  readonly #turns = new Turns<Waiting<TItem, TResult>>();
   #underWay = 0;
+  /** Items under way by owner; only owners that have some. */
+  readonly #underWayOf = new Map<string, number>();
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -85,52 +88,55 @@ export class Coalescer<TItem, TResult> {
       const outcomes: Settled<TResult>[] = new Array(items.length);
       let missing = items.length;
       let bytes = 0;
+      const owner = this.#options.ownerOf?.(items[0] as TItem) ?? "";
       const waiting = items.map((item, i) => {
         const size = this.#options.sizeOf(item);
         bytes += size;
         return {
           item,
           size,
+          owner,
           settle: (outcome: Settled<TResult>) => {
             outcomes[i] = outcome;
             if (--missing === 0) resolve(outcomes);
           },
         };
       });
-      if (!this.#admits(items.length, bytes)) {
+      if (!this.#admits(owner, items.length, bytes)) {
         reject(this.#overloaded());
         return;
       }
-      this.#lanes.push({ waiting, since: performance.now(), next: 0 });
-      this.#queuedItems += items.length;
-      this.#queuedBytes += bytes;
+      this.#turns.push(owner, waiting, bytes);
       this.#schedule();
     });
   }
 
   /** A call larger than the queue still gets in when nothing waits, or it never would. */
-  #admits(items: number, bytes: number): boolean {
-    const { maxQueuedItems, maxQueuedBytes } = this.#options;
+  #admits(owner: string, items: number, bytes: number): boolean {
+    const { queuedItems, queuedBytes } = this.#turns;
+    if (queuedItems === 0) return true;
+    const times = this.#turns.has(owner) ? 1 : 2;
     return (
-      this.#queuedItems === 0 ||
-      (this.#queuedItems + items <= maxQueuedItems && this.#queuedBytes + bytes <= maxQueuedBytes)
+      queuedItems + items <= this.#options.maxQueuedItems * times &&
+      queuedBytes + bytes <= this.#options.maxQueuedBytes * times
     );
   }
 
-  #overloaded(): EventSourcingError {
+  #overloaded({ queuedItems, queuedBytes }: Queued = this.#turns): EventSourcingError {
     return new EventSourcingError(
       "STORE_OVERLOADED",
-      `${this.#options.name}: ${this.#queuedItems} requests of ${this.#queuedBytes} bytes wait already. ` +
+      `${this.#options.name}: ${queuedItems} requests of ${queuedBytes} bytes wait already. ` +
         "Slow down and try again, or raise the store's queue limits.",
-      { fields: { queuedItems: this.#queuedItems, queuedBytes: this.#queuedBytes } },
+      { fields: { queuedItems, queuedBytes } },
     );
   }
 
   #schedule(): void {
     const { maxConcurrent, maxItems, maxBytes, lingerMs } = this.#options;
-    if (this.#queuedItems === 0 || this.#underWay >= maxConcurrent) return;
-    const full = this.#queuedItems >= maxItems || this.#queuedBytes >= maxBytes;
-    if (full || this.#underWay === 0 || lingerMs === 0) {
+    const { queuedItems, queuedBytes } = this.#turns;
+    if (!this.#mayLeave()) return;
+    const full = queuedItems >= maxItems || queuedBytes >= maxBytes;
+    if (full || this.#underWay === 0 || this.#underWay >= maxConcurrent || lingerMs === 0) {
       // The end of the turn, not now: calls of the same turn belong together.
       this.#immediate ??= setImmediate(this.#flush);
     } else {
@@ -138,67 +144,50 @@ export class Coalescer<TItem, TResult> {
     }
   }
 
+  /** Whether something waits that a round trip may be made of now. */
+  #mayLeave(): boolean {
+    if (this.#turns.queuedItems === 0) return false;
+    const { maxConcurrent } = this.#options;
+    if (this.#underWay !== maxConcurrent) return this.#underWay < maxConcurrent;
+    for (const owner of this.#turns.owners()) if (!this.#underWayOf.has(owner)) return true;
+    return false;
+  }
+
   readonly #flush = (): void => {
     clearImmediate(this.#immediate);
     clearTimeout(this.#timer);
     this.#immediate = undefined;
     this.#timer = undefined;
-    if (this.#queuedItems === 0 || this.#underWay >= this.#options.maxConcurrent) return;
+    if (!this.#mayLeave()) return;
     this.#refuseWhatWaitedTooLong();
-    if (this.#queuedItems === 0) return;
-    const batch = this.#takeBatch();
-    this.#underWay++;
+    if (!this.#mayLeave()) return;
+    const { maxConcurrent, maxItems, maxBytes } = this.#options;
+    const mayTake = (owner: string) => this.#underWay < maxConcurrent || !this.#underWayOf.has(owner);
+    const batch = this.#turns.take(maxItems, maxBytes, mayTake);
+    this.#count(batch, 1);
     void this.#settle(batch).finally(() => {
-      this.#underWay--;
+      this.#count(batch, -1);
       // What gathered meanwhile has waited long enough.
-      if (this.#queuedItems > 0) this.#immediate ??= setImmediate(this.#flush);
+      if (this.#turns.queuedItems > 0) this.#immediate ??= setImmediate(this.#flush);
     });
     this.#schedule();
   };
 
-  #refuseWhatWaitedTooLong(): void {
-    const oldest = performance.now() - this.#options.maxWaitMs;
-    if (!this.#lanes.some(({ since }) => since < oldest)) return;
-    const error = this.#overloaded();
-    this.#lanes = this.#lanes.filter(({ waiting, since, next }) => {
-      if (since >= oldest) return true;
-      for (const { size, settle } of waiting.slice(next)) {
-        this.#queuedItems--;
-        this.#queuedBytes -= size;
-        settle({ ok: false, error });
-      }
-      return false;
-    });
+  #count(batch: readonly Waiting<TItem, TResult>[], step: 1 | -1): void {
+    this.#underWay += step;
+    for (const { owner } of batch) {
+      const count = (this.#underWayOf.get(owner) ?? 0) + step;
+      if (count === 0) this.#underWayOf.delete(owner);
+      else this.#underWayOf.set(owner, count);
+    }
   }
 
-  #takeBatch(): Waiting<TItem, TResult>[] {
-    const { maxItems, maxBytes } = this.#options;
-    const batch: Waiting<TItem, TResult>[] = [];
-    let bytes = 0;
-    let lanes = this.#lanes;
-    let full = false;
-    while (!full && lanes.length > 0) {
-      let unfinished: Lane<TItem, TResult>[] = [];
-      for (const [place, lane] of lanes.entries()) {
-        const candidate = lane.waiting[lane.next];
-        if (candidate === undefined) continue;
-        if (batch.length >= maxItems || (batch.length > 0 && bytes + candidate.size > maxBytes)) {
-          // Those not served in this round come first in the next batch.
-          unfinished = [...lanes.slice(place), ...unfinished];
-          full = true;
-          break;
-        }
-        batch.push(candidate);
-        bytes += candidate.size;
-        lane.next++;
-        if (lane.next < lane.waiting.length) unfinished.push(lane);
-      }
-      lanes = unfinished;
-    }
-    this.#lanes = lanes;
-    this.#queuedItems -= batch.length;
-    this.#queuedBytes -= bytes;
-    return batch;
+  #refuseWhatWaitedTooLong(): void {
+    const { queuedItems, queuedBytes } = this.#turns;
+    const removed = this.#turns.removeOlderThan(performance.now() - this.#options.maxWaitMs);
+    if (removed.length === 0) return;
+    const error = this.#overloaded({ queuedItems, queuedBytes });
+    for (const { settle } of removed) settle({ ok: false, error });
   }
 
   /** Never rejects: every item gets its outcome. */

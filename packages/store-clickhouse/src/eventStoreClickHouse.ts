@@ -44,6 +44,7 @@ export interface EventStoreClickHouseOptions<TEvent extends Event = Event> exten
 }
 
 interface EventWrite {
+  readonly tenantId: TenantId;
   readonly lines: Lines;
   readonly link: Link | undefined;
 }
@@ -86,6 +87,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       ...mergeLimits(defaultReadLimits, options.readLimits),
       name: `${NAME} reads of ${this.#name}`,
       sizeOf: refSize,
+      ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       run: (reads) => this.#readMany(reads),
     });
@@ -93,6 +95,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       ...writeLimits,
       name: `${NAME} writes to ${this.#name}`,
       sizeOf: ({ lines }) => lines.bytes,
+      ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       run: (writes) => this.#writeMany(writes),
     });
@@ -105,7 +108,9 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       const rows = events.map((event) => this.#encode(event, context.tenantId));
       const link = linkTo(span);
       const chunks = chunkLines(rows, this.#maxWriteBytes);
-      const outcomes = await this.#writes.submitAll(chunks.map((lines) => ({ lines, link })));
+      const outcomes = await this.#writes.submitAll(
+        chunks.map((lines) => ({ tenantId: context.tenantId, lines, link })),
+      );
       valuesOf(outcomes);
     });
   }

@@ -40,6 +40,7 @@ export interface ProjectionStoreClickHouseOptions<TProjection = unknown> extends
 }
 
 interface ProjectionWrite {
+  readonly tenantId: TenantId;
   readonly lines: Lines;
   readonly link: Link | undefined;
 }
@@ -79,6 +80,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       ...mergeLimits(defaultReadLimits, options.readLimits),
       name: `${NAME} reads of ${this.#name}`,
       sizeOf: refSize,
+      ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       run: (reads) => this.#readMany(reads),
     });
@@ -86,6 +88,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       ...mergeLimits(defaultWriteLimits, options.writeLimits),
       name: `${NAME} writes to ${this.#name}`,
       sizeOf: ({ lines }) => lines.bytes,
+      ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       run: (writes) => this.#writeMany(writes),
     });
@@ -149,7 +152,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
     // All rows are made before any is written, and before the caller can change a record.
     const writes = records.map((record) => {
       const text = `${this.#encode(record, tenantId)}\n`;
-      return { lines: { text, bytes: Buffer.byteLength(text), rows: 1 }, link };
+      return { tenantId, lines: { text, bytes: Buffer.byteLength(text), rows: 1 }, link };
     });
     const outcomes = await this.#writes.submitAll(writes);
     valuesOf(outcomes);
