@@ -28,9 +28,17 @@ interface StoredFields extends DeadLetterReason {
   readonly nonce: string;
 }
 
+/** Proves that the run is still this worker's: one that was frozen past its lock has been started again elsewhere. */
+export interface RunLock {
+  /** BullMQ's id of the job. */
+  readonly jobId: string;
+  readonly token: string;
+}
+
 // Places are `{firstFailedAt, 15 digits}:{id}`: their order is the order of the listing, and never changes while the
 // letter exists.
 const park = `
+if redis.call('GET', KEYS[5]) ~= ARGV[4] then return 0 end
 local place = redis.call('HGET', KEYS[1], ARGV[1])
 if not place then
   place = ARGV[2]
@@ -42,6 +50,7 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 return 1`;
 
 const remove = `
+if KEYS[5] and redis.call('GET', KEYS[5]) ~= ARGV[3] then return 0 end
 local stored = redis.call('HGET', KEYS[2], ARGV[1])
 if not stored or (ARGV[2] ~= '' and stored ~= ARGV[2]) then return 0 end
 local place = redis.call('HGET', KEYS[1], ARGV[1])
@@ -54,15 +63,19 @@ return 1`;
 /** The dead letters of one queue in Redis, beside its jobs: at most one per ref, ordered by first failure. */
 export class DeadLetterStore {
   readonly #redis: Redis | Cluster;
+  readonly #queuePrefix: string;
   readonly #prefix: string;
 
   constructor(redis: Redis | Cluster, prefix: string, queueName: string) {
     this.#redis = redis;
-    this.#prefix = `${prefix}:${queueName}:dead`;
+    this.#queuePrefix = `${prefix}:${queueName}`;
+    this.#prefix = `${this.#queuePrefix}:dead`;
   }
 
+  /** Does nothing if the lock is lost: the run was started again, and what becomes of that one counts. */
   async park(
     ref: AggregateRef,
+    lock: RunLock,
     failure: DeadLetterReason,
     times: { readonly attempts: number; readonly firstFailedAt: number; readonly lastFailedAt: number },
   ): Promise<void> {
@@ -75,21 +88,23 @@ export class DeadLetterStore {
       lastFailedAt: times.lastFailedAt,
       nonce: randomUUID(),
     };
-    const keys = this.#keys(ref.tenantId);
+    const keys = [...this.#keys(ref.tenantId), this.#lockKey(lock)];
     const place = `${sortable(times.firstFailedAt)}:${id}`;
-    await this.#redis.eval(park, keys.length, ...keys, id, place, JSON.stringify(fields));
+    await this.#redis.eval(park, keys.length, ...keys, id, place, JSON.stringify(fields), lock.token);
   }
 
-  /** Removes the letter of a ref that ran well. Costs one small read where there is none. */
-  async heal(ref: AggregateRef): Promise<void> {
+  /** Removes the letter of a ref that ran well, unless the lock is lost. Costs one small read where there is none. */
+  async heal(ref: AggregateRef, lock: RunLock): Promise<void> {
     const id = deadLetterId(ref);
     if ((await this.#redis.hexists(`${this.#prefix}:places`, id)) === 0) return;
-    await this.#remove(id, ref.tenantId, "");
+    const keys = [...this.#keys(ref.tenantId), this.#lockKey(lock)];
+    await this.#redis.eval(remove, keys.length, ...keys, id, "", lock.token);
   }
 
   /** Removes exactly this letter, not a newer one of the same ref. */
   async remove({ letter, stored }: StoredDeadLetter): Promise<boolean> {
-    return this.#remove(letter.id, letter.ref.tenantId, stored);
+    const keys = this.#keys(letter.ref.tenantId);
+    return (await this.#redis.eval(remove, keys.length, ...keys, letter.id, stored)) === 1;
   }
 
   async count(): Promise<number> {
@@ -134,9 +149,8 @@ export class DeadLetterStore {
     return { items, nextCursor: found.length > limit ? (places.at(-1) ?? null) : null };
   }
 
-  async #remove(id: string, tenantId: string, expected: string): Promise<boolean> {
-    const keys = this.#keys(tenantId);
-    return (await this.#redis.eval(remove, keys.length, ...keys, id, expected)) === 1;
+  #lockKey({ jobId }: RunLock): string {
+    return `${this.#queuePrefix}:${jobId}:lock`;
   }
 
   #keys(tenantId: string): string[] {

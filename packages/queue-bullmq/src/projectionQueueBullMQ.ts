@@ -28,6 +28,7 @@ import {
 import { asError, asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
 import { connectProducer, isReady, type RedisConnection } from "./redisConnection.js";
 import { Slots } from "./slots.js";
+import { TenantTurns } from "./tenantTurns.js";
 
 export interface ProjectionQueueBullMQOptions {
   readonly connection: RedisConnection;
@@ -45,6 +46,11 @@ export interface ProjectionQueueBullMQOptions {
   readonly timeoutMs?: number;
   /** Commands in flight at once; more wait in line. @default 100 */
   readonly maxInFlight?: number;
+  /**
+   * Whether tenants take turns: the runs of one with a backlog do not delay another's. It costs a command per schedule
+   * call. `null`: first come, first served. @default "tenants"
+   */
+  readonly fairness?: "tenants" | null;
   /** Finished BullMQ jobs to keep, for dashboards. @default true: none */
   readonly removeOnComplete?: boolean | number | KeepJobs;
   /** Failed BullMQ jobs to keep, for dashboards; dead letters don't depend on them. @default { count: 1000 } */
@@ -69,6 +75,8 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   readonly #options: ProjectionQueueBullMQOptions;
   readonly #redis: Redis | Cluster;
   readonly #letters: DeadLetterStore;
+  /** `null`: first come, first served. */
+  readonly #turns: TenantTurns | null;
   readonly #timeoutMs: number;
   readonly #patience: Patience;
   readonly #delayMs: number;
@@ -104,11 +112,9 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
       this.#down = error;
       this.#report(error);
     });
-    this.#letters = new DeadLetterStore(
-      this.#redis,
-      options.prefix ?? defaultPrefix,
-      options.queueName ?? defaultQueueName,
-    );
+    const [prefix, queueName] = [options.prefix ?? defaultPrefix, options.queueName ?? defaultQueueName];
+    this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
+    this.#turns = options.fairness === null ? null : new TenantTurns(this.#redis, prefix, queueName);
     this.deadLetters = new DeadLettersBullMQ(this.#letters, {
       call: (work) => this.#call(work),
       schedule: (refs) => this.#addAll(refs, 0),
@@ -148,12 +154,15 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   }
 
   async #addAll(refs: readonly AggregateRef[], delayMs: number): Promise<void> {
-    const distinct = new Map(refs.map((ref) => [deduplicationId(ref), ref])).entries();
+    const distinct = [...new Map(refs.map((ref) => [deduplicationId(ref), ref]))];
+    const priorities = await this.#priorities(distinct);
+    const jobs = distinct.entries();
     let failed = false;
     const lane = async () => {
-      for (const [id, ref] of distinct) {
+      for (const [index, [id, ref]] of jobs) {
         if (failed) return;
-        await this.#call((queue) => this.#add(queue, id, ref, delayMs)).catch((error: unknown) => {
+        const priority = priorities?.[index];
+        await this.#call((queue) => this.#add(queue, id, ref, delayMs, priority)).catch((error: unknown) => {
           failed = true;
           throw error;
         });
@@ -165,11 +174,20 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
+  async #priorities(refs: readonly (readonly [string, AggregateRef])[]): Promise<readonly number[] | null> {
+    const turns = this.#turns;
+    if (turns === null || refs.length === 0) return null;
+    return this.#call(() =>
+      turns.take(refs.map(([id, { tenantId }]) => ({ tenantId, deduplicationId: id }))),
+    );
+  }
+
   async #add(
     queue: Queue<ProjectionJobData>,
     id: string,
     { tenantId, aggregateId }: AggregateRef,
     delayMs: number,
+    priority: number | undefined,
   ): Promise<void> {
     await queue.add(
       jobName,
@@ -182,6 +200,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
         attempts: this.#attempts,
         backoff: { type: "exponential", delay: this.#backoffMs },
         delay: Math.ceil(Math.min(delayMs, MAX_DELAY_MS)),
+        ...(priority === undefined ? {} : { priority }),
         removeOnComplete: this.#options.removeOnComplete ?? true,
         removeOnFail: this.#options.removeOnFail ?? { count: 1_000 },
       },

@@ -14,12 +14,13 @@ import {
 import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
 import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
-import { DeadLetterStore } from "./deadLetterStore.js";
+import { DeadLetterStore, type RunLock } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
 import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
 import { asError, type ErrorListener } from "./queueErrors.js";
 import { connectWorker, isReady, type RedisConnection } from "./redisConnection.js";
+import { TenantTurns, TurnReporter } from "./tenantTurns.js";
 
 export interface ProjectionWorkerBullMQOptions {
   readonly connection: RedisConnection;
@@ -68,6 +69,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   readonly #redis: Redis | Cluster;
   readonly #worker: Worker<ProjectionJobData>;
   readonly #letters: DeadLetterStore;
+  readonly #turns: TurnReporter;
   readonly #maxStalledCount: number;
   readonly #onError: ErrorListener;
   readonly #abort = new AbortController();
@@ -101,6 +103,8 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     this.#redis = connectWorker(options.connection);
     this.#redis.on("error", () => undefined);
     this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
+    const turns = new TenantTurns(this.#redis, prefix, queueName);
+    this.#turns = new TurnReporter(turns, (error) => this.#onError(asError(error)));
     // BullMQ's loops live in the context they were started in. Outside of every span, or all runs would share one.
     this.#worker = context.with(
       ROOT_CONTEXT,
@@ -141,6 +145,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     if (!(await within(0, closed, () => false))) {
       await within(ABORT_GRACE_MS, this.#worker.disconnect(), () => undefined).catch(() => undefined);
     }
+    this.#turns.close();
     this.#redis.disconnect();
   }
 
@@ -176,7 +181,9 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     }
   }
 
-  async #process(job: Job<ProjectionJobData>, token: string | undefined): Promise<void> {
+  async #process(job: Job<ProjectionJobData>, token = ""): Promise<void> {
+    const lock: RunLock = { jobId: job.id ?? "", token };
+    this.#turns.started(Number(job.priority));
     const ref = refOf(job.data);
     const attempt = job.attemptsMade + 1;
     const { attributes } = telemetryNames;
@@ -186,19 +193,19 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       [attributes.attempt]: attempt,
     });
     if (job.stalledCounter > this.#maxStalledCount) {
-      await this.#parkStalled(job, ref);
+      await this.#parkStalled(job, ref, lock);
     }
     try {
       await this.#track(ref, attempt);
     } catch (error) {
       if (this.#abort.signal.aborted) await this.#giveBack(job, token);
-      await this.#fail(job, ref, attempt, error);
+      await this.#fail(job, ref, lock, attempt, error);
     }
-    await this.#letters.heal(ref);
+    await this.#letters.heal(ref, lock);
   }
 
   /** The worker closes under the run: it goes back as if it had not been tried. */
-  async #giveBack(job: Job<ProjectionJobData>, token: string | undefined): Promise<never> {
+  async #giveBack(job: Job<ProjectionJobData>, token: string): Promise<never> {
     await job.moveToWait(token);
     throw new WaitingError();
   }
@@ -206,6 +213,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   async #fail(
     job: Job<ProjectionJobData>,
     ref: AggregateRef,
+    lock: RunLock,
     attempt: number,
     error: unknown,
   ): Promise<never> {
@@ -216,7 +224,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     const permanent = failure.errorClass === "permanent";
     if (permanent || attempt >= (job.opts.attempts ?? 1)) {
       // Before BullMQ is told: a crash in between runs the job once more, and parks it once more.
-      await this.#letters.park(ref, failure, { attempts: attempt, firstFailedAt, lastFailedAt: now });
+      await this.#letters.park(ref, lock, failure, { attempts: attempt, firstFailedAt, lastFailedAt: now });
     } else if (job.data.firstFailedAt === undefined) {
       await job
         .updateData({ ...job.data, firstFailedAt })
@@ -227,7 +235,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       : new FailedRun(failure, error);
   }
 
-  async #parkStalled(job: Job<ProjectionJobData>, ref: AggregateRef): Promise<never> {
+  async #parkStalled(job: Job<ProjectionJobData>, ref: AggregateRef, lock: RunLock): Promise<never> {
     const now = Date.now();
     const failure: DeadLetterReason = {
       errorClass: "poison",
@@ -237,7 +245,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     };
     const error = new UnrecoverableError(`${failure.code}: ${failure.reason}`);
     markFailed(error);
-    await this.#letters.park(ref, failure, {
+    await this.#letters.park(ref, lock, failure, {
       attempts: job.attemptsStarted,
       firstFailedAt: job.data.firstFailedAt ?? now,
       lastFailedAt: now,

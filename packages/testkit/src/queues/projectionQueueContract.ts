@@ -263,6 +263,96 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
       });
     });
 
+    describe("takes turns between tenants", () => {
+      const refsOf = (tenant: string, count: number) =>
+        Array.from({ length: count }, (_, index) => ref(`${index}`, tenant));
+      const tenantsOf = (recorder: RunRecorder) => recorder.started.map((run) => run.ref.tenantId);
+
+      it("one run of each that waits, and first come, first served within one", async () => {
+        const { queue, work } = await setUp();
+        await queue.schedule(refsOf("huge", 500));
+        await queue.schedule(refsOf("small", 2));
+        await queue.schedule(refsOf("tiny", 1));
+        const recorder = new RunRecorder();
+        work(recorder.run, { concurrency: 1 });
+        await until(() => recorder.finished.length === 503, "all ran");
+        expect(recorder.finished.slice(0, 6).map(nameOf)).toEqual(
+          [
+            ref("0", "huge"),
+            ref("0", "small"),
+            ref("0", "tiny"),
+            ref("1", "huge"),
+            ref("1", "small"),
+            ref("2", "huge"),
+          ].map(nameOf),
+        );
+        const huge = recorder.finished.filter(({ tenantId }) => tenantId === "huge");
+        expect(huge.map(nameOf)).toEqual(refsOf("huge", 500).map(nameOf));
+      });
+
+      it("so that a run waits for one of each tenant with a backlog, however long these are", async () => {
+        const { queue, work } = await setUp();
+        await queue.schedule([...refsOf("huge", 400), ...refsOf("large", 200)]);
+        const gate = new RunGate();
+        const recorder = new RunRecorder(gate.hold);
+        work(recorder.run, { concurrency: 1 });
+        const letOneEnd = async () => {
+          const startedBefore = recorder.started.length;
+          gate.releaseAll();
+          await until(() => recorder.started.length > startedBefore, "the next run started");
+        };
+        await until(() => recorder.started.length === 1, "the first run started");
+        for (let run = 0; run < 100; run++) await letOneEnd();
+        for (let visit = 0; visit < 5; visit++) {
+          await queue.schedule([ref(`${visit}`, "quiet")]);
+          const startedBefore = recorder.started.length;
+          while (!tenantsOf(recorder).slice(startedBefore).includes(parseTenantId("quiet")))
+            await letOneEnd();
+          expect(recorder.started.length - startedBefore).toBeLessThanOrEqual(3);
+        }
+        recorder.behave(() => undefined);
+        gate.releaseAll();
+        await idle(queue);
+      });
+
+      it("and those with a backlog get theirs, however many others come with little", async () => {
+        const { queue, work } = await setUp();
+        await queue.schedule(refsOf("huge", 200));
+        const others = Array.from({ length: 5 }, (_, index) => `other-${index}`);
+        let visits = 0;
+        const recorder = new RunRecorder(async () => {
+          if (++visits > 200) return;
+          // Each of the others has something waiting at any time.
+          await queue.schedule(others.map((tenant) => ref(`${visits}`, tenant)));
+        });
+        work(recorder.run, { concurrency: 1 });
+        await until(() => recorder.started.length >= 120, "many ran");
+        const ofHuge = tenantsOf(recorder)
+          .slice(0, 120)
+          .filter((tenant) => tenant === "huge").length;
+        expect(ofHuge).toBeGreaterThanOrEqual(15);
+        expect(ofHuge).toBeLessThanOrEqual(30);
+        await idle(queue);
+      });
+
+      it("also for what is redriven", async () => {
+        const { queue, work } = await setUp({ attempts: 1 });
+        const recorder = new RunRecorder(() => {
+          throw poison();
+        });
+        const worker = work(recorder.run, { concurrency: 10 });
+        await queue.schedule(refsOf("huge", 120));
+        await until(async () => (await queue.counts()).deadLetters === 120, "all are parked");
+        await worker.close();
+        await queue.deadLetters.redrive();
+        await queue.schedule([ref("1", "quiet")]);
+        const next = new RunRecorder();
+        work(next.run, { concurrency: 1 });
+        await until(() => next.finished.length === 121, "all ran");
+        expect(tenantsOf(next).indexOf(parseTenantId("quiet"))).toBeLessThanOrEqual(1);
+      });
+    });
+
     describe("retries", () => {
       it("with exponential backoff, then parks the run with all that is known of its failure", async () => {
         const { queue, work } = await setUp({ attempts: 3, backoffMs: 40 });
