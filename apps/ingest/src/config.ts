@@ -16,6 +16,8 @@ export const ingestVariables = {
   INGEST_MAX_BODY_BYTES: variable.bytes(64_000_000),
   /** Bodies in memory at once, over all requests; beyond it clients are told to come back. */
   INGEST_MAX_INFLIGHT_BYTES: variable.bytes(256_000_000),
+  /** The same of one tenant, where there are several. Half of all without it. */
+  INGEST_MAX_INFLIGHT_BYTES_PER_TENANT: variable.bytes(128_000_000).optional(),
   /** Takes the telemetry of systems like this one. Never let one ingest its own: each request would make more. */
   INGEST_OWN_TELEMETRY: variable.flag(false),
   ...accessVariables,

@@ -1,7 +1,15 @@
 import { classifyError, isEventSourcingError, type TenantId } from "@es/core";
-import { createOtlpTraceHandler, OtlpRefusedError, type OtlpSpan, OtlpUnavailableError } from "@es/otlp";
+import {
+  createOtlpTraceHandler,
+  OtlpRefusedError,
+  type OtlpSpan,
+  type OtlpTraceHandler,
+  type OtlpTraceHandlerOptions,
+  OtlpUnavailableError,
+} from "@es/otlp";
 import {
   type Access,
+  ConfigurationError,
   type Logger,
   OWN_TELEMETRY_ATTRIBUTE,
   type RunningService,
@@ -23,6 +31,11 @@ export interface RunningIngest extends RunningService {
   readonly url: string;
 }
 
+/** Whose spans a request brings. */
+interface Sender {
+  readonly tenantId: TenantId;
+}
+
 /** OTLP/HTTP in front of a write repository: a success is answered only after the spans are stored. */
 export async function startIngest(
   config: IngestConfig,
@@ -30,11 +43,18 @@ export async function startIngest(
 ): Promise<RunningIngest> {
   const { repository, store, access, logger } = dependencies;
 
-  const handler = createOtlpTraceHandler({
+  const perTenant = config.INGEST_MAX_INFLIGHT_BYTES_PER_TENANT;
+  const handler = withLimits({
     maxBodyBytes: config.INGEST_MAX_BODY_BYTES,
     maxInFlightBytes: config.INGEST_MAX_INFLIGHT_BYTES,
-    onError: (error, { status }) => logger.warn({ error, status }, "A request could not be served"),
-    authenticate(headers): { readonly tenantId: TenantId } {
+    ...(perTenant === undefined ? {} : { maxInFlightBytesPerTenant: perTenant }),
+    ...(access.needsKey ? { tenantOf: ({ tenantId }) => tenantId } : {}),
+    onError(error, { status }) {
+      // Told to slow down is what a tenant that sends too much hears all the time.
+      if (status === 429) logger.debug({ error, status }, "A request was put off");
+      else logger.warn({ error, status }, "A request could not be served");
+    },
+    authenticate(headers) {
       const decision = access.authorize((name) => headers[name]?.toString(), "ingest");
       if (decision.granted) return decision;
       throw new OtlpRefusedError(decision.message, decision.status, { challenge: decision.challenge });
@@ -56,7 +76,9 @@ export async function startIngest(
         throw new OtlpRefusedError(error.message, 400, { cause: error });
       // Whatever keeps the store from taking spans, they are only safe with the client: let it keep them.
       throw new OtlpUnavailableError(unavailableReason(error), {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        status: isEventSourcingError(error, "STORE_OVERLOADED") ? 429 : 503,
+        // Clients that were refused together shall not come back together.
+        retryAfterSeconds: RETRY_AFTER_SECONDS + Math.round(Math.random() * RETRY_SPREAD_SECONDS),
         cause: error,
       });
     }
@@ -80,6 +102,20 @@ export async function startIngest(
 }
 
 const RETRY_AFTER_SECONDS = 2;
+const RETRY_SPREAD_SECONDS = 3;
+
+/** @throws ConfigurationError for limits that exclude each other */
+function withLimits(options: OtlpTraceHandlerOptions<Sender>): OtlpTraceHandler {
+  try {
+    return createOtlpTraceHandler(options);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message =
+      "INGEST_MAX_INFLIGHT_BYTES and INGEST_MAX_INFLIGHT_BYTES_PER_TENANT must each hold one largest request, " +
+      `INGEST_MAX_BODY_BYTES and 16777216 bytes before inflation: ${error.message}`;
+    throw new ConfigurationError(message, { cause: error });
+  }
+}
 
 const ownTelemetryReason = `the resource attribute ${OWN_TELEMETRY_ATTRIBUTE} marks this system's own telemetry`;
 

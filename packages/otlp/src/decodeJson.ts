@@ -1,5 +1,6 @@
 import { OtlpDecodeError } from "./decodeError.js";
 import { clip, type DecodeReport, type SpanPath } from "./decodeReport.js";
+import type { Steps } from "./decodeTurns.js";
 import { countJsonContainers, exactNumberText, parseExactJson } from "./exactJson.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
 import {
@@ -26,6 +27,9 @@ const SPAN_KINDS = [
 ] as const;
 const STATUS_CODES = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"] as const;
 
+/** Spans read in one step: less than a millisecond's work. */
+const STEP_SPANS = 64;
+
 const UINT64_MAX = 2n ** 64n - 1n;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
@@ -34,8 +38,8 @@ const INT64_MIN = -(2n ** 63n);
 class InvalidField extends Error {}
 
 /** Reads an ExportTraceServiceRequest in OTLP's JSON encoding. */
-export function decodeJson(bytes: Uint8Array, maxItems: number, report: DecodeReport): OtlpSpan[] {
-  return new JsonDecoder(maxItems, report).decode(bytes);
+export function* decodeJson(bytes: Uint8Array, maxItems: number, report: DecodeReport): Steps<OtlpSpan[]> {
+  return yield* new JsonDecoder(maxItems, report).decode(bytes);
 }
 
 class JsonDecoder {
@@ -43,6 +47,7 @@ class JsonDecoder {
   readonly #report: DecodeReport;
   readonly #maxItems: number;
   #items = 0;
+  #spansRead = 0;
   /** Whether strings may hold halves of surrogate pairs, which UTF-8 cannot store. */
   #repairStrings = false;
 
@@ -51,11 +56,13 @@ class JsonDecoder {
     this.#report = report;
   }
 
-  decode(bytes: Uint8Array): OtlpSpan[] {
+  *decode(bytes: Uint8Array): Steps<OtlpSpan[]> {
     const request = this.#parse(bytes);
+    // Parsing cannot be interrupted; at least nothing follows it in the same step.
+    yield;
     const path: SpanPath = { resource: -1, scope: -1, span: -1 };
     try {
-      this.#readRequest(asObject(request, "the request"), path);
+      yield* this.#readRequest(asObject(request, "the request"), path);
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error;
       const where = path.resource < 0 ? "" : ` at resourceSpans[${path.resource}]`;
@@ -91,15 +98,15 @@ class JsonDecoder {
     }
   }
 
-  #readRequest(request: JsonObject, path: SpanPath): void {
+  *#readRequest(request: JsonObject, path: SpanPath): Steps<void> {
     for (const resourceSpans of list(request, "resourceSpans", "resource_spans")) {
       path.resource++;
       path.scope = -1;
-      this.#readResourceSpans(asObject(resourceSpans, "resourceSpans"), path);
+      yield* this.#readResourceSpans(asObject(resourceSpans, "resourceSpans"), path);
     }
   }
 
-  #readResourceSpans(resourceSpans: JsonObject, path: SpanPath): void {
+  *#readResourceSpans(resourceSpans: JsonObject, path: SpanPath): Steps<void> {
     const resourceField = object(resourceSpans, "resource", "resource");
     const resource: Resource = {
       attributes: this.#attributes(resourceField),
@@ -109,11 +116,11 @@ class JsonDecoder {
     for (const scopeSpans of list(resourceSpans, "scopeSpans", "scope_spans")) {
       path.scope++;
       path.span = -1;
-      this.#readScopeSpans(resource, asObject(scopeSpans, "scopeSpans"), path);
+      yield* this.#readScopeSpans(resource, asObject(scopeSpans, "scopeSpans"), path);
     }
   }
 
-  #readScopeSpans(resource: Resource, scopeSpans: JsonObject, path: SpanPath): void {
+  *#readScopeSpans(resource: Resource, scopeSpans: JsonObject, path: SpanPath): Steps<void> {
     const scopeField = object(scopeSpans, "scope", "scope");
     const scope: Scope = {
       name: this.#string(scopeField, "name", "name"),
@@ -143,6 +150,7 @@ class JsonDecoder {
           error.message,
         );
       }
+      if (++this.#spansRead % STEP_SPANS === 0) yield;
     }
   }
 

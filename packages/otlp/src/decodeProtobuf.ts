@@ -1,5 +1,6 @@
 import { OtlpDecodeError, type OtlpDecodeErrorCode } from "./decodeError.js";
 import type { DecodeReport, SpanPath } from "./decodeReport.js";
+import type { Steps } from "./decodeTurns.js";
 import type { Mutable } from "./mutable.js";
 import { type SlicingBuffer, slicingBuffer } from "./slicingBuffer.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
@@ -26,6 +27,8 @@ const FIXED32 = 5;
 /** Unknown groups may nest this deep; nothing in OTLP uses groups. */
 const MAX_GROUP_DEPTH = 100;
 const MAX_LENGTH = 0x7fffffff;
+/** Bytes of spans decoded in one step: less than a millisecond's work. */
+const STEP_BYTES = 64 * 1024;
 
 // A tag is `field number << 3 | wire type`. A known field with another wire type is an unknown field, as the protobuf
 // specification has it, so a `switch` over whole tags needs no further check.
@@ -39,9 +42,13 @@ const scratch = new DataView(new ArrayBuffer(8));
  * Resource and scope objects are created before their fields are known and filled as these come, so the order of fields
  * on the wire does not matter. Singular messages that occur several times are merged, as the specification has it.
  */
-export function decodeProtobuf(bytes: Uint8Array, maxItems: number, report: DecodeReport): OtlpSpan[] {
+export function* decodeProtobuf(
+  bytes: Uint8Array,
+  maxItems: number,
+  report: DecodeReport,
+): Steps<OtlpSpan[]> {
   const decoder = new ProtobufDecoder(bytes, maxItems, report);
-  decoder.readRequest();
+  yield* decoder.readRequest();
   return decoder.spans;
 }
 
@@ -58,6 +65,7 @@ class ProtobufDecoder {
   #pos = 0;
   #items = 0;
   #inSpan = false;
+  #stepEnd = STEP_BYTES;
 
   constructor(bytes: Uint8Array, maxItems: number, report: DecodeReport) {
     this.#buffer = slicingBuffer(bytes);
@@ -66,16 +74,16 @@ class ProtobufDecoder {
     this.#report = report;
   }
 
-  readRequest(): void {
+  *readRequest(): Steps<void> {
     const end = this.#buffer.length;
     while (this.#pos < end) {
       const t = this.#readTag(end);
-      if (t === tag(1, BYTES)) this.#readResourceSpans(this.#readEnd(end));
+      if (t === tag(1, BYTES)) yield* this.#readResourceSpans(this.#readEnd(end));
       else this.#skip(t, end, 0);
     }
   }
 
-  #readResourceSpans(end: number): void {
+  *#readResourceSpans(end: number): Steps<void> {
     const path = this.#path;
     path.resource++;
     path.scope = -1;
@@ -91,7 +99,7 @@ class ProtobufDecoder {
           this.#readResource(resource, this.#readEnd(end));
           break;
         case tag(2, BYTES):
-          this.#readScopeSpans(resource, this.#readEnd(end));
+          yield* this.#readScopeSpans(resource, this.#readEnd(end));
           break;
         case tag(3, BYTES):
           resource.schemaUrl = this.#readString(end);
@@ -118,7 +126,7 @@ class ProtobufDecoder {
     }
   }
 
-  #readScopeSpans(resource: Resource, end: number): void {
+  *#readScopeSpans(resource: Resource, end: number): Steps<void> {
     const path = this.#path;
     path.scope++;
     path.span = -1;
@@ -148,6 +156,10 @@ class ProtobufDecoder {
             this.#rejectTooDeep(spanEnd);
           }
           this.#inSpan = false;
+          if (this.#pos >= this.#stepEnd) {
+            this.#stepEnd = this.#pos + STEP_BYTES;
+            yield;
+          }
           break;
         }
         case tag(3, BYTES):

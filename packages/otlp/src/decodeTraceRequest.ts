@@ -1,6 +1,7 @@
 import { decodeJson } from "./decodeJson.js";
 import { decodeProtobuf } from "./decodeProtobuf.js";
 import { DecodeReport, type RejectedSpan, type SpanWarning } from "./decodeReport.js";
+import { runSteps, type Steps } from "./decodeTurns.js";
 import type { OtlpSpan } from "./span.js";
 
 /** How a request and its reply are written: `application/x-protobuf` or `application/json`. */
@@ -42,9 +43,18 @@ export function decodeTraceRequest(
   encoding: OtlpEncoding,
   options: DecodeTraceRequestOptions = {},
 ): DecodedTraceRequest {
+  return runSteps(decodeInSteps(bytes, encoding, options));
+}
+
+/** {@link decodeTraceRequest}, a few hundred spans at a time. */
+export function* decodeInSteps(
+  bytes: Uint8Array,
+  encoding: OtlpEncoding,
+  options: DecodeTraceRequestOptions = {},
+): Steps<DecodedTraceRequest> {
   const report = new DecodeReport(options.maxDescribed ?? 100);
   const decode = encoding === "json" ? decodeJson : decodeProtobuf;
-  const spans = decode(bytes, options.maxItems ?? 4_000_000, report);
+  const spans = yield* decode(bytes, options.maxItems ?? 4_000_000, report);
   return {
     spans,
     rejectedCount: report.rejectedCount,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Transform } from "node:stream";
 import { createGunzip, createInflate, createInflateRaw } from "node:zlib";
-import type { ByteBudget } from "./byteBudget.js";
+import type { BudgetRefusal, BudgetShare } from "./byteBudget.js";
 
 export type ContentCoding = "identity" | "gzip" | "deflate";
 
@@ -9,13 +9,12 @@ export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly maxCompressedBytes: number;
   readonly requestTimeoutMs: number;
-  readonly budget: ByteBudget;
 }
 
 export type BodyProblem =
   | "too_large"
   | "too_large_compressed"
-  | "over_budget"
+  | BudgetRefusal
   | "timeout"
   | "corrupt"
   | "disconnected";
@@ -54,8 +53,8 @@ export function readBody(
   request: IncomingMessage,
   coding: ContentCoding,
   limits: BodyLimits,
+  budget: BudgetShare,
 ): Promise<BodyResult> {
-  const { budget } = limits;
   const declared = declaredLength(request);
   const maxReceived = coding === "identity" ? limits.maxBodyBytes : limits.maxCompressedBytes;
   const tooLarge = coding === "identity" ? "too_large" : "too_large_compressed";
@@ -64,14 +63,13 @@ export function readBody(
   }
   // What is declared is taken before anything is read; what is not, chunk by chunk.
   let taken = 0;
-  const take = (bytes: number): boolean => {
-    if (!budget.take(bytes)) return false;
-    taken += bytes;
-    return true;
+  const take = (bytes: number): BudgetRefusal | undefined => {
+    const refusal = budget.take(bytes);
+    if (refusal === undefined) taken += bytes;
+    return refusal;
   };
-  if (declared !== undefined && !take(declared)) {
-    return Promise.resolve({ ok: false, problem: "over_budget", detail: "" });
-  }
+  const refusal = declared === undefined ? undefined : take(declared);
+  if (refusal !== undefined) return Promise.resolve({ ok: false, problem: refusal, detail: "" });
 
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -102,9 +100,13 @@ export function readBody(
       length += chunk.length;
       // An identity body of declared length has been taken already.
       const untaken = inflate !== undefined || declared === undefined;
-      if (length > limits.maxBodyBytes) fail("too_large", `more than ${limits.maxBodyBytes} bytes`);
-      else if (untaken && !take(chunk.length)) fail("over_budget");
-      else chunks.push(chunk);
+      if (length > limits.maxBodyBytes) {
+        fail("too_large", `more than ${limits.maxBodyBytes} bytes`);
+        return;
+      }
+      const refusal = untaken ? take(chunk.length) : undefined;
+      if (refusal === undefined) chunks.push(chunk);
+      else fail(refusal);
     };
     const complete = (): void => {
       const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);

@@ -403,7 +403,7 @@ describe("a trace endpoint", () => {
     expect((await post(server.url, good.protobuf)).status).toBe(200);
   });
 
-  it("answers 503 beyond its bytes in flight, and serves again when they are released", async () => {
+  it("answers 429 beyond its bytes in flight, and serves again when they are released", async () => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -423,11 +423,107 @@ describe("a trace endpoint", () => {
     const first = [post(server.url, padded), post(server.url, padded)];
     await vi.waitFor(() => expect(running).toBe(2), { timeout: 10_000 });
     const refused = await post(server.url, padded);
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("retry-after")).toMatch(/^[12]$/);
     release();
     expect((await Promise.all(first)).map((reply) => reply.status)).toEqual([200, 200]);
     expect((await post(server.url, padded)).status).toBe(200);
+  });
+
+  it("answers 429 to the tenant that holds its share, and serves the others", async () => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const running: string[] = [];
+    const server = await serve<string>({
+      authenticate: (headers) => String(headers["x-tenant"]),
+      tenantOf: (tenant) => tenant,
+      export: ({ context }) => {
+        running.push(context);
+        return held;
+      },
+      maxBodyBytes: 1_000,
+      maxCompressedBytes: 1_000,
+      maxInFlightBytes: 4_000,
+      maxInFlightBytesPerTenant: 2_000,
+    });
+    const padding = Buffer.concat([Buffer.from([0x7a, 0x80 | (800 & 0x7f), 800 >> 7]), Buffer.alloc(800)]);
+    const send = (tenant: string) =>
+      post(server.url, Buffer.concat([good.protobuf, padding]), { "x-tenant": tenant });
+    const first = [send("noisy"), send("noisy")];
+    await vi.waitFor(() => expect(running).toHaveLength(2), { timeout: 10_000 });
+    const refused = await send("noisy");
+    expect(refused.status).toBe(429);
+    expect(refused.body).toMatchObject({ code: 8, message: expect.stringMatching(/your requests/) });
+    const quiet = send("quiet");
+    await vi.waitFor(() => expect(running).toEqual(["noisy", "noisy", "quiet"]), { timeout: 10_000 });
+    release();
+    expect((await Promise.all([...first, quiet])).map((reply) => reply.status)).toEqual([200, 200, 200]);
+    expect((await send("noisy")).status).toBe(200);
+  });
+
+  it("gives a tenant half of the bytes in flight unless told otherwise, and all when there are no tenants", () => {
+    const limits = { maxBodyBytes: 1_000, maxCompressedBytes: 1_000, export: async () => {} };
+    expect(() => createOtlpTraceHandler({ ...limits, maxInFlightBytes: 2_000 })).not.toThrow();
+    // Half would not hold a largest request.
+    const tenantOf = () => "";
+    expect(() => createOtlpTraceHandler({ ...limits, maxInFlightBytes: 3_000, tenantOf })).not.toThrow();
+    expect(() => createOtlpTraceHandler({ ...limits, maxInFlightBytesPerTenant: 1_999, tenantOf })).toThrow(
+      /^maxInFlightBytesPerTenant \(1999\) must hold one largest request/,
+    );
+  });
+
+  it("takes no body of who may not send, and says so before it arrives", async () => {
+    const server = await serve<string>({
+      authenticate: () => {
+        throw new OtlpRefusedError("no", 403, { challenge: 'Bearer error="insufficient_scope"' });
+      },
+      tenantOf: (tenant) => tenant,
+    });
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write(
+      `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: ${CONTENT_TYPES.json}\r\nContent-Length: 60000000\r\n\r\n`,
+    );
+    let sent = 0;
+    const flood = setInterval(() => {
+      if (socket.writable) socket.write(Buffer.alloc(1_000_000), () => (sent += 1_000_000));
+    }, 1);
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.on("error", () => {});
+    await once(socket, "close");
+    clearInterval(flood);
+    const reply = Buffer.concat(chunks).toString();
+    expect(reply).toMatch(/^HTTP\/1.1 403 /);
+    expect(reply).toContain('WWW-Authenticate: Bearer error="insufficient_scope"');
+    expect(sent).toBeLessThan(40_000_000);
+  });
+
+  it("lets a small request be decoded among large ones of another tenant", async () => {
+    const served: string[] = [];
+    const server = await serve<string>({
+      authenticate: (headers) => String(headers["x-tenant"]),
+      tenantOf: (tenant) => tenant,
+      export: async ({ context }) => {
+        served.push(context);
+      },
+    });
+    const large = encodeTraceRequest(
+      Array.from({ length: 20_000 }, (_, i) => ({ ...span, spanId: (i + 1).toString(16).padStart(16, "0") })),
+      "protobuf",
+    );
+    let isServed = false;
+    const flood = Array.from({ length: 20 }, () => post(server.url, large, { "x-tenant": "noisy" }));
+    await vi.waitFor(() => expect(served).not.toEqual([]), { timeout: 20_000, interval: 1 });
+    const quiet = post(server.url, good.protobuf, { "x-tenant": "quiet" }).then((reply) => {
+      isServed = true;
+      return reply;
+    });
+    expect((await quiet).status).toBe(200);
+    expect(isServed).toBe(true);
+    expect((await Promise.all(flood)).every((reply) => reply.status === 200)).toBe(true);
+    expect(served.lastIndexOf("noisy")).toBeGreaterThan(served.indexOf("quiet"));
   });
 
   it("answers 408 to a body that does not arrive", async () => {

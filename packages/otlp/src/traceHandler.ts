@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { ByteBudget } from "./byteBudget.js";
 import { OtlpDecodeError } from "./decodeError.js";
 import { clip } from "./decodeReport.js";
-import { type DecodedTraceRequest, decodeTraceRequest, type OtlpEncoding } from "./decodeTraceRequest.js";
+import { type DecodedTraceRequest, decodeInSteps, type OtlpEncoding } from "./decodeTraceRequest.js";
+import { DecodeTurns } from "./decodeTurns.js";
 import {
   contentTypes,
   encodeStatus,
@@ -56,11 +57,21 @@ export interface OtlpTraceHandlerBaseOptions<Context> {
   readonly maxBodyBytes?: number;
   /** Largest body before inflation when it is compressed; 413 beyond. Default 16 777 216. */
   readonly maxCompressedBytes?: number;
-  /** Bytes of all requests in flight, before and after inflation; 503 beyond. Default 256 000 000. */
+  /** Bytes of all requests in flight, before and after inflation; 429 beyond. Default 256 000 000. */
   readonly maxInFlightBytes?: number;
+  /**
+   * Whose a request is, for fairness: tenants take turns in being decoded, and none may fill `maxInFlightBytes`. Without it
+   * all requests are one tenant's.
+   */
+  readonly tenantOf?: (context: Context) => string;
+  /**
+   * Bytes of one tenant's requests in flight; 429 beyond. Default half of `maxInFlightBytes`, but at least one largest
+   * request; without `tenantOf` all of it.
+   */
+  readonly maxInFlightBytesPerTenant?: number;
   /** How long a body may take to arrive; 408 beyond. Default 30 000. */
   readonly requestTimeoutMs?: number;
-  /** What a 503 for `maxInFlightBytes` tells the client to wait. Default 1. */
+  /** What a 429 for bytes in flight tells the client to wait: so many seconds to twice as many, by chance. Default 1. */
   readonly retryAfterSeconds?: number;
   /** See `DecodeTraceRequestOptions.maxItems`. */
   readonly maxItems?: number;
@@ -80,6 +91,7 @@ export type OtlpTraceHandlerOptions<Context> = OtlpTraceHandlerBaseOptions<Conte
 /** Resolves when the reply has been handed over; never rejects. */
 export type OtlpTraceHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
+const STRANGERS_BYTES = 4 * 1024 * 1024;
 const MESSAGE_LIMIT = 2_000;
 const DESCRIBED_REASONS = 5;
 
@@ -97,16 +109,26 @@ export function createOtlpTraceHandler<Context = undefined>(
   const maxInFlightBytes = positive("maxInFlightBytes", options.maxInFlightBytes ?? 256_000_000);
   const requestTimeoutMs = positive("requestTimeoutMs", options.requestTimeoutMs ?? 30_000);
   const retryAfterSeconds = positive("retryAfterSeconds", options.retryAfterSeconds ?? 1);
-  if (maxInFlightBytes < maxBodyBytes + maxCompressedBytes) {
+  const largestRequest = maxBodyBytes + maxCompressedBytes;
+  const maxInFlightBytesPerTenant = positive(
+    "maxInFlightBytesPerTenant",
+    options.maxInFlightBytesPerTenant ??
+      (options.tenantOf === undefined
+        ? maxInFlightBytes
+        : Math.max(Math.floor(maxInFlightBytes / 2), Math.min(largestRequest, maxInFlightBytes))),
+  );
+  for (const [name, limit] of Object.entries({ maxInFlightBytes, maxInFlightBytesPerTenant })) {
+    if (limit >= largestRequest) continue;
     throw new RangeError(
-      `maxInFlightBytes (${maxInFlightBytes}) must hold one largest request: ` +
+      `${name} (${limit}) must hold one largest request: ` +
         `maxBodyBytes (${maxBodyBytes}) + maxCompressedBytes (${maxCompressedBytes}).`,
     );
   }
   const decodeOptions =
     options.maxItems === undefined ? {} : { maxItems: positive("maxItems", options.maxItems) };
-  const budget = new ByteBudget(maxInFlightBytes);
-  const limits = { maxBodyBytes, maxCompressedBytes, requestTimeoutMs, budget };
+  const budget = new ByteBudget(maxInFlightBytes, maxInFlightBytesPerTenant);
+  const turns = new DecodeTurns();
+  const limits = { maxBodyBytes, maxCompressedBytes, requestTimeoutMs };
 
   return async (request, response) => {
     const encoding = contentEncoding(request.headers["content-type"]);
@@ -117,7 +139,9 @@ export function createOtlpTraceHandler<Context = undefined>(
       const body = !("rpcCode" in answer)
         ? encodeTraceResponse(answer.partialSuccess, replyEncoding)
         : encodeStatus(answer.rpcCode, clip(answer.message, MESSAGE_LIMIT), replyEncoding);
-      reply(request, response, answer.status, headers, body, maxBodyBytes * 2);
+      // Who may not send at all has no claim to be listened to for long.
+      const isStranger = answer.status === 401 || answer.status === 403;
+      reply(request, response, answer.status, headers, body, isStranger ? STRANGERS_BYTES : maxBodyBytes * 2);
     };
     try {
       const answer = await serve(request, response, encoding);
@@ -175,12 +199,14 @@ export function createOtlpTraceHandler<Context = undefined>(
       return { ...refusal(401, rpcCode.unauthenticated, message), headers, cause: { error } };
     }
 
-    const body = await readBody(request, coding, limits);
+    const tenant = options.tenantOf?.(context) ?? "";
+    const share = budget.shareOf(tenant);
+    const body = await readBody(request, coding, limits, share);
     if (!body.ok) return bodyAnswer(body);
     try {
       let decoded: DecodedTraceRequest;
       try {
-        decoded = decodeTraceRequest(body.bytes, encoding, decodeOptions);
+        decoded = await turns.run(tenant, decodeInSteps(body.bytes, encoding, decodeOptions));
       } catch (error) {
         if (!(error instanceof OtlpDecodeError)) throw error;
         const status = error.code === "too_many_items" ? 413 : 400;
@@ -201,7 +227,7 @@ export function createOtlpTraceHandler<Context = undefined>(
       }
       return { status: 200, partialSuccess: partialSuccess(decoded, result?.rejected ?? []) };
     } finally {
-      budget.release(body.taken);
+      share.release(body.taken);
     }
   }
 
@@ -215,10 +241,16 @@ export function createOtlpTraceHandler<Context = undefined>(
         tooLarge(
           `The compressed body has ${body.detail}; the limit is ${maxCompressedBytes}. Send smaller batches.`,
         ),
-      over_budget: () =>
+      over_share: () =>
         retryLater(
-          503,
-          retryAfterSeconds,
+          429,
+          jittered(retryAfterSeconds),
+          "The server holds as many bytes of your requests as it may; send this one again, and less at once.",
+        ),
+      over_limit: () =>
+        retryLater(
+          429,
+          jittered(retryAfterSeconds),
           "The server holds as many bytes of requests as it may; send this one again.",
         ),
       timeout: () =>
@@ -270,6 +302,11 @@ function retryLater(status: OtlpRetryableStatus, seconds: number, message: strin
   };
   const retryAfter = Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : 5;
   return { ...refusal(status, codes[status], message), headers: { "Retry-After": String(retryAfter) } };
+}
+
+/** Clients that were refused together shall not come back together. */
+function jittered(seconds: number): number {
+  return Math.round(seconds * (1 + Math.random()));
 }
 
 function internal(error: unknown): Refusal {

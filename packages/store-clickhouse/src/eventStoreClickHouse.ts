@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
   type AggregateWatermark,
@@ -26,7 +27,7 @@ import { Coalescer, type Settled } from "./coalescer.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable, Row } from "./eventTable.js";
 import { qualifiedName, quoteIdentifier } from "./identifier.js";
-import { chunkLines, insertLines, insertStatement, type Lines } from "./insertLines.js";
+import { insertLines, insertStatement, LineChunks, type Lines } from "./insertLines.js";
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import {
@@ -50,6 +51,8 @@ interface EventWrite {
 }
 
 const NAME = "EventStoreClickHouse";
+/** How long making rows may hold up everything else at a time, milliseconds. */
+const ENCODE_SLICE_MS = 3;
 const TIME_LIMIT = 1n << 64n;
 const { attributes } = telemetryNames;
 
@@ -104,10 +107,8 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
     const about = { [attributes.tenantId]: context.tenantId, [attributes.eventCount]: events.length };
     return this.#call("storeEvents", about, async (span) => {
-      // All rows are made before any is written, and before the caller can change an event.
-      const rows = events.map((event) => this.#encode(event, context.tenantId));
+      const chunks = await this.#encodeAll(events, context.tenantId);
       const link = linkTo(span);
-      const chunks = chunkLines(rows, this.#maxWriteBytes);
       const outcomes = await this.#writes.submitAll(
         chunks.map((lines) => ({ tenantId: context.tenantId, lines, link })),
       );
@@ -192,6 +193,19 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
 
   #operation(name: string): Operation {
     return { name: `${NAME}.${name}`, table: this.#name, component: this.#table.migrations.component };
+  }
+
+  /** All rows are made before any is written. Other work gets its turns in between. */
+  async #encodeAll(events: readonly TEvent[], tenantId: TenantId): Promise<readonly Lines[]> {
+    const chunks = new LineChunks(this.#maxWriteBytes);
+    let sliceEnd = performance.now() + ENCODE_SLICE_MS;
+    for (const event of events) {
+      chunks.add(this.#encode(event, tenantId));
+      if (performance.now() < sliceEnd) continue;
+      await nextTurn();
+      sliceEnd = performance.now() + ENCODE_SLICE_MS;
+    }
+    return chunks.finish();
   }
 
   #encode(event: TEvent, tenantId: TenantId): string {

@@ -33,22 +33,34 @@ export async function insertLines(
 }
 
 /** Joins rows into chunks of at most `maxBytes`; a larger row is a chunk by itself. */
-export function chunkLines(rows: Iterable<string>, maxBytes: number): readonly Lines[] {
-  const chunks: Lines[] = [];
-  let texts: string[] = [];
-  let bytes = 0;
-  const close = () => {
-    if (texts.length > 0) chunks.push({ text: texts.join(""), bytes, rows: texts.length });
-    texts = [];
-    bytes = 0;
-  };
-  for (const row of rows) {
+export class LineChunks {
+  readonly #maxBytes: number;
+  readonly #chunks: Lines[] = [];
+  #texts: string[] = [];
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  add(row: string): void {
     const text = `${row}\n`;
     const size = Buffer.byteLength(text);
-    if (bytes + size > maxBytes) close();
-    texts.push(text);
-    bytes += size;
+    if (this.#bytes + size > this.#maxBytes) this.#close();
+    this.#texts.push(text);
+    this.#bytes += size;
   }
-  close();
-  return chunks;
+
+  finish(): readonly Lines[] {
+    this.#close();
+    return this.#chunks;
+  }
+
+  #close(): void {
+    if (this.#texts.length > 0) {
+      this.#chunks.push({ text: this.#texts.join(""), bytes: this.#bytes, rows: this.#texts.length });
+    }
+    this.#texts = [];
+    this.#bytes = 0;
+  }
 }
