@@ -16,6 +16,7 @@ import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } fr
 import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore, type RunLock } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
+import { DelayedJobs } from "./delayedJobs.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
 import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
 import { asError, type ErrorListener } from "./queueErrors.js";
@@ -70,6 +71,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   readonly #worker: Worker<ProjectionJobData>;
   readonly #letters: DeadLetterStore;
   readonly #turns: TurnReporter;
+  readonly #delayed: DelayedJobs;
   readonly #maxStalledCount: number;
   readonly #onError: ErrorListener;
   readonly #abort = new AbortController();
@@ -123,6 +125,13 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
         }),
     );
     this.#worker.on("error", (error) => this.#onError(error));
+    this.#delayed = new DelayedJobs({
+      redis: this.#redis,
+      queue: this.#worker,
+      prefix,
+      queueName,
+      onError: (error) => this.#onError(asError(error)),
+    });
   }
 
   close(options: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
@@ -131,6 +140,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   }
 
   async #close(drainTimeoutMs: number): Promise<void> {
+    this.#delayed.stop();
     const closed = this.#worker.close().then(
       () => true,
       () => true,
