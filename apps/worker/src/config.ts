@@ -30,6 +30,10 @@ const workerService = z.object({
   ...queueVariables,
   /** Runs started per second over all workers of the queue; 0 sets no limit. The library's own default is 10. */
   WORKER_RATE_LIMIT: variable.count(0, 0),
+  /** How long a worker that died, or whose event loop is stuck, keeps a run to itself. Renewed while it lives. */
+  WORKER_LOCK_MS: variable.count(30_000, 1_000),
+  /** How often runs of dead workers are looked for. */
+  WORKER_STALLED_INTERVAL_MS: variable.count(30_000, 1_000),
 });
 
 const worker = z.object(workerVariables);
