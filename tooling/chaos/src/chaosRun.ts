@@ -1,0 +1,251 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@clickhouse/client";
+import { createApiKey, type NewApiKey } from "@es/api-keys";
+import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
+import { Redis } from "ioredis";
+import { assertDefencesRemoved } from "./defences/assertDefencesRemoved.js";
+import type { DefenceName } from "./defences/defences.js";
+import type { FaultName, PlannedFault } from "./faults/faultClass.js";
+import { type FaultReport, runFaults } from "./faults/runFaults.js";
+import { describeSchedule, planFaults } from "./faults/schedule.js";
+import { Exporter } from "./load/exporter.js";
+import { Ledger } from "./load/ledger.js";
+import { runLoad, waveCount } from "./load/runLoad.js";
+import type { LoadShape } from "./load/traces.js";
+import { checkReadApi } from "./oracle/checkReadApi.js";
+import { checkStore, type StoreSummary } from "./oracle/checkStore.js";
+import { type FreshnessReport, watchFreshness } from "./oracle/freshness.js";
+import { type Offence, type OffenceKind, Offences } from "./oracle/offence.js";
+import { StoredRows } from "./oracle/storedRows.js";
+import { DATABASE, QUEUE_NAME, QUEUE_PREFIX, type System, startSystem } from "./system/system.js";
+
+export interface ChaosOptions {
+  readonly seed: number;
+  /** Of load and faults; start, convergence and the check come on top. */
+  readonly seconds: number;
+  /** Classes to inject. @default every class */
+  readonly faults?: readonly FaultName[] | undefined;
+  /** Milliseconds between two faults, in the mean. */
+  readonly everyMs?: number | undefined;
+  readonly without?: readonly DefenceName[] | undefined;
+  /** Traces begun per second and tenant. @default 2 */
+  readonly tracesPerSecond?: number | undefined;
+  /** How long the system may take to converge. @default 90_000 */
+  readonly convergenceLimitMs?: number | undefined;
+  /** Told what happens, line by line. @default nobody */
+  readonly onLine?: ((line: string) => void) | undefined;
+  /** Ends the run early, its processes included; the run then rejects. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly without: readonly DefenceName[];
+  readonly clickhouse: string;
+  readonly redis: string;
+  readonly spans: { readonly sent: number; readonly acknowledged: number; readonly copies: number };
+  /** Requests by HTTP status, or by how their connection failed. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly stored: StoreSummary;
+  readonly faults: FaultReport;
+  readonly cuts: number;
+  readonly freshness: FreshnessReport;
+  /** From the end of traffic and faults to everything being projected; `null` if that took longer than allowed. */
+  readonly convergenceMs: number | null;
+  /** Traces the reconcilers found and scheduled. */
+  readonly reconciled: number;
+  readonly broken: Readonly<Record<OffenceKind, number>>;
+  /** The first of each kind. */
+  readonly offences: readonly Offence[];
+  /** Where the logs are; `null` where there is nothing to look into. */
+  readonly logs: string | null;
+}
+
+/** With what is special in keys, URLs and SQL. */
+const TENANTS = ["acme", "acme:1", "Ümbrella/50%'"];
+
+/** One run: starts everything, loads and breaks it, heals it, and compares what is stored with what was acknowledged. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { seed, seconds, without = [], onLine = () => {} } = options;
+  const shape: LoadShape = { seed, tenants: TENANTS, tracesPerSecond: options.tracesPerSecond ?? 2 };
+  const planned = planFaults({
+    seed,
+    durationMs: seconds * 1_000,
+    ...(options.faults === undefined ? {} : { names: options.faults }),
+    ...(options.everyMs === undefined ? {} : { everyMs: options.everyMs }),
+  });
+  onLine(`Seed ${seed}, ${seconds} s, ${planned.length} faults:\n${describeSchedule(planned)}`);
+  const apiKeys = new Map(TENANTS.map((tenant) => [tenant, createApiKey()]));
+  const folder = await mkdtemp(join(tmpdir(), "es-chaos-"));
+  const offences = new Offences();
+  let keep = true;
+  try {
+    const system = await startSystem({
+      folder,
+      apiKeys,
+      without,
+      onCrash: (how) => offences.add({ kind: "crashed", detail: `${how}; see its log` }),
+    });
+    try {
+      await assertDefencesRemoved(folder, without);
+      const report = await breakAndCheck(system, { ...options, apiKeys, shape, planned, offences, onLine });
+      keep = offences.total > 0;
+      if (keep) await writeFile(join(folder, "report.json"), JSON.stringify(report, null, 2));
+      return { ...report, logs: keep ? folder : null };
+    } finally {
+      await system.stop();
+    }
+  } catch (error) {
+    if (options.signal?.aborted === true) keep = false;
+    else onLine(`The run failed; its logs are in ${folder}`);
+    throw error;
+  } finally {
+    if (keep) await rm(join(folder, "clickhouse"), { recursive: true, force: true });
+    else await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Run extends ChaosOptions {
+  readonly apiKeys: ReadonlyMap<string, NewApiKey>;
+  readonly shape: LoadShape;
+  readonly planned: readonly PlannedFault[];
+  readonly offences: Offences;
+  readonly onLine: (line: string) => void;
+}
+
+async function breakAndCheck(system: System, run: Run): Promise<ChaosReport> {
+  const { seed, seconds, shape, planned, offences, onLine, without = [] } = run;
+  const client = createClient({ url: system.clickhouseUrl, log: { level: 127 }, request_timeout: 60_000 });
+  const rows = new StoredRows(client, DATABASE);
+  const ledger = new Ledger();
+  const headers = (tenant: string) => ({ "x-api-key": run.apiKeys.get(tenant)?.key ?? "" });
+  const exporter = new Exporter({
+    ingestUrls: system.ingests.map(({ clients }) => `http://127.0.0.1:${clients.port}`),
+    headers,
+    ledger,
+    patienceMs: 30_000,
+  });
+  const signal = run.signal ?? new AbortController().signal;
+  const queue = new ProjectionQueueBullMQ({
+    connection: system.redisUrl,
+    queueName: QUEUE_NAME,
+    prefix: QUEUE_PREFIX,
+    telemetry: null,
+  });
+  try {
+    const watching = new AbortController();
+    const freshness = watchFreshness(rows, watching.signal);
+    const faults = runFaults(system, { planned, signal, onFault: onLine });
+    const load = runLoad({
+      shape,
+      ingests: system.ingests.length,
+      durationMs: seconds * 1_000,
+      exporter,
+      signal,
+    });
+    const [faultReport] = await Promise.all([faults, load]).finally(() => watching.abort());
+    signal.throwIfAborted();
+    onLine("Traffic has ended and every fault is healed.");
+
+    const healedAt = performance.now();
+    const limitMs = run.convergenceLimitMs ?? 90_000;
+    await system.ready({ timeoutMs: limitMs, signal });
+    const converged = await untilConverged({ rows, queue, limitMs, signal });
+    const convergenceMs = converged ? performance.now() - healedAt : null;
+    onLine(converged ? "Converged; checking." : "Not converged in time; checking all the same.");
+
+    const waves = waveCount(seconds * 1_000);
+    const stored = await checkStore({ rows, shape, waves, ledger, offences });
+    await checkReadApi({
+      url: system.console.url,
+      tenants: shape.tenants,
+      headers,
+      rows,
+      shape,
+      waves,
+      ledger,
+      offences,
+    });
+    await checkDeadLetters(queue, offences);
+    for (const detail of ledger.refusals) offences.add({ kind: "refused", detail });
+    return {
+      seed,
+      seconds,
+      without,
+      clickhouse: await rows.version(),
+      redis: await redisVersion(system.redisUrl),
+      spans: { ...ledger.totals(), copies: ledger.sentCopies },
+      requests: ledger.statuses,
+      stored,
+      faults: faultReport,
+      cuts: cutsOf(system),
+      freshness: await freshness,
+      convergenceMs,
+      reconciled: 0,
+      broken: offences.counts,
+      offences: offences.first,
+      logs: null,
+    };
+  } finally {
+    exporter.close();
+    await queue.close();
+    await client.close();
+  }
+}
+
+interface Converging {
+  readonly rows: StoredRows;
+  readonly queue: ProjectionQueueBullMQ;
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Whether, within the limit, nothing lagged, nothing was scheduled and nothing was parked. */
+async function untilConverged({ rows, queue, limitMs, signal }: Converging): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  while (performance.now() < deadline) {
+    signal.throwIfAborted();
+    const { pending, active, deadLetters } = await queue.counts();
+    if (pending + active + deadLetters === 0 && (await rows.lag()).traces === 0) return true;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  return false;
+}
+
+async function checkDeadLetters(queue: ProjectionQueueBullMQ, offences: Offences): Promise<void> {
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof queue.deadLetters.list>> = await queue.deadLetters.list(
+      cursor === null ? {} : { cursor },
+    );
+    for (const { ref, code, reason, attempts } of page.items) {
+      offences.add({
+        kind: "deadLetters",
+        tenant: ref.tenantId,
+        traceId: ref.aggregateId,
+        detail: `parked after ${attempts} tries: ${code}: ${reason}`,
+      });
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+}
+
+function cutsOf(system: System): number {
+  const proxies = [
+    ...[...system.ingests, ...system.workers, system.console].flatMap(({ clickhouse, redis }) => [
+      clickhouse,
+      redis,
+    ]),
+    ...system.ingests.map(({ clients }) => clients),
+  ];
+  return proxies.reduce((sum, { cuts }) => sum + cuts, 0);
+}
+
+async function redisVersion(url: string): Promise<string> {
+  const redis = new Redis(url);
+  const info = await redis.info("server").finally(() => redis.disconnect());
+  return /redis_version:(\S+)/.exec(info)?.[1] ?? "unknown";
+}

@@ -1,0 +1,138 @@
+import { inRepository } from "../repository.js";
+
+/** What can be taken away from the services, to see whether its absence is seen. */
+export type DefenceName =
+  | "keep-last"
+  | "reconciler"
+  | "data-versions"
+  | "read-dedup"
+  | "acknowledge-after-insert"
+  | "tenant-in-key";
+
+/** One change of one built module. The pattern must match exactly once. */
+export interface SourceChange {
+  /** The built module, in this repository. */
+  readonly module: string;
+  readonly pattern: RegExp;
+  readonly replacement: string;
+}
+
+export interface Defence {
+  readonly name: DefenceName;
+  /** What the services do without it. */
+  readonly without: string;
+  readonly changes: readonly SourceChange[];
+}
+
+const core = (module: string, pattern: RegExp, replacement: string): SourceChange => ({
+  module: `packages/core/dist/${module}.js`,
+  pattern,
+  replacement,
+});
+
+export const defences: readonly Defence[] = [
+  {
+    name: "keep-last",
+    without: "jobs are deduplicated by their id, which drops what arrives while a run is active",
+    changes: [
+      {
+        module: "packages/queue-bullmq/dist/projectionQueueBullMQ.js",
+        pattern: /jobId: randomUUID\(\),\s*deduplication: \{ id, keepLastIfActive: true \},/,
+        replacement: 'jobId: Buffer.from(id).toString("base64url") + "_",',
+      },
+    ],
+  },
+  {
+    name: "reconciler",
+    without: "nobody looks for traces that lag",
+    changes: [
+      core(
+        "processing/reconciler",
+        /const page = await source\.listLagging\(/,
+        "if (Date.now() > 0) return 0;\n        const page = await source.listLagging(",
+      ),
+    ],
+  },
+  {
+    name: "data-versions",
+    without: "the version of a projection is the worker's clock",
+    changes: [
+      core(
+        "projections/projectionVersion",
+        /return \(\(BigInt\(eventCount\) << 192n\) \|/,
+        "return ((BigInt(Date.now()) << 192n) |",
+      ),
+    ],
+  },
+  {
+    name: "read-dedup",
+    without: "events are folded as often as they are stored",
+    changes: [
+      {
+        module: "packages/store-clickhouse/dist/eventStoreClickHouse.js",
+        pattern: / \+\s*`LIMIT 1 BY \$\{tenant\}, \$\{aggregate\}, \$\{event\}`,/,
+        replacement: ",",
+      },
+      core(
+        "streams/eventStream",
+        /if \(seen\.size === events\.length\)\s*return events;/,
+        "if (seen.size >= 0) return events;",
+      ),
+    ],
+  },
+  {
+    name: "acknowledge-after-insert",
+    without: "clients are answered before ClickHouse has the spans",
+    changes: [
+      {
+        module: "packages/trace-projection/dist/clickhouse/spanIngestionWriteRepositoryClickHouse.js",
+        pattern: /await this\.#options\.eventStore\.storeEvents\(events, \{ tenantId \}\);/,
+        replacement: "this.#options.eventStore.storeEvents(events, { tenantId }).catch(() => undefined);",
+      },
+    ],
+  },
+  {
+    name: "tenant-in-key",
+    without: "rows of a shared read are told apart by trace id alone",
+    changes: [
+      {
+        module: "packages/store-clickhouse/dist/aggregateRows.js",
+        pattern: /return `\$\{tenantId\.length\}:\$\{tenantId\}\$\{aggregateId\}`;/,
+        replacement: "return aggregateId;",
+      },
+    ],
+  },
+];
+
+export const defenceNames = defences.map(({ name }) => name);
+
+/** @throws RangeError with the names there are */
+export function defenceNamed(name: string): Defence {
+  const found = defences.find((one) => one.name === name);
+  if (found === undefined) {
+    throw new RangeError(`There is no defence ${JSON.stringify(name)}; there are ${defenceNames.join(", ")}`);
+  }
+  return found;
+}
+
+/** Tells the preload what to take away. */
+export function defenceEnvironment(without: readonly DefenceName[]): Readonly<Record<string, string>> {
+  return without.length === 0 ? {} : { CHAOS_WITHOUT: without.join(",") };
+}
+
+/** Where the change is made. */
+export function changedFile({ module }: SourceChange): string {
+  return inRepository(module);
+}
+
+/** @throws Error when the pattern does not match exactly once: the source has changed, and the defence with it */
+export function changeSource(source: string, change: SourceChange): string {
+  const matches = source.match(new RegExp(change.pattern, `${change.pattern.flags}g`))?.length ?? 0;
+  if (matches !== 1) {
+    throw new Error(
+      `The pattern ${change.pattern} matches ${matches} times in ${change.module}; it must match once. ` +
+        "Has the defence moved? Then say in defences.ts how to remove it now.",
+    );
+  }
+  return source.replace(change.pattern, () => change.replacement);
+}

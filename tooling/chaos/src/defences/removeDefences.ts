@@ -1,0 +1,5 @@
+// Loaded before a service (`node --import`): its modules are loaded with the defences of CHAOS_WITHOUT taken out. The services
+// themselves have no such switch.
+import { register } from "node:module";
+
+register("./sourceLoader.js", import.meta.url);

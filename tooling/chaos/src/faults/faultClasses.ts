@@ -1,0 +1,257 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { untilTrue } from "../system/managedProcess.js";
+import { remount } from "../system/mountNamespace.js";
+import { LOCK_MS, type Service, type System } from "../system/system.js";
+import type { TcpProxy } from "../system/tcpProxy.js";
+import type { FaultClass, FaultName, PlannedFault } from "./faultClass.js";
+
+const HOUR_MS = 3_600_000;
+/** After a worker has been silent for so long another one runs its jobs: the lock, and two looks for stalled jobs. */
+const LOST_LOCK_MS = 3 * LOCK_MS + 500;
+
+const ingests = ["ingest-1", "ingest-2"];
+const workers = ["worker-1", "worker-2"];
+
+const servicesOf = (system: System): readonly Service[] => [
+  ...system.ingests,
+  ...system.workers,
+  system.console,
+];
+
+function serviceNamed(system: System, name: string): Service {
+  const found = servicesOf(system).find((service) => service.process.name === name);
+  if (found === undefined) throw new Error(`There is no service ${name}.`);
+  return found;
+}
+
+/** SIGKILL, and a start after a while. */
+function killing(name: FaultName, targets: readonly string[]): FaultClass {
+  return {
+    name,
+    description: `SIGKILL of ${name.slice("kill-".length)}, started again after a while`,
+    targets,
+    durationMs: [200, 2_500],
+    inject: async (system, { target }) => serviceNamed(system, target).process.kill(),
+    heal: async (system, { target }) => serviceNamed(system, target).process.start(),
+  };
+}
+
+/** A drain and a new start, as a deployment does. */
+function restarting(name: FaultName, targets: readonly string[]): FaultClass {
+  return {
+    name,
+    description: `SIGTERM of ${name.slice("restart-".length)} under load, started again when it has drained`,
+    targets,
+    durationMs: [0, 0],
+    async inject(system, { target }) {
+      await serviceNamed(system, target).process.stop();
+    },
+    heal: async (system, { target }) => serviceNamed(system, target).process.start(),
+  };
+}
+
+/** A worker whose wall clock is wrong from one start to the next. */
+function shifting(name: FaultName, shiftMs: number): FaultClass {
+  const restart = async (system: System, target: string, environment: Readonly<Record<string, string>>) => {
+    const { process } = serviceNamed(system, target);
+    await process.stop();
+    process.start(environment);
+  };
+  return {
+    name,
+    description: `the clock of one worker an hour ${shiftMs > 0 ? "ahead" : "behind"}`,
+    targets: workers,
+    durationMs: [8_000, 14_000],
+    inject: (system, { target }) => restart(system, target, { CHAOS_CLOCK_SHIFT_MS: String(shiftMs) }),
+    heal: (system, { target }) => restart(system, target, {}),
+  };
+}
+
+/** Bad weather on some connections. */
+function weather(
+  name: FaultName,
+  description: string,
+  targets: readonly string[],
+  durationMs: readonly [number, number],
+  proxies: (system: System, fault: PlannedFault) => readonly TcpProxy[],
+  make: (proxy: TcpProxy, fault: PlannedFault) => void,
+  unmake: (proxy: TcpProxy) => void,
+): FaultClass {
+  return {
+    name,
+    description,
+    targets,
+    durationMs,
+    async inject(system, fault) {
+      for (const proxy of proxies(system, fault)) make(proxy, fault);
+    },
+    async heal(system, fault) {
+      for (const proxy of proxies(system, fault)) unmake(proxy);
+    },
+  };
+}
+
+const cut = (proxy: TcpProxy) => {
+  proxy.weather.cutting = true;
+};
+const uncut = (proxy: TcpProxy) => {
+  proxy.weather.cutting = false;
+};
+const delay = (proxy: TcpProxy, ms: number) => {
+  proxy.weather.delayMs = ms;
+};
+
+const everyClickhouse = (system: System) => servicesOf(system).map(({ clickhouse }) => clickhouse);
+const everyRedis = (system: System) => [...system.ingests, ...system.workers].map(({ redis }) => redis);
+
+export const faultClasses: readonly FaultClass[] = [
+  killing("kill-ingest", ingests),
+  killing("kill-worker", workers),
+  killing("kill-console", ["console"]),
+  {
+    name: "kill-redis",
+    description: "SIGKILL of Redis, which keeps nothing: it comes back empty",
+    targets: ["redis"],
+    durationMs: [300, 3_000],
+    inject: (system) => system.redis.kill(),
+    heal: async (system) => system.redis.start(),
+  },
+  {
+    name: "kill-clickhouse",
+    description: "SIGKILL of ClickHouse, started again over the same data",
+    targets: ["clickhouse"],
+    durationMs: [300, 4_000],
+    inject: (system) => system.clickhouse.kill(),
+    async heal(system) {
+      system.clickhouse.start();
+      await untilTrue("ClickHouse answers", () => system.clickhouseAnswers());
+    },
+  },
+  {
+    name: "kill-everything",
+    description: "SIGKILL of ingests, workers, Redis and ClickHouse in one moment",
+    targets: [...ingests, ...workers, "redis", "clickhouse"],
+    durationMs: [300, 2_000],
+    async inject(system) {
+      const all = [...system.ingests, ...system.workers].map(({ process }) => process);
+      await Promise.all([...all, system.redis, system.clickhouse].map((process) => process.kill()));
+    },
+    async heal(system) {
+      for (const { process } of [...system.ingests, ...system.workers]) process.start();
+      system.redis.start();
+      system.clickhouse.start();
+      await untilTrue("ClickHouse answers", () => system.clickhouseAnswers());
+    },
+  },
+  restarting("restart-ingest", ingests),
+  restarting("restart-worker", workers),
+  {
+    name: "freeze-worker",
+    description:
+      "SIGSTOP of a worker in the middle of its runs until others have taken them over, then SIGCONT",
+    targets: workers,
+    durationMs: [LOST_LOCK_MS, LOST_LOCK_MS + 2_000],
+    async inject(system, { target }) {
+      const { process, clickhouse } = serviceNamed(system, target);
+      // Slow answers, so that it is waiting for some when it freezes.
+      delay(clickhouse, 250);
+      await sleep(1_000);
+      process.freeze();
+      delay(clickhouse, 0);
+    },
+    heal: async (system, { target }) => serviceNamed(system, target).process.thaw(),
+  },
+  {
+    name: "flush-redis",
+    description: "FLUSHALL under live ingests and workers",
+    targets: ["redis"],
+    durationMs: [0, 0],
+    async inject(system) {
+      const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: 1, retryStrategy: () => null });
+      redis.on("error", () => undefined);
+      await redis.flushall().finally(() => redis.disconnect());
+    },
+    heal: async () => {},
+  },
+  weather(
+    "cut-clickhouse",
+    "answers of ClickHouse cut in their middle, connections reset",
+    ["clickhouse"],
+    [500, 3_000],
+    everyClickhouse,
+    cut,
+    uncut,
+  ),
+  weather(
+    "cut-redis",
+    "answers of Redis cut in their middle, connections reset",
+    ["redis"],
+    [500, 3_000],
+    everyRedis,
+    cut,
+    uncut,
+  ),
+  weather(
+    "cut-clients",
+    "answers of the ingests cut in their middle: clients never learn that their spans are stored",
+    ["clients"],
+    [500, 3_000],
+    (system) => system.ingests.map(({ clients }) => clients),
+    cut,
+    uncut,
+  ),
+  weather(
+    "slow-clickhouse",
+    "every piece of data to and from ClickHouse held for 0.1 to 0.6 s",
+    ["clickhouse"],
+    [4_000, 8_000],
+    everyClickhouse,
+    (proxy, { severity }) => delay(proxy, 100 + Math.round(severity * 500)),
+    (proxy) => delay(proxy, 0),
+  ),
+  weather(
+    "block-clickhouse",
+    "one worker or ingest cut off from ClickHouse without a word, then heard again",
+    [...ingests, ...workers],
+    [2_000, 6_000],
+    (system, { target }) => [serviceNamed(system, target).clickhouse],
+    (proxy) => proxy.block(),
+    (proxy) => proxy.unblock(),
+  ),
+  weather(
+    "block-redis",
+    "one worker cut off from Redis until its runs are given to others, while it goes on with them",
+    workers,
+    [LOST_LOCK_MS, LOST_LOCK_MS + 1_000],
+    (system, { target }) => [serviceNamed(system, target).redis],
+    (proxy) => proxy.block(),
+    (proxy) => proxy.unblock(),
+  ),
+  shifting("clock-ahead", HOUR_MS),
+  shifting("clock-behind", -HOUR_MS),
+  {
+    name: "readonly-clickhouse",
+    description: "the disk of ClickHouse made read-only",
+    targets: ["clickhouse"],
+    durationMs: [1_500, 4_000],
+    impossible: ({ disk }) => ("impossible" in disk ? disk.impossible : null),
+    async inject({ clickhouse, disk }) {
+      if ("folder" in disk) await remount(clickhouse.pid, disk.folder, "ro");
+    },
+    async heal({ clickhouse, disk }) {
+      if ("folder" in disk) await remount(clickhouse.pid, disk.folder, "rw");
+    },
+  },
+];
+
+export const faultNames = faultClasses.map(({ name }) => name);
+
+/** @throws RangeError with the names there are */
+export function faultClassNamed(name: string): FaultClass {
+  const found = faultClasses.find((one) => one.name === name);
+  if (found === undefined) {
+    throw new RangeError(`There is no fault ${JSON.stringify(name)}; there are ${faultNames.join(", ")}`);
+  }
+  return found;
+}

@@ -1,0 +1,224 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { NewApiKey } from "@es/api-keys";
+import { ensureSystemPackage, freePort, isOnPath } from "@es/tooling-services";
+import { type DefenceName, defenceEnvironment } from "../defences/defences.js";
+import { builtFile, inRepository } from "../repository.js";
+import { ManagedProcess, untilTrue } from "./managedProcess.js";
+import { whyNoMounts, withOwnMount } from "./mountNamespace.js";
+import { TcpProxy } from "./tcpProxy.js";
+
+export interface SystemOptions {
+  /** Holds data and logs; its owner removes it. */
+  readonly folder: string;
+  /** API key by tenant. */
+  readonly apiKeys: ReadonlyMap<string, NewApiKey>;
+  /** Defences to run without. */
+  readonly without: readonly DefenceName[];
+  readonly onCrash: (how: string) => void;
+}
+
+/** A service and the network around it. */
+export interface Service {
+  readonly process: ManagedProcess;
+  /** Where it listens itself. */
+  readonly url: string;
+  /** Between it and ClickHouse. */
+  readonly clickhouse: TcpProxy;
+  /** Between it and Redis; what the console has is not used. */
+  readonly redis: TcpProxy;
+}
+
+/** An ingest, and the network between its clients and it. */
+export interface IngestService extends Service {
+  readonly clients: TcpProxy;
+}
+
+/** Two ingests, two workers, a console, and their engines: each a process of its own, on ports that outlast it. */
+export interface System {
+  readonly folder: string;
+  readonly ingests: readonly IngestService[];
+  readonly workers: readonly Service[];
+  readonly console: Service;
+  readonly redis: ManagedProcess;
+  readonly clickhouse: ManagedProcess;
+  /** Around every proxy: for whoever watches. */
+  readonly redisUrl: string;
+  readonly clickhouseUrl: string;
+  /** Of ClickHouse's parts: what becomes read-only. `null` with the reason where that can't be done. */
+  readonly disk: { readonly folder: string } | { readonly impossible: string };
+  /** Resolves when all processes run and say they are ready. */
+  ready(options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void>;
+  clickhouseAnswers(): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+export const QUEUE_NAME = "trace-projections";
+export const QUEUE_PREFIX = "{chaos}";
+export const DATABASE = "chaos";
+/** So short that a run of minutes sees locks lost and lags found; the defaults are in docs/operations.md. */
+export const LOCK_MS = 3_000;
+export const RECONCILE_INTERVAL_MS = 3_000;
+
+/** Starts everything and waits until it is ready. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { folder, without, onCrash } = options;
+  await ensureSystemPackage({
+    command: "redis-server",
+    aptPackage: "redis-server",
+    advice:
+      "Chaos needs a Redis it may kill: install redis-server (apt-get install redis-server, brew install redis).",
+  });
+  const logs = join(folder, "logs");
+  const parts = join(folder, "clickhouse", "store");
+  for (const path of [logs, parts, join(folder, "redis")]) mkdirSync(path, { recursive: true });
+
+  // A harness that is killed takes its processes with it, where the system can do that.
+  const leash = (await isOnPath("setpriv")) ? ["setpriv", "--pdeathsig", "KILL"] : [];
+  const manage = (
+    name: string,
+    line: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): ManagedProcess => {
+    const [command, ...args] = [...leash, ...line] as [string, ...string[]];
+    return new ManagedProcess({
+      name,
+      command,
+      args,
+      environment,
+      logFile: join(logs, `${name}.log`),
+      onCrash,
+    });
+  };
+
+  const apiKeys = JSON.stringify({
+    keys: [...options.apiKeys].map(([tenant, { hash }]) => ({ tenant, hash, scopes: ["ingest", "read"] })),
+  });
+
+  const redisPort = await freePort();
+  const redis = manage("redis", [
+    "redis-server",
+    ...["--port", String(redisPort), "--bind", "127.0.0.1", "--dir", join(folder, "redis")],
+    ...["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"],
+  ]);
+
+  const clickhousePort = await freePort();
+  const noMounts = await whyNoMounts();
+  const engine = [
+    process.execPath,
+    inRepository("packages/clickhouse-embedded/bin/clickhouse-embedded.cjs"),
+    ...["--data-dir", join(folder, "clickhouse"), "--port", String(clickhousePort)],
+  ] as const;
+  const engineLine = noMounts === null ? withOwnMount(parts, engine[0], engine.slice(1)) : undefined;
+  const clickhouse = manage(
+    "clickhouse",
+    engineLine === undefined ? engine : [engineLine.command, ...engineLine.args],
+  );
+  const clickhouseUrl = `http://127.0.0.1:${clickhousePort}`;
+  const clickhouseAnswers = async () =>
+    (await fetch(`${clickhouseUrl}/ping`).catch(() => undefined))?.ok === true;
+
+  const proxies: TcpProxy[] = [];
+  const proxy = async (port: number) => {
+    const started = await TcpProxy.start(port);
+    proxies.push(started);
+    return started;
+  };
+  const service = async (
+    app: "ingest" | "worker" | "console",
+    number: number,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<Service & { readonly port: number }> => {
+    const port = await freePort();
+    const toClickhouse = await proxy(clickhousePort);
+    const toRedis = await proxy(redisPort);
+    const preload = (file: string) => ["--import", pathToFileURL(builtFile(file)).href];
+    const process_ = manage(
+      app === "console" ? app : `${app}-${number}`,
+      [
+        process.execPath,
+        ...preload("preload/shiftedClock.js"),
+        ...(without.length === 0 ? [] : preload("defences/removeDefences.js")),
+        inRepository("apps", app, "dist/main.js"),
+      ],
+      {
+        [`${app.toUpperCase()}_PORT`]: String(port),
+        CLICKHOUSE_URL: `http://127.0.0.1:${toClickhouse.port}`,
+        CLICKHOUSE_DATABASE: DATABASE,
+        REDIS_URL: `redis://127.0.0.1:${toRedis.port}`,
+        QUEUE_NAME,
+        QUEUE_PREFIX,
+        LOG_LEVEL: "info",
+        ...(app === "worker" ? {} : { API_KEYS: apiKeys }),
+        ...defenceEnvironment(without),
+        ...environment,
+      },
+    );
+    return {
+      process: process_,
+      port,
+      url: `http://127.0.0.1:${port}`,
+      clickhouse: toClickhouse,
+      redis: toRedis,
+    };
+  };
+  const ingest = async (number: number): Promise<IngestService> => {
+    const started = await service("ingest", number, { QUEUE_DELAY_MS: "100" });
+    return { ...started, clients: await proxy(started.port) };
+  };
+  const worker = (number: number) =>
+    service("worker", number, {
+      WORKER_LOCK_MS: String(LOCK_MS),
+      WORKER_STALLED_INTERVAL_MS: String(LOCK_MS),
+      RECONCILE_INTERVAL_MS: String(RECONCILE_INTERVAL_MS),
+    });
+
+  const ingests = [await ingest(1), await ingest(2)];
+  const workers = [await worker(1), await worker(2)];
+  const console_ = await service("console", 1, {});
+  const services = [...ingests, ...workers, console_];
+  const processes = [redis, clickhouse, ...services.map((one) => one.process)];
+
+  const system: System = {
+    folder,
+    ingests,
+    workers,
+    console: console_,
+    redis,
+    clickhouse,
+    redisUrl: `redis://127.0.0.1:${redisPort}`,
+    clickhouseUrl,
+    disk: noMounts === null ? { folder: parts } : { impossible: noMounts },
+    clickhouseAnswers,
+    async ready(readyOptions) {
+      await untilTrue("ClickHouse answers", clickhouseAnswers, readyOptions);
+      await Promise.all(
+        services.map(({ process: { name }, url }) =>
+          untilTrue(
+            `${name} is ready`,
+            async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true,
+            readyOptions,
+          ),
+        ),
+      );
+    },
+    async stop() {
+      for (const one of processes) one.thaw();
+      for (const one of proxies) one.calm();
+      // The services drain while their engines still answer.
+      await Promise.all(services.map((one) => one.process.stop(5_000)));
+      await Promise.all([clickhouse.stop(5_000), redis.kill()]);
+      await Promise.all(proxies.map((one) => one.close()));
+    },
+  };
+  try {
+    for (const one of processes) one.start();
+    await system.ready({ timeoutMs: 60_000 });
+    return system;
+  } catch (error) {
+    await Promise.all(processes.map((one) => one.kill()));
+    await Promise.all(proxies.map((one) => one.close()));
+    throw error;
+  }
+}

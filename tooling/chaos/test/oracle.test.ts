@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { createClient } from "@clickhouse/client";
+import { createEventSourcingPipeline, parseTenantId } from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { migrate } from "@es/store-clickhouse";
+import { createSpanEvent, type TraceProjection, TraceProjectionEventHandler } from "@es/trace-projection";
+import {
+  spanEventStoreClickHouse,
+  traceClickHouseMigrations,
+  traceProjectionStoreClickHouse,
+} from "@es/trace-projection/clickhouse";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Ledger } from "../src/load/ledger.js";
+import { type LoadShape, type MadeTrace, makeWave, serviceOf } from "../src/load/traces.js";
+import { checkStore } from "../src/oracle/checkStore.js";
+import { Offences } from "../src/oracle/offence.js";
+import { StoredRows } from "../src/oracle/storedRows.js";
+
+const shape: LoadShape = { seed: 77, tenants: ["acme", "acme:1"], tracesPerSecond: 3 };
+const WAVES = 2;
+
+/** A store that holds exactly what was sent, in which one thing is then made wrong. */
+async function rightStore() {
+  const client = createClient({ url: process.env.CLICKHOUSE_URL ?? "" });
+  const database = `chaos_${randomUUID().replaceAll("-", "")}`;
+  await migrate(client, { database, migrations: [traceClickHouseMigrations] });
+  const eventStore = spanEventStoreClickHouse(client, { database });
+  const projectionStore = traceProjectionStoreClickHouse(client, { database });
+  const { service } = createEventSourcingPipeline({
+    eventStore,
+    projectionStore,
+    eventHandler: new TraceProjectionEventHandler(),
+  });
+  const ledger = new Ledger();
+  const rows = new StoredRows(client, database);
+  let accepted = 1_000n;
+  const contextOf = (tenant: string) => ({ tenantId: parseTenantId(tenant) });
+
+  const store = (tenant: string, spans: readonly OtlpSpan[]) =>
+    eventStore.storeEvents(
+      spans.map((span) => createSpanEvent(span, accepted++)),
+      contextOf(tenant),
+    );
+  const project = (tenant: string, traceId: string) =>
+    service.rebuildProjection(traceId, {
+      eventStoreContext: contextOf(tenant),
+      projectionStoreContext: contextOf(tenant),
+    });
+  const acknowledge = (trace: MadeTrace) => {
+    const places = trace.spans.map((_, index) => ({ trace, index }));
+    ledger.sent(places);
+    ledger.acknowledged(places);
+  };
+  const traces = [0, 1].flatMap((wave) => makeWave(shape, wave));
+  for (const trace of traces) {
+    await store(trace.tenant, trace.spans);
+    // Sent twice, stored twice until a merge.
+    await store(trace.tenant, trace.spans.slice(0, 2));
+    await project(trace.tenant, trace.traceId);
+    acknowledge(trace);
+  }
+  return {
+    traces,
+    rows,
+    ledger,
+    store,
+    project,
+    contextOf,
+    projectionStore,
+    async offences() {
+      const offences = new Offences();
+      const summary = await checkStore({ rows, shape, waves: WAVES, ledger, offences });
+      return { offences, summary, broken: broken(offences) };
+    },
+    remove: (table: string, condition: string) =>
+      client.command({
+        query: `DELETE FROM ${database}.${table} WHERE ${condition}`,
+        clickhouse_settings: { lightweight_deletes_sync: "2" },
+      }),
+    async drop() {
+      await client.command({ query: `DROP DATABASE ${database}` });
+      await client.close();
+    },
+  };
+}
+
+/** The kinds that were found, and how often. */
+function broken(offences: Offences) {
+  return Object.fromEntries(Object.entries(offences.counts).filter(([, count]) => count > 0));
+}
+
+describe("checkStore", () => {
+  let stored: Awaited<ReturnType<typeof rightStore>>;
+  let trace: MadeTrace;
+  let sibling: MadeTrace;
+
+  beforeEach(async () => {
+    stored = await rightStore();
+    trace = stored.traces.find(({ spans }) => spans.length > 3) as MadeTrace;
+    sibling = stored.traces.find(
+      ({ traceId, tenant }) => traceId === trace.traceId && tenant !== trace.tenant,
+    ) as MadeTrace;
+  });
+  afterEach(() => stored.drop());
+
+  it("finds nothing wrong in a store that holds what was sent, in any number of copies", async () => {
+    const { broken: found, summary } = await stored.offences();
+    expect(found).toEqual({});
+    const spans = stored.traces.reduce((sum, made) => sum + made.spans.length, 0);
+    expect(summary).toMatchObject({ spans, projections: stored.traces.length });
+    expect(await stored.rows.lag()).toEqual({ traces: 0, oldestMs: 0 });
+  });
+
+  it("sees an acknowledged span that is gone", async () => {
+    const spanId = trace.spans.at(-1)?.spanId ?? "";
+    await stored.remove("spans", `TenantId = '${trace.tenant}' AND SpanId = '${spanId}'`);
+    const { broken: found, offences } = await stored.offences();
+    // The projection still counts it.
+    expect(found).toEqual({ lost: 1, doubled: 1 });
+    expect(offences.first[0]).toMatchObject({ kind: "lost", tenant: trace.tenant, traceId: trace.traceId });
+    expect(offences.first[0]?.detail).toContain(spanId);
+  });
+
+  it("sees a span with other content", async () => {
+    const last = trace.spans.at(-1) as OtlpSpan;
+    await stored.store(trace.tenant, [{ ...last, name: `${last.name}!` }]);
+    await stored.project(trace.tenant, trace.traceId);
+    expect((await stored.offences()).broken).toEqual({ lost: 1 });
+  });
+
+  it("sees a projection that is older than the spans, by content or by version alone", async () => {
+    const last = trace.spans.at(-1) as OtlpSpan;
+    await stored.store(trace.tenant, [last]);
+    expect((await stored.offences()).broken).toEqual({ stale: 1 });
+    expect((await stored.rows.lag()).traces).toBe(1);
+  });
+
+  it("sees a projection that is missing", async () => {
+    await stored.remove("trace_projections", `TenantId = '${trace.tenant}' AND TraceId = '${trace.traceId}'`);
+    expect((await stored.offences()).broken).toEqual({ stale: 1 });
+    expect((await stored.rows.lag()).traces).toBe(1);
+  });
+
+  /** Puts a changed projection over the right one. */
+  async function overwrite(change: (projection: TraceProjection) => Partial<TraceProjection>) {
+    const context = stored.contextOf(trace.tenant);
+    const read = await stored.projectionStore.getProjection(trace.traceId, context);
+    if (read.status !== "found") throw new Error("not projected");
+    const { record } = read;
+    const version = (record.version + 1n) as typeof record.version;
+    const projection = { ...record.projection, ...change(record.projection) };
+    await stored.projectionStore.storeProjection({ ...record, version, projection }, context);
+  }
+
+  it("sees a projection that counts spans twice", async () => {
+    await overwrite(({ spanCount }) => ({ spanCount: spanCount * 2 }));
+    expect((await stored.offences()).broken).toEqual({ doubled: 1 });
+  });
+
+  it("sees a projection made of another tenant's spans", async () => {
+    await overwrite(({ services }) => ({ services: [...services, serviceOf(sibling.tenant)] }));
+    expect((await stored.offences()).broken).toEqual({ mixed: 1 });
+  });
+
+  it("sees a span of another tenant", async () => {
+    await stored.store(trace.tenant, sibling.spans.slice(0, 1));
+    await stored.project(trace.tenant, trace.traceId);
+    expect((await stored.offences()).broken).toEqual({ mixed: 1 });
+  });
+
+  it("sees what nobody sent: a span, a trace, a tenant", async () => {
+    const [span] = trace.spans as [OtlpSpan];
+    await stored.store(trace.tenant, [{ ...span, spanId: "00000000000000aa" }]);
+    await stored.project(trace.tenant, trace.traceId);
+    expect((await stored.offences()).broken).toEqual({ mixed: 1 });
+    await stored.store(trace.tenant, [{ ...span, traceId: "000000000000000000000000000000aa" }]);
+    await stored.store("nobody", [span]);
+    expect((await stored.offences()).broken).toEqual({ mixed: 3 });
+  });
+});
