@@ -12,6 +12,60 @@ export { assertAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId
 export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
 export { assertEvent, MAX_EVENT_ID_LENGTH } from "./events/assertEvent.js";
 export type { Event, EventMetadata } from "./events/event.js";
+export {
+  type CompareGenerationsOptions,
+  compareGenerations,
+  type FieldExample,
+  type FieldReport,
+  type GenerationComparison,
+  type ReadableGeneration,
+} from "./generations/compareGenerations.js";
+export { type FieldDifference, fieldDifferences } from "./generations/fieldDifferences.js";
+export {
+  foldGenerations,
+  type GenerationChange,
+  type GenerationChangeData,
+  type GenerationChangeType,
+} from "./generations/generationChange.js";
+export {
+  findGenerationGap,
+  type GenerationGap,
+  type GenerationGapOptions,
+} from "./generations/generationGap.js";
+export {
+  type CompareOptions,
+  GenerationOperations,
+  type GenerationOperationsOptions,
+  type GenerationSample,
+  type GenerationStorage,
+  type SwitchOptions,
+} from "./generations/generationOperations.js";
+export {
+  type GenerationReconcilersOptions,
+  startGenerationReconcilers,
+} from "./generations/generationReconcilers.js";
+export {
+  assertGenerationNumber,
+  type GenerationSet,
+  type GenerationState,
+  liveGenerations,
+  type ProjectionGeneration,
+} from "./generations/projectionGeneration.js";
+export {
+  ProjectionGenerations,
+  type ProjectionGenerationsOptions,
+} from "./generations/projectionGenerations.js";
+export { type RebuildDirectlyOptions, rebuildDirectly } from "./generations/rebuildDirectly.js";
+export {
+  type RunnableGeneration,
+  SideBySideProjector,
+  type SideBySideProjectorOptions,
+} from "./generations/sideBySideProjector.js";
+export {
+  type GenerationsView,
+  type WatchGenerationsOptions,
+  watchGenerations,
+} from "./generations/watchGenerations.js";
 export { wholeNumber } from "./options/wholeNumber.js";
 export { type DeadLetterReason, describeFailure } from "./processing/deadLetterReason.js";
 export type {

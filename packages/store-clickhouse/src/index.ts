@@ -3,6 +3,7 @@ export { Coalescer, type CoalescerLimits, type CoalescerOptions, type Settled } 
 export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventStoreClickHouse.js";
 export { eventsTable } from "./eventsTable.js";
 export type { EventTable, EventTableColumns, Row, SelectedColumn } from "./eventTable.js";
+export { generationChangesTable, generationClickHouseMigrations } from "./generationChangesTable.js";
 export { qualifiedName, quoteIdentifier } from "./identifier.js";
 export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
 export type {

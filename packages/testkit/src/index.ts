@@ -8,6 +8,17 @@ export {
   idArbitrary,
   jsonArbitrary,
 } from "./events/eventArbitrary.js";
+export {
+  type ProjectionGenerationsContract,
+  type ProjectionGenerationsHarness,
+  projectionGenerationsContract,
+} from "./generations/projectionGenerationsContract.js";
+export {
+  type SideBySideContract,
+  type SideBySideHarness,
+  type SideBySideProjection,
+  sideBySideContract,
+} from "./generations/sideBySideContract.js";
 export { hostileIds, hostileTenantIds, refusedIds } from "./hostileIds.js";
 export { type LeasesContract, type LeasesHarness, leasesContract } from "./leases/leasesContract.js";
 export {

@@ -13,6 +13,8 @@ export type EventSourcingErrorCode =
   | "PROJECTION_UNDECODABLE"
   | "HANDLER_FAILED"
   | "HOOK_FAILED"
+  | "GENERATION_REFUSED"
+  | "GENERATION_UNSUPPORTED"
   | "QUEUE_UNAVAILABLE"
   | "QUEUE_REJECTED"
   | "CLOSED"
@@ -38,6 +40,8 @@ const errorClasses: Readonly<Record<EventSourcingErrorCode, ErrorClass>> = {
   PROJECTION_UNDECODABLE: "poison",
   HANDLER_FAILED: "poison",
   HOOK_FAILED: "permanent",
+  GENERATION_REFUSED: "permanent",
+  GENERATION_UNSUPPORTED: "permanent",
   QUEUE_UNAVAILABLE: "transient",
   QUEUE_REJECTED: "permanent",
   CLOSED: "permanent",

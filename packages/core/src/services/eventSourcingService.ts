@@ -115,6 +115,20 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   }
 
   /**
+   * `rebuildProjection` of events that the caller has read: all that are stored of the aggregate. Several services over
+   * one event store share a read by it.
+   */
+  rebuildProjectionFrom(
+    aggregateId: TAggregateId,
+    stored: readonly TEvent[],
+    options: RebuildOptions,
+  ): Promise<RebuildResult<TAggregateId, TProjection>> {
+    return this.#traced(spans.rebuildProjection, aggregateId, options.eventStoreContext, (span) =>
+      this.#rebuildFrom(aggregateId, stored, options, 0, span, performance.now()),
+    );
+  }
+
+  /**
    * Rebuilds although nothing changed, so that what is stored is replaced even by a fold of the same events. It never
    * replaces a projection of more events.
    */
@@ -249,8 +263,19 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     span: Span,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
     const started = performance.now();
-    const { eventStore, projectionStore } = this.#definition;
-    const stored = await eventStore.getEvents(aggregateId, options.eventStoreContext);
+    const stored = await this.#definition.eventStore.getEvents(aggregateId, options.eventStoreContext);
+    return this.#rebuildFrom(aggregateId, stored, options, revision, span, started);
+  }
+
+  async #rebuildFrom(
+    aggregateId: TAggregateId,
+    stored: readonly TEvent[],
+    options: RebuildOptions,
+    revision: number,
+    span: Span,
+    started: number,
+  ): Promise<RebuildResult<TAggregateId, TProjection>> {
+    const { projectionStore } = this.#definition;
     const record = await this.#fold(aggregateId, stored, options.eventStoreContext, revision);
     span.setAttribute(attributes.eventCount, record?.metadata.eventCount ?? 0);
     if (record === null) {

@@ -23,10 +23,12 @@ export const telemetryNames = {
     outcome: "outcome",
     errorCode: "error.code",
     attempt: "projection.attempt",
+    generation: "projection.generation",
   },
   metrics: {
     rebuildDuration: "es.projection.rebuild.duration",
     rebuiltEvents: "es.projection.rebuild.events",
     scheduled: "es.projection.scheduled",
+    besideServing: "es.projection.generation.runs",
   },
 } as const;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   type AggregateRef,
   createEventSourcingPipeline,
+  createEventStream,
   type EventHandler,
   type EventSourcingHooks,
   type EventSourcingOptions,
@@ -192,6 +193,160 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
         expect((await stored())?.projection.handler).toBe(2);
         await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
         expect((await stored())?.projection.handler).toBe(2);
+      });
+    });
+
+    describe("rebuilds at the same time", () => {
+      interface Rebuild {
+        readonly kind: "rebuild";
+        readonly handler: number;
+        readonly forced: boolean;
+        /** After so many later steps it writes: what it has read may be old by then. */
+        readonly lasts: number;
+      }
+      type Step = Rebuild | { readonly kind: "store" };
+      const step: fc.Arbitrary<Step> = fc.oneof(
+        fc.constant<Step>({ kind: "store" }),
+        fc.record({
+          kind: fc.constant("rebuild" as const),
+          handler: fc.integer({ min: 1, max: 2 }),
+          forced: fc.boolean(),
+          lasts: fc.nat({ max: 5 }),
+        }),
+      );
+
+      /** Has read and folded, and waits for `write`. */
+      async function startRebuild({ handler, forced }: Rebuild) {
+        let write = () => {};
+        const writes = new Promise<void>((resolve) => {
+          write = resolve;
+        });
+        let folded = () => {};
+        const hasFolded = new Promise<void>((resolve) => {
+          folded = resolve;
+        });
+        const gated = service(recordingHandler(handler), {
+          hooks: {
+            async beforePersist() {
+              folded();
+              await writes;
+              return undefined;
+            },
+          },
+        });
+        const done = forced
+          ? gated.forceRebuildProjection("aggregate-1", contexts())
+          : gated.rebuildProjection("aggregate-1", contexts());
+        // Without events it ends before it gets to a hook.
+        await Promise.race([hasFolded, done]);
+        return async () => {
+          write();
+          return done;
+        };
+      }
+
+      it("leave the greatest version, whatever they read, when they write and whose clocks are off", async () => {
+        await fc.assert(
+          fc.asyncProperty(
+            eventsArbitrary({ maxLength: 6 }),
+            fc.array(step, { maxLength: 12 }),
+            async (events, steps) => {
+              tenantId = parseTenantId(`tenant-${randomUUID()}`);
+              const waiting: {
+                readonly due: number;
+                readonly write: Awaited<ReturnType<typeof startRebuild>>;
+              }[] = [];
+              const queue = [...events];
+              let greatest: ProjectionRecord<string, ContractProjection> | undefined;
+              const writeThoseDue = async (now: number) => {
+                for (const { write } of waiting.filter(({ due }) => due === now)) {
+                  const result = await write();
+                  if (result.outcome === "no-events") continue;
+                  if (greatest === undefined || result.record.version > greatest.version)
+                    greatest = result.record;
+                  const read = await stored();
+                  expect(read?.version).toBe(greatest.version);
+                  expect(read?.projection).toEqual(greatest.projection);
+                }
+              };
+              for (const [now, next] of steps.entries()) {
+                if (next.kind === "store") {
+                  const event = queue.shift();
+                  if (event !== undefined) await store(event);
+                } else {
+                  waiting.push({ due: now + next.lasts, write: await startRebuild(next) });
+                }
+                await writeThoseDue(now);
+              }
+              for (let now = steps.length; now < steps.length + 5; now++) await writeThoseDue(now);
+
+              // Whatever happened, the newer handler's rebuild of all that is stored is what stays.
+              await store(...queue);
+              await service(recordingHandler(2)).rebuildProjection("aggregate-1", contexts());
+              await service(recordingHandler(1)).forceRebuildProjection("aggregate-1", contexts());
+              if (events.length === 0) return;
+              expect((await stored())?.projection).toEqual(
+                recordingHandler(2).handle(createEventStream("aggregate-1", events)),
+              );
+            },
+          ),
+          { numRuns: contract.numRuns ?? 20 },
+        );
+      });
+
+      it("take effect when forced at once: one of them stays, and no plain rebuild undoes it", async () => {
+        await store(event("a"));
+        await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
+        const changed = (data: string) => ({
+          version: 1,
+          handle: () => ({ ids: [], data: [data], handler: 1 }),
+        });
+        await Promise.all(
+          ["one", "two", "three"].map((data) =>
+            service(changed(data)).forceRebuildProjection("aggregate-1", contexts()),
+          ),
+        );
+        await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
+        const record = await stored();
+        expect(["one", "two", "three"]).toContain(record?.projection.data[0]);
+        expect(record && readProjectionVersion(record.version).revision).toBeGreaterThanOrEqual(1);
+        await service(changed("four")).forceRebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection.data).toEqual(["four"]);
+      });
+
+      it("do not let a forced one hide what it has not seen, however often it was forced before", async () => {
+        await store(event("a"));
+        for (let i = 0; i < 3; i++) await service().forceRebuildProjection("aggregate-1", contexts());
+        const write = await startRebuild({ kind: "rebuild", handler: 1, forced: true, lasts: 0 });
+        await store(event("b", { occurredAt: TEST_EPOCH + 9n }));
+        await service().rebuildProjection("aggregate-1", contexts());
+        await write();
+        expect((await stored())?.projection.ids).toEqual(["a", "b"]);
+      });
+
+      it("prefer more events to a newer handler, and the newer handler's next rebuild to both", async () => {
+        await store(event("a"));
+        await service(recordingHandler(2)).rebuildProjection("aggregate-1", contexts());
+        await store(event("b", { occurredAt: TEST_EPOCH + 9n }));
+        // A worker of the version before is still at work.
+        await service(recordingHandler(1)).rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection).toMatchObject({ ids: ["a", "b"], handler: 1 });
+        await service(recordingHandler(2)).rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection).toMatchObject({ ids: ["a", "b"], handler: 2 });
+      });
+    });
+
+    describe("rebuildProjectionFrom", () => {
+      it("does the same as a rebuild, without reading", async () => {
+        await store(event("a"), event("b", { occurredAt: TEST_EPOCH + 9n }));
+        const events = await harness.eventStore.getEvents("aggregate-1", { tenantId });
+        const expected = await service().rebuildProjection("aggregate-1", contexts());
+        tenantId = parseTenantId(`tenant-${randomUUID()}`);
+        expect(await service().rebuildProjectionFrom("aggregate-1", events, contexts())).toEqual(expected);
+        expect((await stored())?.projection.ids).toEqual(["a", "b"]);
+        expect(await service().rebuildProjectionFrom("aggregate-2", [], contexts())).toEqual({
+          outcome: "no-events",
+        });
       });
     });
 

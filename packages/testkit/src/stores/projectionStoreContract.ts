@@ -300,6 +300,65 @@ function suite<TProjection, THarness extends ProjectionStoreHarness<TProjection>
       );
     });
 
+    it("never go back for any reader, whatever is put and settled at the same time", async () => {
+      const parts = fc.record({
+        eventCount: fc.nat({ max: 3 }),
+        acceptedSum: fc.bigInt({ min: 0n, max: 3n }),
+        handlerVersion: fc.nat({ max: 2 }),
+        revision: fc.nat({ max: 2 }),
+      });
+      const action = fc.oneof(
+        { weight: 4, arbitrary: parts.map(makeProjectionVersion) },
+        { weight: 1, arbitrary: fc.constant("settle" as const) },
+      );
+      const rounds = fc.array(fc.array(action, { minLength: 1, maxLength: 6 }), {
+        minLength: 1,
+        maxLength: 5,
+      });
+      await fc.assert(
+        fc.asyncProperty(rounds, async (atOnce) => {
+          const context = newTenant();
+          const seen = async () => {
+            const read = await store.getProjection("aggregate-1", context);
+            if (read.status === "absent") return -1n;
+            // Equal versions carry equal projections; a row never carries another's.
+            if (read.status === "found") {
+              const { version } = read.record;
+              expect(read).toEqual(found(make({ version, value: String(version) })));
+            }
+            return read.status === "found" ? read.record.version : expect.fail(read.reason);
+          };
+          let acknowledged = -1n;
+          for (const actions of atOnce) {
+            let writing = true;
+            const writes = Promise.all(
+              actions.map(async (version) => {
+                if (version === "settle") return settle();
+                await store.storeProjection(make({ version, value: String(version) }), context);
+                expect((await seen()) >= version).toBe(true);
+              }),
+            ).finally(() => {
+              writing = false;
+            });
+            const watch = async () => {
+              let last: bigint = acknowledged;
+              do {
+                const now: bigint = await seen();
+                expect(now >= last).toBe(true);
+                last = now;
+              } while (writing);
+            };
+            await Promise.all([writes, watch(), watch()]);
+            for (const version of actions) {
+              if (version !== "settle" && version > acknowledged) acknowledged = version;
+            }
+            expect(await seen()).toBe(acknowledged);
+          }
+        }),
+        { numRuns: Math.ceil(numRuns / 2) },
+      );
+    });
+
     it.each([-1n, 2n ** 256n])("are refused outside 256 bits: %s", async (version) => {
       const context = newTenant();
       const puts = [make({ aggregateId: "good" }), make({ version })];

@@ -1,0 +1,131 @@
+import { metrics } from "@opentelemetry/api";
+import { EventSourcingError } from "../errors/eventSourcingError.js";
+import type { AggregateRef } from "../events/aggregateRef.js";
+import type { Event } from "../events/event.js";
+import { wholeNumber } from "../options/wholeNumber.js";
+import type { ProjectionRun } from "../processing/projectionQueue.js";
+import type { EventSourcingService } from "../services/eventSourcingService.js";
+import type { EventStore } from "../stores/eventStore.js";
+import { telemetryNames } from "../telemetry/names.js";
+import { liveGenerations } from "./projectionGeneration.js";
+import type { GenerationsView } from "./watchGenerations.js";
+
+/** A generation that a process can make: a service with its handler, over a store of its own. */
+export interface RunnableGeneration<TEvent extends Event = Event> {
+  readonly number: number;
+  readonly service: Pick<EventSourcingService<string, TEvent, unknown>, "rebuildProjectionFrom">;
+}
+
+export interface SideBySideProjectorOptions<TEvent extends Event> {
+  readonly eventStore: Pick<EventStore<string, TEvent>, "getEvents">;
+  /** What this process has handlers for; those that are live are made. */
+  readonly runnable: readonly RunnableGeneration<TEvent>[];
+  readonly generations: GenerationsView;
+  /**
+   * Aggregates whose generations beside the serving one are under way at once. Further ones are left to reconciling, so
+   * that a generation whose store is slow keeps no events in memory. @default 1 000
+   */
+  readonly maxBeside?: number;
+  /** A generation beside the serving one could not be made: it lags until it is reconciled. */
+  readonly onBesideError?: (error: unknown, generation: number, ref: AggregateRef) => void;
+}
+
+const { attributes } = telemetryNames;
+
+/**
+ * Keeps all live generations of a projection up to date. Per run the events are read once and the serving generation is
+ * made first: its outcome is the run's. The others are made from the same events after it, and the run does not wait for
+ * them: one that fails or hangs delays nothing but itself. (They do share the process: a handler that computes for long
+ * takes that time from all.)
+ */
+export class SideBySideProjector<TEvent extends Event> {
+  readonly #options: SideBySideProjectorOptions<TEvent>;
+  readonly #services: ReadonlyMap<number, RunnableGeneration<TEvent>["service"]>;
+  readonly #maxBeside: number;
+  readonly #beside = new Set<Promise<void>>();
+  readonly #outcomes = metrics.getMeter("@es/core").createCounter(telemetryNames.metrics.besideServing, {
+    unit: "{run}",
+    description: "Runs of generations beside the serving one, by outcome: rebuilt, failed, skipped",
+  });
+
+  constructor(options: SideBySideProjectorOptions<TEvent>) {
+    this.#options = options;
+    this.#services = new Map(options.runnable.map(({ number, service }) => [number, service]));
+    this.#maxBeside = wholeNumber("maxBeside", options.maxBeside ?? 1_000, 1);
+  }
+
+  /**
+   * For a worker. Rejects with what the serving generation's rebuild rejects with; `GENERATION_UNSUPPORTED` when this
+   * process has a handler for none of the live generations. With one for some of them, the first of those counts as serving.
+   */
+  readonly run: ProjectionRun = async (ref) => {
+    const live = liveGenerations(await this.#options.generations.current());
+    const [first, ...others] = live.filter((number) => this.#services.has(number));
+    if (first === undefined) {
+      const known = [...this.#services.keys()].join(", ");
+      throw new EventSourcingError(
+        "GENERATION_UNSUPPORTED",
+        `Generations ${live.join(", ")} are live, and this version has handlers for ${known || "none"}: run one that has.`,
+        { fields: { ...ref } },
+      );
+    }
+    const context = { tenantId: ref.tenantId };
+    const stored = await this.#options.eventStore.getEvents(ref.aggregateId, context);
+    try {
+      await this.#rebuild(first, ref, stored);
+    } finally {
+      // Also when it failed: what is built may be what mends it.
+      if (others.length > 0) this.#makeBeside(others, ref, stored);
+    }
+  };
+
+  /** Live generations that this process has no handler for. */
+  async unsupported(): Promise<readonly number[]> {
+    const live = liveGenerations(await this.#options.generations.current());
+    return live.filter((number) => !this.#services.has(number));
+  }
+
+  /** Resolves when nothing is under way beside the serving generation. Call it after the worker has closed. */
+  async drain(): Promise<void> {
+    while (this.#beside.size > 0) await Promise.all(this.#beside);
+  }
+
+  async #rebuild(generation: number, ref: AggregateRef, stored: readonly TEvent[]): Promise<void> {
+    const context = { tenantId: ref.tenantId };
+    await this.#services.get(generation)?.rebuildProjectionFrom(ref.aggregateId, stored, {
+      eventStoreContext: context,
+      projectionStoreContext: context,
+    });
+  }
+
+  #makeBeside(generations: readonly number[], ref: AggregateRef, stored: readonly TEvent[]): void {
+    if (this.#beside.size >= this.#maxBeside) {
+      for (const generation of generations) this.#count(generation, "skipped");
+      return;
+    }
+    const made = Promise.all(
+      generations.map(async (generation) => {
+        try {
+          await this.#rebuild(generation, ref, stored);
+          this.#count(generation, "rebuilt");
+        } catch (error) {
+          this.#count(generation, "failed");
+          this.#report(error, generation, ref);
+        }
+      }),
+    ).then(() => void this.#beside.delete(made));
+    this.#beside.add(made);
+  }
+
+  #count(generation: number, outcome: "rebuilt" | "failed" | "skipped"): void {
+    this.#outcomes.add(1, { [attributes.generation]: generation, [attributes.outcome]: outcome });
+  }
+
+  #report(error: unknown, generation: number, ref: AggregateRef): void {
+    try {
+      this.#options.onBesideError?.(error, generation, ref);
+    } catch {
+      // A listener that throws must not become an unhandled rejection.
+    }
+  }
+}
