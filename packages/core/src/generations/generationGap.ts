@@ -1,5 +1,6 @@
 import { type AggregateRef, aggregateRefKey } from "../events/aggregateRef.js";
 import type { LagSource } from "../processing/reconciler.js";
+import { rest } from "../processing/rest.js";
 import { type ProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
 import type { ProjectionRead } from "../stores/projectionStore.js";
 import { type ReadableGeneration, readMany } from "./compareGenerations.js";
@@ -67,7 +68,7 @@ export async function findGenerationGap(options: GenerationGapOptions): Promise<
 
   const deadline = performance.now() + graceMs;
   while (behind.size > 0 && isComplete && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, RECHECK_MS));
+    await rest(RECHECK_MS, undefined);
     await dropCaughtUp();
   }
   return {

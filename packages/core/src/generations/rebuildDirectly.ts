@@ -3,6 +3,7 @@ import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import type { ProjectionQueue } from "../processing/projectionQueue.js";
+import { rest } from "../processing/rest.js";
 import type { EventSourcingService } from "../services/eventSourcingService.js";
 
 export interface RebuildDirectlyOptions {
@@ -51,17 +52,4 @@ export function rebuildDirectly(
       }
     },
   };
-}
-
-function rest(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (ms <= 0 || signal?.aborted === true) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done);
-  });
 }

@@ -1,4 +1,5 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
+import { rest } from "./rest.js";
 
 /** A step is at most this part of a second's worth: even enough for who serves it, few enough timers for who makes it. */
 const STEP_SECONDS = 0.1;
@@ -32,16 +33,4 @@ export class Pace {
     }
     this.#nextAt = Math.max(this.#nextAt, performance.now()) + (count / this.#ratePerSecond) * 1_000;
   }
-}
-
-function rest(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end, { once: true });
-  });
 }
