@@ -99,13 +99,17 @@ describe("what the queue keeps in Redis", () => {
     expect((recorder.started[10]?.startedAt ?? 0) - before).toBeGreaterThanOrEqual(990);
   });
 
-  it("waits the quiet window by default", async () => {
+  it("waits the quiet window, and tries three times from 2 s, by default", async () => {
     const prefix = uniquePrefix();
     const queue = new ProjectionQueueBullMQ({ connection: redisUrl(), prefix });
     open.push(queue);
     await queue.schedule([ref("a")]);
     const [id] = await redis.zrangebyscore(`${prefix}:projections:delayed`, "-inf", "+inf");
     expect(await redis.hget(`${prefix}:projections:${id}`, "delay")).toBe("200");
+    expect(JSON.parse((await redis.hget(`${prefix}:projections:${id}`, "opts")) ?? "")).toMatchObject({
+      attempts: 3,
+      backoff: { type: "exponential", delay: 2_000 },
+    });
   });
 
   it("renews the lock of a run that takes longer than it", async () => {

@@ -12,6 +12,16 @@ function ref(aggregateId: string, tenantId = "acme") {
 }
 
 describe("ProjectionQueueMemory", () => {
+  it("serves who comes first when tenants are not to take turns", async () => {
+    const queue = new ProjectionQueueMemory({ delayMs: 0, limiter: null, fairness: null });
+    await queue.schedule(Array.from({ length: 50 }, (_, index) => ref(`${index}`, "huge")));
+    await queue.schedule([ref("1", "small")]);
+    const recorder = new RunRecorder();
+    queue.work(recorder.run, { concurrency: 1 });
+    await vi.waitFor(() => expect(recorder.finished).toHaveLength(51), waiting);
+    expect(recorder.finished.at(-1)?.tenantId).toBe("small");
+  });
+
   it("starts 10 runs a second by default", async () => {
     const queue = new ProjectionQueueMemory({ delayMs: 0 });
     const gate = new RunGate();

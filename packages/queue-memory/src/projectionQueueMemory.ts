@@ -29,6 +29,11 @@ export interface ProjectionQueueMemoryOptions {
   readonly delayMs?: number;
   /** Runs started per `durationMs`, over all workers; `null` for no limit. @default 10 per 1000 ms */
   readonly limiter?: { readonly max: number; readonly durationMs: number } | null;
+  /**
+   * Whether tenants take turns: the runs of one with a backlog do not delay another's. `null`: first come, first served.
+   * @default "tenants"
+   */
+  readonly fairness?: "tenants" | null;
   /** Refs that may wait at once; calls beyond reject with `QUEUE_UNAVAILABLE`. @default 1_000_000 */
   readonly maxPending?: number;
 }
@@ -58,6 +63,7 @@ export class ProjectionQueueMemory implements ProjectionQueue {
   readonly #backoffMs: number;
   readonly #delayMs: number;
   readonly #maxPending: number;
+  readonly #fair: boolean;
   readonly #limiter: StartLimiter | null;
   readonly #entries = new Map<string, Entry>();
   readonly #ready = new FairBacklog<Entry>();
@@ -75,6 +81,7 @@ export class ProjectionQueueMemory implements ProjectionQueue {
     this.#backoffMs = milliseconds("backoffMs", options.backoffMs ?? backoffMs);
     this.#delayMs = milliseconds("delayMs", options.delayMs ?? 200);
     this.#maxPending = wholeNumber("maxPending", options.maxPending ?? 1_000_000, 1);
+    this.#fair = options.fairness !== null;
     const limit = options.limiter === undefined ? limiter : options.limiter;
     this.#limiter =
       limit === null
@@ -164,7 +171,7 @@ export class ProjectionQueueMemory implements ProjectionQueue {
   }
 
   #makeReady(entry: Entry): void {
-    this.#ready.push(entry.ref.tenantId, entry);
+    this.#ready.push(this.#fair ? entry.ref.tenantId : "", entry);
     this.#dispatch();
   }
 
