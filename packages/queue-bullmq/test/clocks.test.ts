@@ -50,7 +50,10 @@ describe("when clocks are wrong", () => {
     vi.restoreAllMocks();
     work();
     await vi.waitFor(() => expect(ran(recorder)).toEqual(["now"]), waiting);
-    expect(await queue.counts()).toMatchObject({ pending: 1, active: 0 });
+    await vi.waitFor(
+      async () => expect(await queue.counts()).toMatchObject({ pending: 1, active: 0 }),
+      waiting,
+    );
   });
 
   it("a worker an hour behind runs jobs when their time has come", async () => {
