@@ -12,6 +12,8 @@ export interface CommandCall {
   readonly client: OperationsClient;
   readonly parameters: readonly string[];
   readonly options: OptionValues;
+  /** Tells how far it got, beside the result. */
+  note(text: string): void;
 }
 
 /** The same result for programs and for people. */

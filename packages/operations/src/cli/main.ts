@@ -55,7 +55,12 @@ async function run(args: readonly string[], environment: Environment, output: Cl
     url: environment.OPERATIONS_URL,
     token: environment.OPERATIONS_TOKEN,
   });
-  const { json, text } = await command.run({ client, parameters: positionals, options: values });
+  const { json, text } = await command.run({
+    client,
+    parameters: positionals,
+    options: values,
+    note: (text) => output.err(text),
+  });
   output.out(values.json === true ? JSON.stringify(json, null, 2) : text);
   return exitCodes.ok;
 }

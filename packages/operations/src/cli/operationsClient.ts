@@ -36,20 +36,42 @@ export class OperationsClient {
     return this.#call<T>("POST", path, JSON.stringify(body));
   }
 
+  /** Gives the answer line by line, each as soon as it is there. @throws CliError also if the answer breaks off */
+  async *postForLines<T>(path: string, body: unknown): AsyncGenerator<T> {
+    const response = await this.#fetch("POST", path, JSON.stringify(body));
+    if (!response.ok || response.body === null) throw this.#failure(response, parse(await response.text()));
+    let rest = "";
+    try {
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        const lines = `${rest}${chunk}`.split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) yield JSON.parse(line) as T;
+      }
+    } catch (error) {
+      throw new CliError(exitCodes.unreachable, `${this.#url} broke off (${reasonOf(error)})`, {
+        cause: error,
+      });
+    }
+  }
+
   async #call<T>(method: string, path: string, body?: string): Promise<T> {
     const response = await this.#fetch(method, path, body);
     const text = await response.text().catch(() => "");
     const answer = parse(text);
     if (response.ok && answer !== undefined) return answer as T;
+    throw this.#failure(response, answer);
+  }
+
+  #failure(response: Response, answer: unknown): CliError {
     if (isProblem(answer)) {
-      throw new CliError(
+      return new CliError(
         response.status === 401 ? exitCodes.unreachable : exitCodes.failed,
         response.status === 401
           ? `${this.#url} refuses the token: ${this.#token === undefined ? "set OPERATIONS_TOKEN" : answer.error.message}`
           : answer.error.message,
       );
     }
-    throw new CliError(
+    return new CliError(
       exitCodes.unreachable,
       `${this.#url} answered ${response.status}, and not as a worker does: is OPERATIONS_URL right?`,
     );

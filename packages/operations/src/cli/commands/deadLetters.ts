@@ -1,7 +1,8 @@
-import type { DeadLetterJson } from "../../routes/deadLetterRoutes.js";
-import { usageError } from "../cliError.js";
+import type { DeadLetterJson, RedriveLine } from "../../routes/deadLetterRoutes.js";
+import { CliError, exitCodes, usageError } from "../cliError.js";
 import { type Command, type CommandOption, type OptionValues, textOption } from "../command.js";
 import { formatFields } from "../fields.js";
+import type { OperationsClient } from "../operationsClient.js";
 import { formatTable } from "../table.js";
 import { terminalWidth } from "../terminalWidth.js";
 
@@ -23,12 +24,14 @@ export const deadLetterCommands: readonly Command[] = [
     summary: "the runs that failed for good, by first failure",
     options: {
       tenant,
+      aggregate: { value: "ID", description: "only of this aggregate; with --tenant" },
       limit: { value: "N", description: "at most so many, up to 1000 (100)" },
       cursor: { value: "CURSOR", description: "go on after a page" },
     },
     async run({ client, options }) {
       const list = await client.get<DeadLetterList>("dead-letters", {
         tenantId: textOption(options, "tenant"),
+        aggregateId: textOption(options, "aggregate"),
         limit: textOption(options, "limit"),
         cursor: textOption(options, "cursor"),
       });
@@ -50,6 +53,7 @@ export const deadLetterCommands: readonly Command[] = [
           class: letter.errorClass,
           code: letter.code,
           attempts: letter.attempts,
+          events: letter.eventCount ?? "unknown",
           "first failed": letter.firstFailedAt,
           "last failed": letter.lastFailedAt,
           reason: letter.reason,
@@ -61,13 +65,21 @@ export const deadLetterCommands: readonly Command[] = [
     name: "dead-letters redrive",
     summary: "schedule them again, and remove them",
     parameters: ids,
-    options: selection,
-    async run({ client, parameters, options }) {
-      const result = await client.post<{ readonly redriven: number }>(
-        "dead-letters/redrive",
-        selected("redrive", parameters, options),
-      );
-      return { json: result, text: `Scheduled ${result.redriven} again` };
+    options: {
+      ...selection,
+      rate: {
+        value: "N",
+        description: "so many per second, fractions too (as fast as the queue takes them)",
+      },
+    },
+    async run({ client, parameters, options, note }) {
+      const body = selected("redrive", parameters, options);
+      const rate = textOption(options, "rate");
+      const redriven =
+        rate === undefined
+          ? (await client.post<{ readonly redriven: number }>("dead-letters/redrive", body)).redriven
+          : await redriveAtRate(client, { ...body, ratePerSecond: rateOf(rate) }, note);
+      return { json: { redriven }, text: `Scheduled ${redriven} again` };
     },
   },
   {
@@ -84,6 +96,37 @@ export const deadLetterCommands: readonly Command[] = [
     },
   },
 ];
+
+function rateOf(text: string): number {
+  const rate = Number(text);
+  if (Number.isFinite(rate) && rate > 0) return rate;
+  throw usageError(`--rate is ${JSON.stringify(text)}: expected letters per second, such as 20 or 0.5`);
+}
+
+const NOTE_INTERVAL_MS = 1_000;
+
+/** Ending the program ends the redrive. */
+async function redriveAtRate(
+  client: OperationsClient,
+  body: object,
+  note: (text: string) => void,
+): Promise<number> {
+  let notedAt = performance.now();
+  for await (const line of client.postForLines<RedriveLine>("dead-letters/redrive", body)) {
+    if ("error" in line) {
+      const soFar = line.redriven === 0 ? "" : ` (after ${line.redriven} were scheduled again)`;
+      throw new CliError(exitCodes.failed, `${line.error.message}${soFar}`);
+    }
+    if (line.done) return line.redriven;
+    if (performance.now() - notedAt < NOTE_INTERVAL_MS) continue;
+    notedAt = performance.now();
+    note(`${line.redriven} scheduled…`);
+  }
+  throw new CliError(
+    exitCodes.unreachable,
+    "The service ended before the redrive did: the rest is still parked",
+  );
+}
 
 function selected(verb: string, ids: readonly string[], options: OptionValues): object {
   const tenantId = textOption(options, "tenant");
