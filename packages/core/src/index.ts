@@ -109,6 +109,30 @@ export {
   parseProjectionVersion,
   readProjectionVersion,
 } from "./projections/projectionVersion.js";
+export {
+  isReplayOpen,
+  MAX_REPLAY_FAILURES,
+  type Replay,
+  type ReplayControl,
+  type ReplayDefinition,
+  type ReplayFailure,
+  type ReplayPace,
+  type ReplayProgress,
+  type ReplayState,
+  type ReplayStop,
+  replayPace,
+  replayState,
+} from "./replay/replay.js";
+export { type ReplayRunner, type ReplayRunnerOptions, startReplayRunner } from "./replay/replayRunner.js";
+export type { ReplayStore } from "./replay/replayStore.js";
+export {
+  DEFAULT_REPLAY_RATE,
+  MAX_REPLAY_IDS,
+  type ReplayChange,
+  type ReplayRequest,
+  Replays,
+  type ReplaysOptions,
+} from "./replay/replays.js";
 export { canonicalJson } from "./serialization/canonicalJson.js";
 export {
   createEventSourcingPipeline,
@@ -129,10 +153,12 @@ export {
   type RebuildResult,
   type RebuildSummary,
 } from "./services/eventSourcingService.js";
+export type { AggregateSelection, AggregateSource } from "./stores/aggregateSource.js";
 export { decodeCursor, encodeCursor, pageLimit } from "./stores/cursor.js";
 export type { AggregateWatermark, EventStore, ListChangedOptions } from "./stores/eventStore.js";
 export type { Page, PageOptions } from "./stores/page.js";
 export type { ProjectionRead, ProjectionStore } from "./stores/projectionStore.js";
+export { decodeRefCursor, encodeRefCursor } from "./stores/refCursor.js";
 export type { EventStoreContext, ProjectionStoreContext, StoreContext } from "./stores/storeContext.js";
 export {
   compareByTimestamp,

@@ -1,3 +1,7 @@
+export {
+  AggregateSourceClickHouse,
+  type AggregateSourceClickHouseOptions,
+} from "./aggregateSourceClickHouse.js";
 export { classifyClickHouseError, type Operation } from "./clickHouseErrors.js";
 export { Coalescer, type CoalescerLimits, type CoalescerOptions, type Settled } from "./coalescer.js";
 export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventStoreClickHouse.js";
@@ -23,6 +27,8 @@ export {
 } from "./projectionStoreClickHouse.js";
 export { type ProjectionsTableOptions, projectionsTable } from "./projectionsTable.js";
 export type { ProjectionTable, ProjectionTableColumns } from "./projectionTable.js";
+export { replayClickHouseMigrations } from "./replayClickHouseMigrations.js";
+export { ReplayStoreClickHouse, type ReplayStoreClickHouseOptions } from "./replayStoreClickHouse.js";
 export { insertSettings, readSettings } from "./requestSettings.js";
 export { storeClickHouseMigrations } from "./storeClickHouseMigrations.js";
 export { defaultReadLimits, defaultWriteLimits } from "./storeLimits.js";

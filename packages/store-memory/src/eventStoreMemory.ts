@@ -1,14 +1,19 @@
 import {
+  type AggregateRef,
+  type AggregateSelection,
+  type AggregateSource,
   type AggregateWatermark,
   assertAggregateId,
   assertEvent,
   createEventStream,
   decodeCursor,
+  decodeRefCursor,
   type Event,
   EventSourcingError,
   type EventStore,
   type EventStoreContext,
   encodeCursor,
+  encodeRefCursor,
   type ListChangedOptions,
   type Page,
   type PageOptions,
@@ -27,7 +32,7 @@ type StoredEvents<TEvent> = Map<string, TEvent>;
  * `TEvent` is `never` unless given or inferred, so that a store without a type fits any pipeline and nothing else.
  */
 export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends string = string>
-  implements EventStore<TAggregateId, TEvent>
+  implements EventStore<TAggregateId, TEvent>, AggregateSource<TAggregateId>
 {
   readonly #tenants = new Map<TenantId, Map<TAggregateId, StoredEvents<TEvent>>>();
 
@@ -74,6 +79,45 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     const changed = watermarks.filter(({ lastAcceptedAt }) => lastAcceptedAt >= options.since);
     return pageOf(changed, ({ aggregateId }) => aggregateId, options);
   }
+
+  async listAggregates(
+    selection: AggregateSelection<TAggregateId>,
+    options?: PageOptions,
+  ): Promise<Page<AggregateRef<TAggregateId>>> {
+    const limit = pageLimit(options);
+    const after = options?.cursor === undefined ? undefined : decodeRefCursor(options.cursor);
+    const rest = this.#select(selection)
+      .filter(({ tenantId, aggregateId }) =>
+        after === undefined ? true : compareRefs([tenantId, aggregateId], after) > 0,
+      )
+      .sort((a, b) => compareRefs([a.tenantId, a.aggregateId], [b.tenantId, b.aggregateId]));
+    const items = rest.slice(0, limit);
+    const last = items.at(-1);
+    return { items, nextCursor: rest.length > limit && last !== undefined ? encodeRefCursor(last) : null };
+  }
+
+  async countAggregates(selection: AggregateSelection<TAggregateId>): Promise<number> {
+    return this.#select(selection).length;
+  }
+
+  #select(selection: AggregateSelection<TAggregateId>): AggregateRef<TAggregateId>[] {
+    const { tenantId, aggregateIds, acceptedFrom, acceptedTo } = selection;
+    const ids = aggregateIds === undefined ? undefined : new Set(aggregateIds);
+    const isAccepted = ({ acceptedAt }: Event) =>
+      (acceptedFrom === undefined || acceptedAt >= acceptedFrom) &&
+      (acceptedTo === undefined || acceptedAt < acceptedTo);
+    return [...this.#tenants].flatMap(([tenant, aggregates]) =>
+      tenantId !== undefined && tenant !== tenantId
+        ? []
+        : [...aggregates]
+            .filter(([id, stored]) => ids?.has(id) !== false && [...stored.values()].some(isAccepted))
+            .map(([aggregateId]) => ({ tenantId: tenant, aggregateId })),
+    );
+  }
+}
+
+function compareRefs(a: readonly [string, string], b: readonly [string, string]): number {
+  return compareUtf8(a[0], b[0]) || compareUtf8(a[1], b[1]);
 }
 
 function copyEvent<TEvent extends Event>(event: TEvent): TEvent {

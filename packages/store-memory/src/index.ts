@@ -1,2 +1,3 @@
 export { EventStoreMemory } from "./eventStoreMemory.js";
 export { ProjectionStoreMemory } from "./projectionStoreMemory.js";
+export { ReplayStoreMemory } from "./replayStoreMemory.js";

@@ -29,11 +29,26 @@ export {
 } from "./queues/projectionQueueContract.js";
 export { type RecordedRun, RunGate, RunRecorder } from "./queues/runRecorder.js";
 export {
+  type ReplayRunnerContract,
+  type ReplayRunnerHarness,
+  replayRunnerContract,
+} from "./replays/replayRunnerContract.js";
+export {
+  type ReplayStoreContract,
+  type ReplayStoreHarness,
+  replayStoreContract,
+} from "./replays/replayStoreContract.js";
+export {
   type ContractProjection,
   type EventSourcingServiceContract,
   type EventSourcingServiceHarness,
   eventSourcingServiceContract,
 } from "./services/eventSourcingServiceContract.js";
+export {
+  type AggregateSourceContract,
+  type AggregateSourceHarness,
+  aggregateSourceContract,
+} from "./stores/aggregateSourceContract.js";
 export {
   type EventStoreContract,
   type EventStoreHarness,

@@ -15,6 +15,7 @@ export type EventSourcingErrorCode =
   | "HOOK_FAILED"
   | "GENERATION_REFUSED"
   | "GENERATION_UNSUPPORTED"
+  | "REPLAY_ENDED"
   | "QUEUE_UNAVAILABLE"
   | "QUEUE_REJECTED"
   | "CLOSED"
@@ -42,6 +43,7 @@ const errorClasses: Readonly<Record<EventSourcingErrorCode, ErrorClass>> = {
   HOOK_FAILED: "permanent",
   GENERATION_REFUSED: "permanent",
   GENERATION_UNSUPPORTED: "permanent",
+  REPLAY_ENDED: "permanent",
   QUEUE_UNAVAILABLE: "transient",
   QUEUE_REJECTED: "permanent",
   CLOSED: "permanent",

@@ -30,5 +30,6 @@ export const telemetryNames = {
     rebuiltEvents: "es.projection.rebuild.events",
     scheduled: "es.projection.scheduled",
     besideServing: "es.projection.generation.runs",
+    replayed: "es.replay.aggregates",
   },
 } as const;

@@ -1,0 +1,26 @@
+import { EventSourcingError } from "../errors/eventSourcingError.js";
+import type { AggregateRef } from "../events/aggregateRef.js";
+import { decodeCursor, encodeCursor } from "./cursor.js";
+
+/** `encodeCursor` for a listing over all tenants, ordered by tenant, then aggregate id. */
+export function encodeRefCursor({ tenantId, aggregateId }: AggregateRef): string {
+  return encodeCursor(JSON.stringify([tenantId, aggregateId]));
+}
+
+/** @throws EventSourcingError `INVALID_CURSOR` for anything `encodeRefCursor` did not give */
+export function decodeRefCursor(cursor: string): readonly [tenantId: string, aggregateId: string] {
+  const text = decodeCursor(cursor);
+  try {
+    const parts: unknown = JSON.parse(text);
+    if (Array.isArray(parts) && parts.length === 2) {
+      const [tenantId, aggregateId] = parts as unknown[];
+      if (typeof tenantId === "string" && typeof aggregateId === "string") return [tenantId, aggregateId];
+    }
+  } catch {
+    // Told below, the same for every way to be wrong.
+  }
+  throw new EventSourcingError(
+    "INVALID_CURSOR",
+    "Not a cursor of this listing. Give back a page's nextCursor as it is.",
+  );
+}
