@@ -17,7 +17,7 @@ import {
 import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { qualifiedName } from "./identifier.js";
-import { chunkLines, insertLines, insertStatement } from "./insertLines.js";
+import { insertLines, insertStatement } from "./insertLines.js";
 import { REPLAY_TABLE, replayClickHouseMigrations } from "./replayClickHouseMigrations.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import type { StoreClickHouseOptions } from "./storeOptions.js";
@@ -151,7 +151,8 @@ export class ReplayStoreClickHouse<TAggregateId extends string = string>
       const rows = parts.map((part) =>
         JSON.stringify({ Projection: this.#projection, ReplayId: id, ...part }),
       );
-      const lines = chunkLines(rows, Number.POSITIVE_INFINITY);
+      const text = rows.map((row) => `${row}\n`).join("");
+      const lines = [{ text, bytes: Buffer.byteLength(text), rows: rows.length }];
       await insertLines(this.#client, insertStatement(this.#table, COLUMNS), lines, this.#insertSettings);
     });
   }
