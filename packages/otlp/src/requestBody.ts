@@ -76,6 +76,7 @@ export function readBody(
     let received = 0;
     let length = 0;
     let inflate: Transform | undefined;
+    let isInflated = false;
     let settled = false;
 
     const finish = (result: BodyResult): void => {
@@ -115,7 +116,12 @@ export function readBody(
     const startInflate = (firstByte: number | undefined): Transform => {
       const stream = createInflateFor(coding, firstByte);
       stream.on("data", keep);
-      stream.on("end", complete);
+      stream.on("end", () => {
+        isInflated = true;
+        if (request.complete) complete();
+        // What follows is nothing to us, but only with it the request has come in full.
+        else request.resume();
+      });
       stream.on("error", (error) => fail("corrupt", error.message));
       stream.on("drain", () => request.resume());
       return stream;
@@ -124,13 +130,14 @@ export function readBody(
       received += chunk.length;
       if (received > maxReceived) fail(tooLarge, `more than ${maxReceived} bytes`);
       else if (coding === "identity") keep(chunk);
+      else if (isInflated) return;
       else {
         inflate ??= startInflate(chunk[0]);
         if (!inflate.write(chunk)) request.pause();
       }
     };
     const onEnd = (): void => {
-      if (coding === "identity") complete();
+      if (coding === "identity" || isInflated) complete();
       else {
         inflate ??= startInflate(undefined);
         inflate.end();

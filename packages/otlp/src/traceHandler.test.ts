@@ -526,6 +526,28 @@ describe("a trace endpoint", () => {
     expect(served.lastIndexOf("noisy")).toBeGreaterThan(served.indexOf("quiet"));
   });
 
+  it("takes no compressed body as whole before the request is, whatever its last bytes are", async () => {
+    const server = await serve();
+    const body = gzipSync(good.protobuf);
+    const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: ${CONTENT_TYPES.protobuf}\r\nContent-Encoding: gzip\r\n`;
+    for (let i = 0; i < 20; i++) {
+      const socket = connect(server.port, "127.0.0.1");
+      socket.write(Buffer.concat([Buffer.from(`${head}Content-Length: ${body.length + 5}\r\n\r\n`), body]));
+      const chunks: Buffer[] = [];
+      socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+      socket.end();
+      await once(socket, "close");
+      expect(Buffer.concat(chunks).toString()).not.toMatch(/^HTTP\/1.1 200/);
+    }
+    expect(server.batches).toEqual([]);
+    // In full, it is taken: what follows the end of the compressed content is ignored, as zlib does.
+    const reply = await post(server.url, Buffer.concat([body, Buffer.alloc(100_000)]), {
+      "content-encoding": "gzip",
+    });
+    expect(reply.status).toBe(200);
+    expect(server.spans()).toStrictEqual([span]);
+  });
+
   it("answers 408 to a body that does not arrive", async () => {
     const server = await serve({ requestTimeoutMs: 50 });
     const socket = connect(server.port, "127.0.0.1");

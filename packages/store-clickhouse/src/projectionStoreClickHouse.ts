@@ -254,6 +254,8 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       const projection =
         decode === undefined ? (JSON.parse(text) as TProjection) : decode.call(this.#table, text);
       const metadata = JSON.parse(String(row[columns.metadata])) as ProjectionMetadata;
+      if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata))
+        throw new TypeError("the metadata is no object");
       return { status: "found", record: { aggregateId, version, projection, metadata } };
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

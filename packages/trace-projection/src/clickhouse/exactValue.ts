@@ -40,14 +40,42 @@ export function toExactValue(value: AttributeValue): ExactValue {
 }
 
 /** @throws TypeError for what `toExactValue` does not give */
-export function fromExactValue(value: ExactValue): AttributeValue {
-  if (typeof value !== "object" || value === null) return value;
-  if ("int" in value) return BigInt(value.int);
-  if ("double" in value) return Number(value.double);
-  if ("bytes" in value) return Uint8Array.from(Buffer.from(value.bytes, "base64"));
-  if ("list" in value) return value.list.map(fromExactValue);
-  if ("map" in value) return new Map(value.map.map(([key, member]) => [key, fromExactValue(member)]));
-  throw new TypeError(`not an exact value: ${JSON.stringify(value).slice(0, 64)}`);
+export function readExactValue(value: unknown): AttributeValue {
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
+  const [member, ...others] = typeof value === "object" ? Object.entries(value) : [];
+  if (member === undefined || others.length > 0) throw notExact(value);
+  const [type, content] = member as [string, unknown];
+  switch (type) {
+    case "int":
+      if (typeof content === "string" && /^-?\d{1,19}$/.test(content)) {
+        const int = BigInt(content);
+        if (BigInt.asIntN(64, int) === int) return int;
+      }
+      break;
+    case "double":
+      if (typeof content === "number") return content;
+      if (typeof content === "string" && /^(?:-0|NaN|-?Infinity)$/.test(content)) return Number(content);
+      break;
+    case "bytes":
+      if (typeof content === "string") return Uint8Array.from(Buffer.from(content, "base64"));
+      break;
+    case "list":
+      if (Array.isArray(content)) return content.map(readExactValue);
+      break;
+    case "map":
+      if (Array.isArray(content)) return new Map(content.map(readExactMember));
+      break;
+  }
+  throw notExact(value);
+}
+
+function readExactMember(member: unknown): [string, AttributeValue] {
+  if (!Array.isArray(member) || member.length !== 2 || typeof member[0] !== "string") throw notExact(member);
+  return [member[0], readExactValue(member[1])];
+}
+
+function notExact(value: unknown): TypeError {
+  return new TypeError(`an exact value, not ${JSON.stringify(value)?.slice(0, 64)}`);
 }
 
 /** Keys that a JavaScript object moves to its front. */
@@ -80,6 +108,7 @@ export function splitAttributes(attributes: Attributes): {
   return { texts: Object.fromEntries(texts), exact };
 }
 
+/** @throws TypeError for what `splitAttributes` does not give */
 export function joinAttributes(
   texts: Readonly<Record<string, string>>,
   exact: ExactAttributes | undefined,
@@ -88,7 +117,8 @@ export function joinAttributes(
   const attributes = new Map<string, AttributeValue>();
   for (const key of exact?.order ?? Object.keys(texts)) {
     const value = values?.get(key);
-    attributes.set(key, value === undefined ? (texts[key] as string) : fromExactValue(value));
+    if (!Object.hasOwn(texts, key)) throw new TypeError(`no attribute ${JSON.stringify(key.slice(0, 64))}`);
+    attributes.set(key, value === undefined ? (texts[key] as string) : readExactValue(value));
   }
   return attributes;
 }

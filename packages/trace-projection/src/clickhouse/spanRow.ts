@@ -4,11 +4,11 @@ import type { Row } from "@es/store-clickhouse";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToText } from "../attributes/attributeText.js";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
+import { type ExactEvent, type ExactLink, readExactSpan } from "./exactSpan.js";
 import {
   type ExactAttributes,
-  type ExactValue,
-  fromExactValue,
   joinAttributes,
+  readExactValue,
   splitAttributes,
   toExactValue,
 } from "./exactValue.js";
@@ -19,35 +19,6 @@ const statusCodes = ["Unset", "Ok", "Error"] as const;
 
 /** The last nanosecond a `DateTime64(9)` can hold, in 2262. */
 const LAST_DATE_TIME = 2n ** 63n - 1n;
-
-/** What the exporter's columns cannot hold of a span. Absent members have their default. */
-interface ExactSpan {
-  readonly kind?: number;
-  readonly flags?: number;
-  /** Dropped attributes, events and links. */
-  readonly dropped?: readonly [number, number, number];
-  readonly attributes?: ExactAttributes;
-  readonly resource?: ExactAttributes;
-  readonly resourceDropped?: number;
-  readonly resourceSchemaUrl?: string;
-  readonly scope?: readonly (readonly [string, ExactValue])[];
-  readonly scopeDropped?: number;
-  readonly scopeSchemaUrl?: string;
-  readonly events?: readonly (readonly [number, ExactEvent])[];
-  readonly links?: readonly (readonly [number, ExactLink])[];
-}
-
-interface ExactEvent {
-  readonly time?: string;
-  readonly dropped?: number;
-  readonly attributes?: ExactAttributes;
-}
-
-interface ExactLink {
-  readonly flags?: number;
-  readonly dropped?: number;
-  readonly attributes?: ExactAttributes;
-}
 
 /** The columns of a span, those of the exporter first. */
 export const spanInsertColumns = [
@@ -232,7 +203,7 @@ interface SpanRow {
 /** The span that {@link spanEventToRow} was given. @throws for a row it did not make */
 export function spanEventFromRow(untyped: Row): SpanEvent {
   const row = untyped as unknown as SpanRow;
-  const exact = (row.Exact === "" ? {} : JSON.parse(row.Exact)) as ExactSpan;
+  const exact = readExactSpan(row.Exact);
   const events = new Map(exact.events);
   const links = new Map(exact.links);
   const kind = exact.kind ?? spanKinds.indexOf(row.SpanKind as (typeof spanKinds)[number]);
@@ -253,7 +224,7 @@ export function spanEventFromRow(untyped: Row): SpanEvent {
     attributes: joinAttributes(row.SpanAttributes, exact.attributes),
     droppedAttributesCount: exact.dropped?.[0] ?? 0,
     events: row["Events.Name"].map((name, index) => ({
-      timeUnixNano: BigInt(events.get(index)?.time ?? (row.EventTimes[index] as string)),
+      timeUnixNano: toTime(events.get(index)?.time ?? (row.EventTimes[index] as string)),
       name,
       attributes: joinAttributes(row["Events.Attributes"][index] ?? {}, events.get(index)?.attributes),
       droppedAttributesCount: events.get(index)?.dropped ?? 0,
@@ -277,12 +248,19 @@ export function spanEventFromRow(untyped: Row): SpanEvent {
     scope: {
       name: row.ScopeName,
       version: row.ScopeVersion,
-      attributes: new Map((exact.scope ?? []).map(([key, value]) => [key, fromExactValue(value)])),
+      attributes: new Map((exact.scope ?? []).map(([key, value]) => [key, readExactValue(value)])),
       droppedAttributesCount: exact.scopeDropped ?? 0,
       schemaUrl: exact.scopeSchemaUrl ?? "",
     },
   };
   return createSpanEvent(span, BigInt(row.AcceptedAt));
+}
+
+/** `DateTime64` begins before 1970, the times of OTLP in it. */
+function toTime(text: string): bigint {
+  const time = BigInt(text);
+  if (time < 0n) throw new TypeError(`an event's time is ${time}`);
+  return time;
 }
 
 /** UTC, as every `DateTime64(9)` reads it; later instants become the last it can hold. */

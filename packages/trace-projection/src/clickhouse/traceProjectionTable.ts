@@ -3,6 +3,7 @@ import type { ProjectionTable, Row } from "@es/store-clickhouse";
 import type { TraceProjection } from "../traceProjection.js";
 import { traceClickHouseMigrations } from "./traceClickHouseMigrations.js";
 import { TRACE_PROJECTION_TABLE, traceProjectionColumns } from "./traceProjectionTableDescription.js";
+import { readTraceProjection } from "./traceProjectionText.js";
 
 const LAST_INT64 = 2n ** 63n - 1n;
 const LAST_UINT64 = 2n ** 64n - 1n;
@@ -56,6 +57,7 @@ export function traceProjectionTable(): ProjectionTable<TraceProjection> {
     typedColumns: traceProjectionColumns.map(({ name }) => name),
     toTypedColumns,
     encode: canonicalJson,
+    decode: readTraceProjection,
     aggregatesAreTraces: true,
     migrations: traceClickHouseMigrations,
   };

@@ -94,14 +94,14 @@ export class TraceReadRepositoryClickHouse {
         ...(options.status === undefined ? [] : ["status = {status: String}"]),
         ...(after === undefined
           ? []
-          : ["(start < {start: UInt64} OR (start = {start: UInt64} AND id > {id: String}))"]),
+          : ["(start < {start: UInt64} OR (start = {start: UInt64} AND id > unhex({id: String})))"]),
       ];
       if ((options.to ?? 1n) <= 0n || (options.from ?? 0n) >= 2n ** 64n)
         return { traces: [], nextCursor: null };
-      const rows = await this.#query<{ readonly id: string; readonly start: string }>(
+      const rows = await this.#query<{ readonly id: string; readonly bytes: string; readonly start: string }>(
         "listTraces",
         this.#projectionTable,
-        "SELECT TraceId AS id, argMax(StartTimeUnixNano, Version) AS start, argMax(Status, Version) AS status " +
+        "SELECT TraceId AS id, hex(id) AS bytes, argMax(StartTimeUnixNano, Version) AS start, argMax(Status, Version) AS status " +
           `FROM ${this.#projectionTable} WHERE TenantId = {tenantId: String} GROUP BY TraceId ` +
           (conditions.length === 0 ? "" : `HAVING ${conditions.join(" AND ")} `) +
           "ORDER BY start DESC, id LIMIT {limit: UInt64}",
@@ -116,21 +116,25 @@ export class TraceReadRepositoryClickHouse {
       );
       const page = rows.slice(0, limit);
       const last = page.at(-1);
-      const reads = await this.#projections.getProjections(
-        page.map(({ id }) => id),
-        { tenantId },
-      );
+      const reads = await this.#projections.getProjections(page.map(({ id }) => id).filter(isAggregateId), {
+        tenantId,
+      });
       const traces: TraceProjectionJson[] = [];
       const undecodable: { traceId: string; reason: string }[] = [];
       for (const { id } of page) {
         const read = reads.get(id);
         if (read?.status === "found") traces.push(traceProjectionToJson(tenantId, read.record));
         else if (read?.status === "undecodable") undecodable.push({ traceId: id, reason: read.reason });
+        // Under its id there is nothing: it is empty, or its bytes are no text. A row that nobody of us wrote.
+        else undecodable.push({ traceId: id, reason: "the row's trace id is not valid" });
       }
       return {
         traces,
         nextCursor:
-          rows.length > limit && last !== undefined ? encodeCursor(`${last.start}:${last.id}`) : null,
+          rows.length > limit && last !== undefined
+            ? // By its bytes: an id that is no text would come again and again.
+              encodeCursor(`${last.start}:${last.bytes}`)
+            : null,
         ...(undecodable.length === 0 ? {} : { undecodable }),
       };
     });
@@ -284,7 +288,7 @@ function traceAttributes(tenantId: TenantId, traceId: string): Readonly<Record<s
 
 /** `start:id` */
 function readCursor(cursor: string): readonly [start: string, id: string] {
-  const match = /^(\d{1,20}):(.+)$/s.exec(decodeCursor(cursor));
+  const match = /^(\d{1,20}):(.*)$/s.exec(decodeCursor(cursor));
   if (match === null || BigInt(match[1] as string) >= 2n ** 64n) {
     throw new EventSourcingError(
       "INVALID_CURSOR",
@@ -292,6 +296,15 @@ function readCursor(cursor: string): readonly [start: string, id: string] {
     );
   }
   return [match[1] as string, match[2] as string];
+}
+
+function isAggregateId(id: string): boolean {
+  try {
+    assertAggregateId(id);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function toUInt64(instant: bigint): string {
