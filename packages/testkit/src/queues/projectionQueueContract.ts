@@ -9,6 +9,7 @@ import {
 } from "@es/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { hostileTenantIds } from "../hostileIds.js";
 import { nameOf, RunGate, RunRecorder, until } from "./runRecorder.js";
 
 /** What a queue is made with, so that the suite need not wait for the defaults of production. */
@@ -685,6 +686,7 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
         ref("c", "a%b"),
         ref("same", "one"),
         ref("same", "two"),
+        ...hostileTenantIds.filter((tenant) => tenant !== "a:b").map((tenant) => ref("same", tenant)),
         ref("42"),
         ref("0"),
         ref("0:1"),

@@ -449,6 +449,31 @@ function suite<TEvent extends Event, THarness extends EventStoreHarness<TEvent>>
       await settle();
       const read = await Promise.all(contexts.map((context) => store.getEvents("aggregate-1", context)));
       expect(read).toEqual(contexts.map((_, i) => [make({ data: i })]));
+      const many = await Promise.all(
+        contexts.map((context) => store.getEventsOfMany(["aggregate-1"], context)),
+      );
+      expect(many.map((found) => found.get("aggregate-1"))).toEqual(read);
+    });
+
+    it("never meet whatever their ids hold, listed at once, and each with the others' cursors", async () => {
+      const suffix = randomUUID();
+      const contexts = hostileTenantIds.map((id) => ({ tenantId: parseTenantId(`${id}${suffix}`) }));
+      // Every tenant has the same first aggregate, and one of its own after it.
+      const ofTenant = (i: number) => [make({ data: i }), make({ aggregateId: `own ${i}`, data: i })];
+      await Promise.all(contexts.map((context, i) => store.storeEvents(ofTenant(i), context)));
+      await settle();
+      const first = await Promise.all(
+        contexts.map((context) => store.listAggregateIds(context, { limit: 1 })),
+      );
+      expect(first.map(({ items }) => items)).toEqual(contexts.map(() => ["aggregate-1"]));
+      for (const [i, context] of contexts.entries()) {
+        const cursor = first[(i + 1) % contexts.length]?.nextCursor ?? "";
+        expect((await store.listAggregateIds(context, { cursor })).items).toEqual([`own ${i}`]);
+        expect((await store.listChangedAggregates(context, { since: 0n })).items).toEqual([
+          watermarkOf("aggregate-1", [make({ data: i })]),
+          watermarkOf(`own ${i}`, [make({ data: i })]),
+        ]);
+      }
     });
 
     it("cannot be crossed by moving a separator between tenant and aggregate", async () => {

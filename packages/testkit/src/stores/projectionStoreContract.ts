@@ -436,6 +436,10 @@ function suite<TProjection, THarness extends ProjectionStoreHarness<TProjection>
       await settle();
       const read = await Promise.all(contexts.map((context) => store.getProjection("aggregate-1", context)));
       expect(read).toEqual(contexts.map((_, i) => found(make({ value: i }))));
+      const many = await Promise.all(
+        contexts.map((context) => store.getProjections(["aggregate-1"], context)),
+      );
+      expect(many.map((reads) => reads.get("aggregate-1"))).toEqual(read);
     });
   });
 
