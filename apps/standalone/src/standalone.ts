@@ -4,7 +4,7 @@ import { startConsole } from "@es/app-console";
 import { startIngest } from "@es/app-ingest";
 import { startWorker, startWorkerServer } from "@es/app-worker";
 import { type RunningClickHouse, StartError, startClickHouse } from "@es/clickhouse-embedded";
-import { ProjectionQueueMemory } from "@es/queue-memory";
+import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
 import {
   assertPortIsFree,
   ConfigurationError,
@@ -80,6 +80,7 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     const worker = startWorker(config, {
       store,
       queue,
+      leases: new LeasesMemory(),
       work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
       logger,
     });

@@ -12,6 +12,10 @@ import { z } from "zod";
 export const workerVariables = {
   /** How often to look for traces whose projection lags behind their spans; 0 looks once, at start. */
   RECONCILE_INTERVAL_MS: variable.milliseconds(30_000),
+  /** How often a look covers all that is stored, not only what was accepted lately. The first always does. */
+  RECONCILE_EVERYTHING_INTERVAL_MS: variable.milliseconds(3_600_000),
+  /** What lags for less is taken as being processed. */
+  RECONCILE_GRACE_MS: variable.milliseconds(5_000),
   /**
    * Traces rebuilt at once: as many as one read of the store serves. Their number bounds no memory, the store's reads do.
    * The library's own default is three quarters of the cores.

@@ -1,4 +1,4 @@
-import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
+import { LeasesRedis, ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import type { Logger, RunningService } from "@es/service";
 import { openTraceStore } from "@es/trace-service";
 import type { WorkerServiceConfig } from "./config.js";
@@ -17,10 +17,12 @@ export async function startWorkerService(
     onError: (error: unknown) => logger.warn({ error }, "Redis does not answer"),
   };
   const queue = new ProjectionQueueBullMQ(shared);
+  const leases = new LeasesRedis(shared);
   const store = openTraceStore(config, logger);
   const worker = startWorker(config, {
     store,
     queue,
+    leases,
     work: (run) =>
       new ProjectionWorkerBullMQ({
         ...shared,
@@ -35,6 +37,7 @@ export async function startWorkerService(
   const closeEngines = async () => {
     await worker.stop();
     await queue.close();
+    await leases.close();
     await store.close();
   };
   try {

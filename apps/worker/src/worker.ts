@@ -2,10 +2,11 @@ import {
   createEventSourcingPipeline,
   createProjectionConsumer,
   EventSourcingError,
+  type Leases,
   type ProjectionQueue,
   type ProjectionRun,
   type ProjectionWorker,
-  reconcile,
+  type Reconciler,
   startReconciler,
 } from "@es/core";
 import type { ReconcileNow } from "@es/operations";
@@ -17,6 +18,8 @@ import type { WorkerConfig } from "./config.js";
 export interface WorkerDependencies {
   readonly store: Pick<TraceStore, "eventStore" | "projectionStore" | "lag" | "opened">;
   readonly queue: Pick<ProjectionQueue, "schedule">;
+  /** Lets one of all workers look for what lags. */
+  readonly leases: Pick<Leases, "acquire">;
   /** Takes runs off the queue. */
   readonly work: (run: ProjectionRun) => ProjectionWorker;
   readonly logger: Logger;
@@ -29,7 +32,7 @@ export interface RunningWorker extends RunningService {
 
 /** Rebuilds what is scheduled, and schedules what lags behind. Waits for the schema, then works until it is stopped. */
 export function startWorker(config: WorkerConfig, dependencies: WorkerDependencies): RunningWorker {
-  const { store, queue, work, logger } = dependencies;
+  const { store, queue, leases, work, logger } = dependencies;
   const { service } = createEventSourcingPipeline({
     eventStore: store.eventStore,
     projectionStore: store.projectionStore,
@@ -37,7 +40,7 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
     serviceOptions: { ordering: "timestamp" },
   });
   let stopped = false;
-  let closeAll: (() => Promise<void>) | undefined;
+  let running: { readonly worker: ProjectionWorker; readonly reconciler: Reconciler } | undefined;
 
   store.opened.then(
     () => {
@@ -46,15 +49,20 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
       const reconciler = startReconciler({
         source: store.lag,
         queue,
+        leases,
         intervalMs: config.RECONCILE_INTERVAL_MS,
-        onScheduled: (count) =>
-          logger.info({ count }, "Scheduled traces whose projection lagged behind their spans"),
+        everythingEveryMs: config.RECONCILE_EVERYTHING_INTERVAL_MS,
+        graceMs: config.RECONCILE_GRACE_MS,
+        onLook: ({ lagging, scheduled, oldestLagMs, everything }) => {
+          if (lagging === 0) return;
+          logger.info(
+            { lagging, scheduled, oldestLagSeconds: Math.round(oldestLagMs / 1_000), everything },
+            "Scheduled traces whose projection lagged behind their spans",
+          );
+        },
         onError: (error) => logger.warn({ error }, "Could not look for traces that lag behind; trying again"),
       });
-      closeAll = async () => {
-        // At once: a store that hangs delays both, and a look needs no runs.
-        await Promise.all([reconciler.stop(), worker.close()]);
-      };
+      running = { worker, reconciler };
     },
     // The store has logged why it cannot be opened, and /readyz says so.
     () => {},
@@ -62,17 +70,19 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
 
   return {
     async reconcile() {
-      if (closeAll === undefined) {
+      if (running === undefined) {
         throw new EventSourcingError(
           "STORE_UNAVAILABLE",
           "The worker waits for ClickHouse; try again later.",
         );
       }
-      return reconcile(store.lag, queue);
+      const { scheduled } = await running.reconciler.look({ everything: true, graceMs: 0 });
+      return scheduled;
     },
     async stop() {
       stopped = true;
-      await closeAll?.();
+      // At once: a store that hangs delays both, and a look needs no runs.
+      await Promise.all([running?.reconciler.stop(), running?.worker.close()]);
     },
   };
 }

@@ -76,6 +76,7 @@ export type {
   RedriveProgress,
 } from "./processing/deadLetters.js";
 export type { EventHandler } from "./processing/eventHandler.js";
+export type { LaggingAggregate, LagSource, ListLaggingOptions } from "./processing/lagSource.js";
 export type { Lease, Leases } from "./processing/leases.js";
 export { Pace } from "./processing/pace.js";
 export { createProjectionConsumer } from "./processing/projectionConsumer.js";
@@ -89,12 +90,12 @@ export {
   type QueueCounts,
   type ScheduleOptions,
 } from "./processing/projectionQueue.js";
+export { type ReconcileOptions, type ReconcileResult, reconcile } from "./processing/reconcile.js";
 export {
-  type LagSource,
-  type ReconcileOptions,
-  type Reconciler,
+  type Look,
+  type LookOptions,
+  Reconciler,
   type ReconcilerOptions,
-  reconcile,
   startReconciler,
 } from "./processing/reconciler.js";
 export { redriveInSteps } from "./processing/redrive.js";

@@ -74,6 +74,10 @@ const authentication: ReadonlySet<number> = new Set([192, 193, 194, 516]);
 /** TOO_MANY_ROWS_OR_BYTES: the result is larger than the request allows. */
 const TOO_LARGE = 396;
 const MEMORY_LIMIT_EXCEEDED = 241;
+const TIMEOUT_EXCEEDED = 159;
+const TOO_SLOW = 160;
+
+const needingLess: ReadonlySet<number> = new Set([MEMORY_LIMIT_EXCEEDED, TIMEOUT_EXCEEDED, TOO_SLOW]);
 
 const connectionFault =
   /socket hang up|timeout error|aborted|connect|ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|ERR_STREAM_PREMATURE_CLOSE|bad gateway|service unavailable|gateway time-?out/i;
@@ -113,6 +117,11 @@ export function mayBeFaultOfOne(error: EventSourcingError): boolean {
   if (typeof number !== "number") return false;
   if (number === MEMORY_LIMIT_EXCEEDED || number === TOO_LARGE) return true;
   return error.code === "STORE_REJECTED" && !neverOneAggregates.has(number);
+}
+
+/** Whether the same query over fewer aggregates might succeed: it took too much memory or time. */
+export function mayNeedLess(error: unknown): boolean {
+  return isEventSourcingError(error) && needingLess.has(Number(error.fields.clickhouseCode));
 }
 
 function adviceFor(code: StoreErrorCode, number: number, component: string): string {

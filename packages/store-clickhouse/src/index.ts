@@ -9,6 +9,7 @@ export { eventsTable } from "./eventsTable.js";
 export type { EventTable, EventTableColumns, Row, SelectedColumn } from "./eventTable.js";
 export { generationChangesTable, generationClickHouseMigrations } from "./generationChangesTable.js";
 export { qualifiedName, quoteIdentifier } from "./identifier.js";
+export { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
 export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
 export type {
   ColumnDescription,

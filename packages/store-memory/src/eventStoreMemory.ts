@@ -65,6 +65,11 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     return read;
   }
 
+  /** Of all who ever stored an event, in no order. */
+  listTenantIds(): readonly TenantId[] {
+    return [...this.#tenants.keys()];
+  }
+
   async listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
     return pageOf([...(this.#tenants.get(context.tenantId)?.keys() ?? [])], (id) => id, options);
   }

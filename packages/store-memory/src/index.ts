@@ -1,3 +1,4 @@
 export { EventStoreMemory } from "./eventStoreMemory.js";
+export { LagSourceMemory } from "./lagSourceMemory.js";
 export { ProjectionStoreMemory } from "./projectionStoreMemory.js";
 export { ReplayStoreMemory } from "./replayStoreMemory.js";

@@ -55,6 +55,11 @@ export {
   eventStoreContract,
 } from "./stores/eventStoreContract.js";
 export {
+  type LagSourceContract,
+  type LagSourceHarness,
+  lagSourceContract,
+} from "./stores/lagSourceContract.js";
+export {
   type ProjectionStoreContract,
   type ProjectionStoreHarness,
   projectionStoreContract,

@@ -12,8 +12,8 @@ import type { SpanEvent, TraceProjection } from "@es/trace-projection";
 import {
   createTraceClickHouseMigrations,
   spanEventStoreClickHouse,
-  TraceLagSourceClickHouse,
   TraceReadRepositoryClickHouse,
+  traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
 } from "@es/trace-projection/clickhouse";
 
@@ -96,7 +96,7 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
     eventStore: spanEventStoreClickHouse(client, stores),
     projectionStore: traceProjectionStoreClickHouse(client, stores),
     reads: new TraceReadRepositoryClickHouse(client, { database }),
-    lag: new TraceLagSourceClickHouse(client, { database }),
+    lag: traceLagSourceClickHouse(client, { database, readSettings: stores.readSettings }),
     schemaIsReady,
     async isReady() {
       await schemaIsReady();

@@ -1,10 +1,20 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import { parseTenantId } from "../tenancy/tenantId.js";
-import { type LagSource, reconcile, startReconciler } from "./reconciler.js";
+import type { LaggingAggregate, LagSource, ListLaggingOptions } from "./lagSource.js";
+import type { Lease, Leases } from "./leases.js";
+import { reconcile } from "./reconcile.js";
+import { type Look, Reconciler, startReconciler } from "./reconciler.js";
 
 const tenantId = parseTenantId("acme");
-const refs = (...ids: string[]): AggregateRef[] => ids.map((aggregateId) => ({ tenantId, aggregateId }));
+const lagging = (aggregateId: string, lagMs = 0): LaggingAggregate => ({
+  tenantId,
+  aggregateId,
+  storedEvents: 1,
+  projectedEvents: 0,
+  laggingSince: 1n,
+  lagMs,
+});
 
 /** A queue that remembers what it was told. */
 function recordingQueue() {
@@ -17,70 +27,249 @@ function recordingQueue() {
   };
 }
 
+/** A source that remembers what it was asked, and gives one page of `found`. */
+function recordingSource(found: (look: number) => readonly LaggingAggregate[] = () => []) {
+  const asked: ListLaggingOptions[] = [];
+  const source: LagSource = {
+    async listLagging(options = {}) {
+      asked.push(options);
+      return { items: found(asked.length), nextCursor: null };
+    },
+  };
+  return { source, asked };
+}
+
+/** Pages of what lags, the first with the cursor "1". */
+function pagedSource(...pages: readonly (readonly LaggingAggregate[])[]): LagSource {
+  return {
+    async listLagging({ cursor = "0" } = {}) {
+      const next = Number(cursor) + 1;
+      return { items: pages[next - 1] ?? [], nextCursor: next < pages.length ? String(next) : null };
+    },
+  };
+}
+
 describe("reconcile", () => {
-  it("schedules what lags, page by page", async () => {
-    const source: LagSource = {
-      async listLagging(_since, { cursor } = {}) {
-        return cursor === undefined
-          ? { items: refs("a", "b"), nextCursor: "after b" }
-          : { items: refs("c"), nextCursor: null };
-      },
-    };
+  it("schedules what lags, page by page, empty ones included", async () => {
     const queue = recordingQueue();
-    expect(await reconcile(source, queue)).toBe(3);
+    const source = pagedSource([lagging("a", 5), lagging("b", 70)], [], [lagging("c", 20)]);
+    expect(await reconcile(source, queue)).toEqual({
+      lagging: 3,
+      scheduled: 3,
+      oldestLagMs: 70,
+      complete: true,
+    });
     expect(queue.scheduled).toEqual(["a", "b", "c"]);
+  });
+
+  it("schedules nothing but refs", async () => {
+    const schedule = vi.fn(async () => undefined);
+    await reconcile(pagedSource([lagging("a")]), { schedule });
+    expect(schedule).toHaveBeenCalledWith([{ tenantId, aggregateId: "a" }]);
   });
 
   it("stops between pages when asked", async () => {
     const stopping = new AbortController();
-    const source: LagSource = {
-      async listLagging() {
-        stopping.abort();
-        return { items: refs("a"), nextCursor: "more" };
-      },
+    const source = pagedSource([lagging("a")], [lagging("b")]);
+    const queue = recordingQueue();
+    const stop: typeof queue.schedule = async (refs) => {
+      await queue.schedule(refs);
+      stopping.abort();
     };
-    expect(await reconcile(source, recordingQueue(), { signal: stopping.signal })).toBe(1);
+    const result = await reconcile(source, { schedule: stop }, { signal: stopping.signal });
+    expect(result).toEqual({ lagging: 1, scheduled: 1, oldestLagMs: 0, complete: false });
   });
 });
 
-describe("startReconciler", () => {
-  it("covers everything until a look succeeds, then what is recent", async () => {
-    const sinces: bigint[] = [];
-    const source: LagSource = {
-      async listLagging(since) {
-        sinces.push(since);
-        if (sinces.length === 1) throw new Error("the store is down");
-        return { items: refs("a"), nextCursor: null };
+describe("Reconciler.look", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const options = { overlapMs: 1_000, graceMs: 50, everythingEveryMs: 100_000 };
+
+  it("covers everything at first, without grace, then what was accepted since the last look began", async () => {
+    const { source, asked } = recordingSource();
+    const reconciler = new Reconciler({ source, queue: recordingQueue(), ...options });
+    const first = await reconciler.look();
+    vi.advanceTimersByTime(300);
+    const second = await reconciler.look();
+    expect(asked).toEqual([{ graceMs: 0 }, { graceMs: 50, acceptedWithinMs: 1_300 }]);
+    expect([first.everything, second.everything]).toEqual([true, false]);
+  });
+
+  it("reaches back to the oldest that lagged, for the queue may have lost it again", async () => {
+    const { source, asked } = recordingSource((look) => (look < 3 ? [lagging("a", 7_000 * look)] : []));
+    const reconciler = new Reconciler({ source, queue: recordingQueue(), ...options });
+    for (let look = 1; look <= 4; look++) {
+      await reconciler.look();
+      vi.advanceTimersByTime(300);
+    }
+    expect(asked.map(({ acceptedWithinMs }) => acceptedWithinMs)).toEqual([undefined, 8_300, 15_300, 1_300]);
+  });
+
+  it("covers again what a look that failed or was stopped should have", async () => {
+    let failing = false;
+    const { source, asked } = recordingSource(() => {
+      if (failing) throw new Error("the store is down");
+      return [];
+    });
+    const reconciler = new Reconciler({ source, queue: recordingQueue(), ...options });
+    failing = true;
+    await expect(reconciler.look()).rejects.toThrow("the store is down");
+    failing = false;
+    await reconciler.look();
+    vi.advanceTimersByTime(300);
+    failing = true;
+    await expect(reconciler.look()).rejects.toThrow("the store is down");
+    failing = false;
+    vi.advanceTimersByTime(300);
+    await reconciler.look();
+    expect(asked.map(({ acceptedWithinMs }) => acceptedWithinMs)).toEqual([
+      undefined,
+      undefined,
+      1_300,
+      1_600,
+    ]);
+  });
+
+  it("covers everything now and then, and when told to", async () => {
+    const { source, asked } = recordingSource();
+    const reconciler = new Reconciler({ source, queue: recordingQueue(), ...options });
+    await reconciler.look();
+    await reconciler.look();
+    await reconciler.look({ everything: true, graceMs: 3 });
+    vi.advanceTimersByTime(100_000);
+    await reconciler.look();
+    await reconciler.look();
+    expect(asked).toEqual([
+      { graceMs: 0 },
+      { graceMs: 50, acceptedWithinMs: 1_000 },
+      { graceMs: 3 },
+      { graceMs: 50 },
+      { graceMs: 50, acceptedWithinMs: 1_000 },
+    ]);
+  });
+
+  it.each(["intervalMs", "overlapMs", "everythingEveryMs", "graceMs"])("refuses a wrong %s", (option) => {
+    const { source } = recordingSource();
+    expect(() => new Reconciler({ source, queue: recordingQueue(), [option]: -1 })).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }),
+    );
+  });
+});
+
+/** One holder at a time, for as long as a test wants. */
+class TestLeases implements Pick<Leases, "acquire"> {
+  holder: Lease | null = null;
+  readonly calls: string[] = [];
+  failure: Error | null = null;
+
+  async acquire(name: string, durationMs: number): Promise<Lease | null> {
+    this.calls.push(name);
+    if (this.failure !== null) throw this.failure;
+    if (this.holder !== null) return null;
+    const lease: Lease = {
+      name,
+      renew: async () => this.holder === lease,
+      release: async () => {
+        if (this.holder === lease) this.holder = null;
       },
     };
+    this.holder = lease;
+    expect(durationMs).toBeGreaterThan(0);
+    return lease;
+  }
+}
+
+describe("startReconciler", () => {
+  const waiting = { timeout: 20_000, interval: 1 };
+  const running: Reconciler[] = [];
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((reconciler) => reconciler.stop()));
+  });
+  const start: typeof startReconciler = (options) => {
+    const reconciler = startReconciler(options);
+    running.push(reconciler);
+    return reconciler;
+  };
+
+  it("looks at once and again at the interval, also after a look failed", async () => {
+    const { source } = recordingSource((look) => {
+      if (look === 1) throw new Error("the store is down");
+      return [lagging("a")];
+    });
     const queue = recordingQueue();
     const errors: unknown[] = [];
-    const before = BigInt(Date.now()) * 1_000_000n;
-    const reconciler = startReconciler({
+    const looks: Look[] = [];
+    start({
       source,
       queue,
       intervalMs: 1,
-      overlapMs: 60_000,
+      onLook: (look) => looks.push(look),
       onError: (error) => errors.push(error),
     });
-    await vi.waitFor(() => expect(sinces.length).toBeGreaterThanOrEqual(3));
-    await reconciler.stop();
+    await vi.waitFor(() => expect(looks.length).toBeGreaterThanOrEqual(3), waiting);
     expect(errors).toHaveLength(1);
-    expect(sinces.slice(0, 2)).toEqual([0n, 0n]);
-    expect(sinces[2]).toBeGreaterThanOrEqual(before - 60_000_000_000n);
     expect(queue.scheduled[0]).toBe("a");
+    expect(looks[0]).toMatchObject({ lagging: 1, scheduled: 1, everything: true, complete: true });
+    expect(looks[1]).toMatchObject({ everything: false });
   });
 
   it("looks once when the interval is 0, and not after it is stopped", async () => {
-    let looks = 0;
-    const source: LagSource = {
-      async listLagging() {
-        looks++;
-        return { items: [], nextCursor: null };
-      },
-    };
-    const once = startReconciler({ source, queue: recordingQueue(), intervalMs: 0 });
+    const { source, asked } = recordingSource();
+    const once = start({ source, queue: recordingQueue(), intervalMs: 0 });
     await once.stop();
-    expect(looks).toBe(1);
+    once.start();
+    expect(asked).toHaveLength(1);
+  });
+
+  it("leaves it to the one that has its turn, and takes over when that one is gone", async () => {
+    const leases = new TestLeases();
+    const one = recordingSource();
+    const other = recordingSource();
+    const queue = recordingQueue();
+    const interval = { intervalMs: 20, queue, leases };
+    start({ source: one.source, ...interval });
+    await vi.waitFor(() => expect(one.asked).toHaveLength(1), waiting);
+    // It keeps its turn after the look.
+    start({ source: other.source, ...interval });
+    await vi.waitFor(() => expect(leases.calls.length).toBeGreaterThan(5), waiting);
+    expect(one.asked.length + other.asked.length).toBe(1);
+    await running[0]?.stop();
+    leases.holder = null;
+    await vi.waitFor(() => expect(other.asked).toHaveLength(1), waiting);
+    expect(new Set(leases.calls)).toEqual(new Set(["reconcile projections"]));
+  });
+
+  it("gives its turn to another when its look fails", async () => {
+    const leases = new TestLeases();
+    const { source } = recordingSource(() => {
+      throw new Error("the store is down");
+    });
+    const errors: unknown[] = [];
+    start({
+      source,
+      queue: recordingQueue(),
+      leases,
+      intervalMs: 60_000,
+      onError: (error) => errors.push(error),
+    });
+    await vi.waitFor(() => expect(errors).toHaveLength(1), waiting);
+    await vi.waitFor(() => expect(leases.holder).toBeNull(), waiting);
+  });
+
+  it("looks all the same while leases cannot be asked for", async () => {
+    const leases = new TestLeases();
+    leases.failure = new Error("Redis is down");
+    const { source, asked } = recordingSource();
+    const errors: unknown[] = [];
+    const interval = { queue: recordingQueue(), leases, intervalMs: 1 };
+    start({ source, ...interval, onError: (error) => errors.push(error) });
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2), waiting);
+    expect(errors[0]).toBe(leases.failure);
   });
 });

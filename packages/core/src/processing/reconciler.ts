@@ -1,89 +1,270 @@
-import type { AggregateRef } from "../events/aggregateRef.js";
-import type { Page, PageOptions } from "../stores/page.js";
+import { metrics, type ObservableResult, trace } from "@opentelemetry/api";
+import { wholeNumber } from "../options/wholeNumber.js";
+import { telemetryNames } from "../telemetry/names.js";
+import { withSpan } from "../telemetry/withSpan.js";
+import type { LagSource } from "./lagSource.js";
+import type { Lease, Leases } from "./leases.js";
 import type { ProjectionQueue } from "./projectionQueue.js";
-
-/** Finds aggregates whose stored events are ahead of their projection. */
-export interface LagSource {
-  /** @param since only aggregates with an event accepted at or after this instant, Unix nanoseconds */
-  listLagging(since: bigint, options?: PageOptions): Promise<Page<AggregateRef>>;
-}
-
-export interface ReconcileOptions {
-  /** Only aggregates with an event accepted at or after this instant, Unix nanoseconds. @default 0n: all */
-  readonly since?: bigint;
-  /** Stops between two pages. */
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Schedules every aggregate that lags. It heals what a lost queue, or a process that died between storing and
- * scheduling, left behind. Resolves with how many it scheduled.
- */
-export async function reconcile(
-  source: LagSource,
-  queue: Pick<ProjectionQueue, "schedule">,
-  { since = 0n, signal }: ReconcileOptions = {},
-): Promise<number> {
-  let scheduled = 0;
-  let cursor: string | null = null;
-  do {
-    const page: Page<AggregateRef> = await source.listLagging(since, cursor === null ? {} : { cursor });
-    if (page.items.length > 0) await queue.schedule(page.items);
-    scheduled += page.items.length;
-    cursor = page.nextCursor;
-  } while (cursor !== null && signal?.aborted !== true);
-  return scheduled;
-}
+import { type ReconcileResult, reconcile } from "./reconcile.js";
+import { withLease } from "./withLease.js";
 
 export interface ReconcilerOptions {
   readonly source: LagSource;
   readonly queue: Pick<ProjectionQueue, "schedule">;
+  /** Tells it from others in telemetry, and names its lease. @default "projections" */
+  readonly name?: string;
+  /** Looks at an interval are taken in turns by all who share these. @default none: each looks for itself */
+  readonly leases?: Pick<Leases, "acquire">;
   /** Between two looks, milliseconds; 0 looks once. @default 30 000 */
   readonly intervalMs?: number;
   /**
-   * The first look covers everything, each later one what was accepted since this long before the previous began:
-   * events may take a while from their stamp to the store, and clocks differ. Milliseconds. @default 600 000
+   * A look covers what was accepted since this long before the last one: events take a while from their stamp to the
+   * store, and clocks differ. Milliseconds. @default 120 000
    */
   readonly overlapMs?: number;
-  readonly onScheduled?: (count: number) => void;
-  /** A look failed; the next covers what it should have. */
+  /** The first look covers everything, and so does one this often, milliseconds. @default 3 600 000 */
+  readonly everythingEveryMs?: number;
+  /** What lags for less is taken as being processed, but at the first look, milliseconds. @default 5 000 */
+  readonly graceMs?: number;
+  readonly onLook?: (look: Look) => void;
+  /** A look failed; the next covers what it should have. Or the lease could not be asked for; the look goes on. */
   readonly onError?: (error: unknown) => void;
 }
 
-export interface Reconciler {
-  /** No look starts any more; resolves when the current one ended. */
-  stop(): Promise<void>;
+/** What one look found, and how. */
+export interface Look extends ReconcileResult {
+  /** Whether it covered all that is stored, or what was accepted lately. */
+  readonly everything: boolean;
+  readonly durationMs: number;
 }
 
-/** Reconciles now, and again at an interval. */
-export function startReconciler(options: ReconcilerOptions): Reconciler {
-  const { source, queue, intervalMs = 30_000, overlapMs = 600_000, onScheduled, onError } = options;
-  const stopping = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let since = 0n;
+export interface LookOptions {
+  /** Covers all that is stored. @default what is due: everything at first and now and then, else what is recent */
+  readonly everything?: boolean;
+  /** Instead of the reconciler's own, milliseconds. */
+  readonly graceMs?: number;
+  /** Stops it between two pages. */
+  readonly signal?: AbortSignal;
+}
 
-  async function look(): Promise<void> {
-    const startedAt = Date.now();
+interface Covered {
+  /** When the look began, by `performance.now()`. */
+  readonly since: number;
+  readonly oldestLagMs: number;
+}
+
+const tracer = trace.getTracer("@es/core");
+const { attributes, metrics: metricNames, spans } = telemetryNames;
+
+/** In place of a lease that cannot be asked for. */
+const unleased = (name: string): Lease => ({
+  name,
+  renew: async () => true,
+  release: async () => undefined,
+});
+
+/**
+ * Looks for what lags, and schedules it: now and then by itself, or when told.
+ *
+ * Each look reaches back to where the one before it began, by `overlapMs` further, and to the oldest that it found
+ * lagging: what it scheduled and the queue then lost is found again. Time is only ever measured as it passes, so a wrong
+ * system clock changes nothing here.
+ *
+ * With `leases`, one of all reconcilers of a name looks per interval. Leases that cannot be asked for do not keep anyone
+ * from looking: a look too many costs a query, a look too few leaves something behind.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #name: string;
+  readonly #intervalMs: number;
+  readonly #overlapMs: number;
+  readonly #everythingEveryMs: number;
+  readonly #graceMs: number;
+  readonly #stopping = new AbortController();
+  readonly #telemetry: ReconcilerTelemetry;
+  #covered: Covered | undefined;
+  #coveredEverythingAt = Number.NEGATIVE_INFINITY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #turn: Promise<void> | undefined;
+
+  /** @throws EventSourcingError `INVALID_OPTIONS` */
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#name = options.name ?? "projections";
+    this.#intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 30_000, 0);
+    this.#overlapMs = wholeNumber("overlapMs", options.overlapMs ?? 120_000, 0);
+    this.#everythingEveryMs = wholeNumber("everythingEveryMs", options.everythingEveryMs ?? 3_600_000, 0);
+    this.#graceMs = wholeNumber("graceMs", options.graceMs ?? 5_000, 0);
+    this.#telemetry = new ReconcilerTelemetry(this.#name, 3 * this.#intervalMs);
+  }
+
+  /** Looks now, whoever else does. Rejects as the source or the queue does. */
+  async look(options: LookOptions = {}): Promise<Look> {
+    const { signal } = options;
+    const startedAt = performance.now();
+    const covered = this.#covered;
+    const everything =
+      covered === undefined ||
+      (options.everything ?? startedAt - this.#coveredEverythingAt >= this.#everythingEveryMs);
     try {
-      const scheduled = await reconcile(source, queue, { since, signal: stopping.signal });
-      since = BigInt(Math.max(0, startedAt - overlapMs)) * 1_000_000n;
-      if (scheduled > 0) onScheduled?.(scheduled);
+      const result = await withSpan(tracer, spans.reconcilerLook, {}, async (span) => {
+        const found = await reconcile(this.#options.source, this.#options.queue, {
+          graceMs: options.graceMs ?? (covered === undefined ? 0 : this.#graceMs),
+          ...(everything
+            ? {}
+            : {
+                acceptedWithinMs: Math.ceil(
+                  startedAt - covered.since + covered.oldestLagMs + this.#overlapMs,
+                ),
+              }),
+          ...(signal === undefined ? {} : { signal }),
+        });
+        span.setAttributes({
+          [attributes.reconciler]: this.#name,
+          [attributes.everything]: everything,
+          [attributes.aggregateCount]: found.lagging,
+        });
+        return found;
+      });
+      if (result.complete) {
+        this.#covered = { since: startedAt, oldestLagMs: result.oldestLagMs };
+        if (everything) this.#coveredEverythingAt = startedAt;
+      }
+      const look: Look = { ...result, everything, durationMs: performance.now() - startedAt };
+      this.#telemetry.looked(look);
+      this.#options.onLook?.(look);
+      return look;
     } catch (error) {
-      if (!stopping.signal.aborted) onError?.(error);
-    }
-    if (intervalMs > 0 && !stopping.signal.aborted) {
-      timer = setTimeout(() => {
-        current = look();
-      }, intervalMs);
+      this.#telemetry.failed(performance.now() - startedAt);
+      throw error;
     }
   }
 
-  let current = look();
-  return {
-    async stop() {
-      stopping.abort();
-      clearTimeout(timer);
-      await current;
-    },
-  };
+  /** Looks now, if nobody else of its name did within the interval, and again at the interval. */
+  start(): this {
+    if (this.#turn === undefined && !this.#stopping.signal.aborted) this.#takeTurn();
+    return this;
+  }
+
+  /** No look starts any more; resolves when the current one ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+    this.#telemetry.close();
+    await this.#turn;
+  }
+
+  #takeTurn(): void {
+    const startedAt = performance.now();
+    this.#turn = this.#lookInTurn().then((looked) => {
+      if (this.#intervalMs === 0 || this.#stopping.signal.aborted) return;
+      // Who waits for another to look asks more often, to take over soon after that one died.
+      const soonest = this.#intervalMs / 3;
+      const leftMs = looked ? startedAt + this.#intervalMs - performance.now() : soonest;
+      this.#timer = setTimeout(() => this.#takeTurn(), Math.max(leftMs, soonest));
+    });
+  }
+
+  /** Resolves with whether it was this one's turn, however the look went. */
+  async #lookInTurn(): Promise<boolean> {
+    const { leases, onError } = this.#options;
+    const { signal } = this.#stopping;
+    try {
+      if (leases === undefined || this.#intervalMs === 0) {
+        await this.look({ signal });
+        return true;
+      }
+      const asked: Pick<Leases, "acquire"> = {
+        acquire: async (name, durationMs) => {
+          try {
+            return await leases.acquire(name, durationMs);
+          } catch (error) {
+            onError?.(error);
+            return unleased(name);
+          }
+        },
+      };
+      const { held } = await withLease(
+        asked,
+        `reconcile ${this.#name}`,
+        (lost) => this.look({ signal: lost }),
+        {
+          durationMs: this.#intervalMs,
+          keepForMs: this.#intervalMs,
+          signal,
+        },
+      );
+      return held;
+    } catch (error) {
+      if (!signal.aborted) onError?.(error);
+      return true;
+    }
+  }
+}
+
+/** Starts a reconciler. */
+export function startReconciler(options: ReconcilerOptions): Reconciler {
+  return new Reconciler(options).start();
+}
+
+/** The figures of the last look, told for as long as it is recent: another process may be the one that looks now. */
+class ReconcilerTelemetry {
+  readonly #about: Readonly<Record<string, string>>;
+  readonly #staleAfterMs: number;
+  readonly #looks;
+  readonly #scheduled;
+  readonly #lagging;
+  readonly #oldest;
+  #last: { readonly look: Look; readonly at: number } | undefined;
+
+  constructor(name: string, staleAfterMs: number) {
+    const meter = metrics.getMeter("@es/core");
+    this.#about = { [attributes.reconciler]: name };
+    this.#staleAfterMs = staleAfterMs;
+    this.#looks = meter.createHistogram(metricNames.reconcilerLooks, {
+      unit: "s",
+      description: "Looks for aggregates that lag behind their events",
+    });
+    this.#scheduled = meter.createCounter(metricNames.reconcilerScheduled, {
+      unit: "{aggregate}",
+      description: "Lagging aggregates the reconciler scheduled",
+    });
+    this.#lagging = meter.createObservableGauge(metricNames.lagging, {
+      unit: "{aggregate}",
+      description: "Aggregates that lagged at the last look",
+    });
+    this.#oldest = meter.createObservableGauge(metricNames.oldestLag, {
+      unit: "s",
+      description: "How long the one that lags longest did at the last look",
+    });
+    this.#lagging.addCallback(this.#observeLagging);
+    this.#oldest.addCallback(this.#observeOldest);
+  }
+
+  looked(look: Look): void {
+    this.#last = { look, at: performance.now() };
+    this.#looks.record(look.durationMs / 1_000, { ...this.#about, [attributes.outcome]: "looked" });
+    this.#scheduled.add(look.scheduled, this.#about);
+  }
+
+  failed(durationMs: number): void {
+    this.#looks.record(durationMs / 1_000, { ...this.#about, [attributes.outcome]: "failed" });
+  }
+
+  close(): void {
+    this.#lagging.removeCallback(this.#observeLagging);
+    this.#oldest.removeCallback(this.#observeOldest);
+  }
+
+  readonly #observeLagging = (result: ObservableResult) => this.#observe(result, ({ lagging }) => lagging);
+  readonly #observeOldest = (result: ObservableResult) =>
+    this.#observe(result, ({ oldestLagMs }) => oldestLagMs / 1_000);
+
+  #observe(result: ObservableResult, value: (look: Look) => number): void {
+    if (this.#last === undefined) return;
+    const { look, at } = this.#last;
+    if (this.#staleAfterMs === 0 || performance.now() - at <= this.#staleAfterMs) {
+      result.observe(value(look), this.#about);
+    }
+  }
 }

@@ -98,6 +98,25 @@ describe("withLease", () => {
     expect(calls.at(-1)).toBe("release");
   });
 
+  it("keeps the lease after the work is done for as long as it is told to", async () => {
+    const { leases, calls } = leasesThat({});
+    await withLease(leases, "look", async () => 7, { keepForMs: 600_000 });
+    expect(calls.at(-1)).toMatch(/^renew (5\d{5}|600000)$/);
+  });
+
+  it.each(["fails", "is told to stop"])("keeps it no longer when the work %s", async (end) => {
+    const { leases, calls } = leasesThat({});
+    const caller = new AbortController();
+    const work = async () => {
+      if (end === "fails") throw new Error("work failed");
+      caller.abort();
+    };
+    await withLease(leases, "look", work, { keepForMs: 600_000, signal: caller.signal }).catch(
+      () => undefined,
+    );
+    expect(calls).toEqual(["acquire look 30000", "release"]);
+  });
+
   it("rejects as acquire does", async () => {
     const failing = withLease({ acquire: () => Promise.reject(new Error("away")) }, "look", async () => 7);
     await expect(failing).rejects.toThrow("away");

@@ -5,6 +5,11 @@ import type { Leases } from "./leases.js";
 export interface WithLeaseOptions {
   /** How long others wait for a holder that died. Renewed at a third of it. Milliseconds. @default 30 000 */
   readonly durationMs?: number;
+  /**
+   * Nobody else gets the lease before so long after it was given here, milliseconds, also if the work is done earlier,
+   * unless it failed or was told to stop. @default 0
+   */
+  readonly keepForMs?: number;
   /** Passed on to the work. */
   readonly signal?: AbortSignal;
 }
@@ -27,6 +32,7 @@ export async function withLease<T>(
   const durationMs = wholeNumber("durationMs", options.durationMs ?? 30_000, 1);
   const everyMs = Math.ceil(durationMs / 3);
   // Counted from before the call: what the engine counts begins later.
+  const keepUntil = performance.now() + (options.keepForMs ?? 0);
   let endsAt = performance.now() + durationMs;
   const lease = await leases.acquire(name, durationMs);
   if (lease === null) return { held: false };
@@ -52,13 +58,17 @@ export async function withLease<T>(
   };
   renewLater();
   const { signal } = options;
+  let keep = false;
   try {
     const stop = signal === undefined ? lost.signal : AbortSignal.any([signal, lost.signal]);
-    return { held: true, value: await work(stop) };
+    const value = await work(stop);
+    keep = signal?.aborted !== true;
+    return { held: true, value };
   } finally {
     over = true;
     clearTimeout(timer);
+    const leftMs = keep ? Math.ceil(keepUntil - performance.now()) : 0;
     // If this fails it ends by itself.
-    await lease.release().catch(() => undefined);
+    await (leftMs > 0 ? lease.renew(leftMs) : lease.release()).catch(() => undefined);
   }
 }

@@ -6,6 +6,7 @@ export const telemetryNames = {
     forceRebuildProjection: "EventSourcingService.forceRebuildProjection",
     rebuildProjections: "EventSourcingService.rebuildProjections",
     rebuildAllProjections: "EventSourcingService.rebuildAllProjections",
+    reconcilerLook: "Reconciler.look",
     memoryQueueRun: "ProjectionQueueMemory.run",
   },
   events: {
@@ -24,6 +25,8 @@ export const telemetryNames = {
     errorCode: "error.code",
     attempt: "projection.attempt",
     generation: "projection.generation",
+    reconciler: "reconciler.name",
+    everything: "reconciler.everything",
   },
   metrics: {
     rebuildDuration: "es.projection.rebuild.duration",
@@ -31,5 +34,9 @@ export const telemetryNames = {
     scheduled: "es.projection.scheduled",
     besideServing: "es.projection.generation.runs",
     replayed: "es.replay.aggregates",
+    lagging: "es.projection.lagging",
+    oldestLag: "es.projection.lag.oldest",
+    reconcilerLooks: "es.reconciler.look.duration",
+    reconcilerScheduled: "es.reconciler.scheduled",
   },
 } as const;

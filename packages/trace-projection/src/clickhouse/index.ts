@@ -9,7 +9,6 @@ export {
   type TraceClickHouseMigrationsOptions,
   traceClickHouseMigrations,
 } from "./traceClickHouseMigrations.js";
-export { TraceLagSourceClickHouse, type TraceLagSourceOptions } from "./traceLagSourceClickHouse.js";
 export { traceProjectionTable } from "./traceProjectionTable.js";
 export {
   type ListTracesOptions,
@@ -17,4 +16,8 @@ export {
   TraceReadRepositoryClickHouse,
   type TraceReadRepositoryOptions,
 } from "./traceReadRepositoryClickHouse.js";
-export { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "./traceStores.js";
+export {
+  spanEventStoreClickHouse,
+  traceLagSourceClickHouse,
+  traceProjectionStoreClickHouse,
+} from "./traceStores.js";

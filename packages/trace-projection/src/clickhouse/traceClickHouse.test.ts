@@ -7,7 +7,6 @@ import {
   makeProjectionVersion,
   type ProjectionRecord,
   parseTenantId,
-  reconcile,
   type TenantId,
 } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
@@ -23,11 +22,10 @@ import { TraceProjectionEventHandler } from "../traceProjectionEventHandler.js";
 import {
   SpanIngestionWriteRepositoryClickHouse,
   spanEventStoreClickHouse,
-  TraceLagSourceClickHouse,
   TraceReadRepositoryClickHouse,
+  traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
 } from "./index.js";
-import { spanTable } from "./spanTable.js";
 
 let db: TestDatabase;
 let store: ReturnType<typeof stores>;
@@ -47,7 +45,7 @@ function stores() {
     projectionStore,
     service: createEventSourcingPipeline({ eventStore, projectionStore, eventHandler }).service,
     reads: new TraceReadRepositoryClickHouse(db.client, options),
-    lag: new TraceLagSourceClickHouse(db.client, options),
+    lag: traceLagSourceClickHouse(db.client, options),
   };
 }
 
@@ -418,71 +416,30 @@ describe("TraceReadRepositoryClickHouse", () => {
   });
 });
 
-describe("TraceLagSourceClickHouse", () => {
-  const lagging = async (since: bigint, limit = 1_000) => {
-    const queue = new RecordingQueue();
-    const source = {
-      listLagging: (from: bigint, options: object = {}) => store.lag.listLagging(from, { ...options, limit }),
-    };
-    const scheduled = await reconcile(source, queue, { since });
-    const refs = queue.calls.flat();
-    expect(refs).toHaveLength(scheduled);
-    return refs;
-  };
-
-  it("lists, across tenants and pages, the traces whose projection has not seen all spans", async () => {
-    const [a, b] = [newTenant(), newTenant()];
-    const since = 2n ** 62n;
-    let accepted = since;
-    const put = (tenantId: TenantId, spans: readonly OtlpSpan[]) =>
-      store.eventStore.storeEvents(
-        spans.map((span) => createSpanEvent(span, accepted++)),
-        { tenantId },
-      );
-    await put(a, [spanOf(1, 1), spanOf(2, 1), spanOf(3, 1), spanOf(4, 1)]);
-    await put(b, [spanOf(1, 1)]);
-    for (const n of [2, 3, 4]) await rebuild(a, traceIdOf(n));
-    // One more span, and one that replaces another: both are news.
-    await put(a, [spanOf(3, 2), spanOf(4, 1)]);
-    const expected = [
-      `${a}:${traceIdOf(1)}`,
-      `${a}:${traceIdOf(3)}`,
-      `${a}:${traceIdOf(4)}`,
-      `${b}:${traceIdOf(1)}`,
-    ];
-    expect(await lagging(since)).toEqual(expected);
-    expect(await lagging(since, 1)).toEqual(expected);
-    await db.optimize("spans");
-    expect(await lagging(since, 2)).toEqual(expected);
-
-    for (const n of [1, 3, 4]) await rebuild(a, traceIdOf(n));
-    await rebuild(b, traceIdOf(1));
-    expect(await lagging(since)).toEqual([]);
-    // A span sent again only looks new.
-    await put(b, [spanOf(1, 1)]);
-    expect(await lagging(accepted - 1n)).toEqual([`${b}:${traceIdOf(1)}`]);
-    expect(await lagging(accepted)).toEqual([]);
-    expect(await lagging(2n ** 64n)).toEqual([]);
-  });
-
-  it("finds the rest beside rows of a tenant that cannot be", async () => {
+describe("traceLagSourceClickHouse", () => {
+  it("finds the traces whose projection has not seen all spans, and none once they are rebuilt", async () => {
     const tenantId = newTenant();
-    const since = 2n ** 63n;
-    for (const id of [tenantId, "" as TenantId]) {
-      const { toRow, insertColumns, name } = spanTable();
-      await db.client.insert({
-        table: `${db.database}.${name}`,
-        values: [toRow(createSpanEvent(spanOf(9, 1), since), id)],
-        columns: [...insertColumns] as [string, ...string[]],
-        format: "JSONEachRow",
-      });
-    }
-    expect(await lagging(since)).toEqual([`${tenantId}:${traceIdOf(9)}`]);
-  });
-
-  it("refuses cursors it did not give", async () => {
-    await expect(store.lag.listLagging(0n, { cursor: "nonsense" })).rejects.toMatchObject({
-      code: "INVALID_CURSOR",
-    });
+    const queue = new RecordingQueue();
+    const repository = new SpanIngestionWriteRepositoryClickHouse({ eventStore: store.eventStore, queue });
+    await repository.storeSpans([spanOf(1, 1), spanOf(2, 1), spanOf(3, 1)], { tenantId });
+    for (const n of [2, 3]) await rebuild(tenantId, traceIdOf(n));
+    // One more span, and one that replaces another: both are news.
+    await repository.storeSpans([spanOf(2, 2), spanOf(3, 1)], { tenantId });
+    const lagging = async () => {
+      const { items } = await store.lag.listLagging({ acceptedWithinMs: 3_600_000 });
+      return items
+        .filter((item) => item.tenantId === tenantId)
+        .map((item) => [item.aggregateId, item.storedEvents, item.projectedEvents]);
+    };
+    const expected = [
+      [traceIdOf(1), 1, 0],
+      [traceIdOf(2), 2, 1],
+      [traceIdOf(3), 1, 1],
+    ];
+    expect(await lagging()).toEqual(expected);
+    await db.optimize("spans");
+    expect(await lagging()).toEqual(expected);
+    for (const n of [1, 2, 3]) await rebuild(tenantId, traceIdOf(n));
+    expect(await lagging()).toEqual([]);
   });
 });

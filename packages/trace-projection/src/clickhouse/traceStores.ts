@@ -2,6 +2,8 @@ import type { ClickHouseClient } from "@clickhouse/client";
 import {
   EventStoreClickHouse,
   type EventStoreClickHouseOptions,
+  LagSourceClickHouse,
+  type LagSourceClickHouseOptions,
   ProjectionStoreClickHouse,
   type ProjectionStoreClickHouseOptions,
 } from "@es/store-clickhouse";
@@ -24,4 +26,16 @@ export function traceProjectionStoreClickHouse(
   options: Omit<ProjectionStoreClickHouseOptions<TraceProjection>, "table"> = {},
 ): ProjectionStoreClickHouse<TraceProjection> {
   return new ProjectionStoreClickHouse(client, { ...options, table: traceProjectionTable() });
+}
+
+/** Finds the traces of all tenants with spans that their projection has not seen. */
+export function traceLagSourceClickHouse(
+  client: ClickHouseClient,
+  options: Omit<LagSourceClickHouseOptions, "eventTable"> = {},
+): LagSourceClickHouse {
+  return new LagSourceClickHouse(client, {
+    projectionTable: traceProjectionTable(),
+    ...options,
+    eventTable: spanTable(),
+  });
 }

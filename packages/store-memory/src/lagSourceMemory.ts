@@ -1,0 +1,108 @@
+import {
+  decodeCursor,
+  type Event,
+  EventSourcingError,
+  encodeCursor,
+  type LaggingAggregate,
+  type LagSource,
+  type ListLaggingOptions,
+  type Page,
+  pageLimit,
+  readProjectionVersion,
+  type TenantId,
+  wholeNumber,
+} from "@es/core";
+import { compareUtf8 } from "./compareUtf8.js";
+import type { EventStoreMemory } from "./eventStoreMemory.js";
+import type { ProjectionStoreMemory } from "./projectionStoreMemory.js";
+
+const NANOS_PER_MS = 1_000_000n;
+
+/** The `LagSource` of two memory stores. Every page compares everything. */
+export class LagSourceMemory<TEvent extends Event = Event> implements LagSource {
+  readonly #eventStore: Pick<EventStoreMemory<TEvent>, "listTenantIds" | "listAggregateIds" | "getEvents">;
+  readonly #projectionStore: Pick<ProjectionStoreMemory<unknown>, "getProjection">;
+
+  constructor(stores: {
+    readonly eventStore: Pick<EventStoreMemory<TEvent>, "listTenantIds" | "listAggregateIds" | "getEvents">;
+    readonly projectionStore: Pick<ProjectionStoreMemory<unknown>, "getProjection">;
+  }) {
+    this.#eventStore = stores.eventStore;
+    this.#projectionStore = stores.projectionStore;
+  }
+
+  async listLagging(options: ListLaggingOptions = {}): Promise<Page<LaggingAggregate>> {
+    const limit = pageLimit(options);
+    const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+    const found: LaggingAggregate[] = [];
+    for (const tenantId of this.#eventStore.listTenantIds()) {
+      for (const aggregateId of await this.#idsOf(tenantId)) {
+        const lagging = await this.#compare(tenantId, aggregateId, options);
+        if (lagging !== null && (after === undefined || compareUtf8(placeOf(lagging), after) > 0))
+          found.push(lagging);
+      }
+    }
+    found.sort((a, b) => compareUtf8(placeOf(a), placeOf(b)));
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    return {
+      items,
+      nextCursor: found.length > limit && last !== undefined ? encodeCursor(placeOf(last)) : null,
+    };
+  }
+
+  async #idsOf(tenantId: TenantId): Promise<readonly string[]> {
+    const page = await this.#eventStore.listAggregateIds({ tenantId }, { limit: Number.MAX_SAFE_INTEGER });
+    return page.items;
+  }
+
+  async #compare(
+    tenantId: TenantId,
+    aggregateId: string,
+    { acceptedWithinMs, graceMs = 0 }: ListLaggingOptions,
+  ): Promise<LaggingAggregate | null> {
+    const grace = wholeNumber("graceMs", graceMs, 0);
+    const events = await this.#eventStore.getEvents(aggregateId, { tenantId });
+    const read = await this.#projectionStore.getProjection(aggregateId, { tenantId });
+    const projected =
+      read.status === "found"
+        ? readProjectionVersion(read.record.version)
+        : { eventCount: 0, acceptedSum: 0n };
+    const stamps = events.map(({ acceptedAt }) => acceptedAt).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    const sum = stamps.reduce((total, stamp) => total + stamp, 0n);
+    const more = events.length > projected.eventCount;
+    if (!more && !(events.length === projected.eventCount && sum > projected.acceptedSum)) return null;
+
+    const now = BigInt(Date.now()) * NANOS_PER_MS;
+    const newest = stamps.at(-1) ?? 0n;
+    if (acceptedWithinMs !== undefined) {
+      const within = BigInt(wholeNumber("acceptedWithinMs", acceptedWithinMs, 0));
+      if (newest < now - within * NANOS_PER_MS) return null;
+    }
+    const laggingSince = (more ? stamps[projected.eventCount] : newest) ?? 0n;
+    const ageMs = Number((now - laggingSince) / NANOS_PER_MS);
+    if (Math.abs(ageMs) < grace) return null;
+    return {
+      tenantId,
+      aggregateId,
+      storedEvents: events.length,
+      projectedEvents: projected.eventCount,
+      laggingSince,
+      lagMs: Math.max(0, ageMs),
+    };
+  }
+}
+
+function readCursor(cursor: string): string {
+  const place = decodeCursor(cursor);
+  if (place.includes("\0")) return place;
+  throw new EventSourcingError(
+    "INVALID_CURSOR",
+    "Not a cursor of this listing. Give back a nextCursor as it is.",
+  );
+}
+
+/** Ordered by tenant, then by id: a tenant id holds no NUL. */
+function placeOf({ tenantId, aggregateId }: LaggingAggregate): string {
+  return `${tenantId}\0${aggregateId}`;
+}
