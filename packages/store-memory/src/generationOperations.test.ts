@@ -7,6 +7,7 @@ import {
   findGenerationGap,
   type GenerationChange,
   GenerationOperations,
+  type LaggingAggregate,
   type LagSource,
   ProjectionGenerations,
   parseTenantId,
@@ -119,12 +120,23 @@ describe("compareGenerations", () => {
   });
 });
 
+const lags = (of: AggregateRef): LaggingAggregate => ({
+  ...of,
+  storedEvents: 1,
+  projectedEvents: 0,
+  laggingSince: 0n,
+  lagMs: 0,
+});
+
 describe("findGenerationGap", () => {
   /** Lists what it is given, two at a time. */
   const lagOf = (refs: readonly AggregateRef[]): LagSource => ({
-    async listLagging(_, options) {
+    async listLagging(options) {
       const at = Number(options?.cursor ?? 0);
-      return { items: refs.slice(at, at + 2), nextCursor: at + 2 < refs.length ? String(at + 2) : null };
+      return {
+        items: refs.slice(at, at + 2).map(lags),
+        nextCursor: at + 2 < refs.length ? String(at + 2) : null,
+      };
     },
   });
   const gap = (refs: readonly AggregateRef[], graceMs = 0) =>
@@ -186,7 +198,7 @@ describe("GenerationOperations", () => {
       storage: {
         prepare: async (generation) => void prepared.push(generation),
         storeOf,
-        lagOf: () => ({ listLagging: async () => ({ items: lagging, nextCursor: null }) }),
+        lagOf: () => ({ listLagging: async () => ({ items: lagging.map(lags), nextCursor: null }) }),
         sample: async function* (_, sample) {
           if (sample !== "all") yield* [ref("a"), ref("b")].slice(0, sample.size);
           else yield* [ref("a"), ref("b"), ref("c")];

@@ -1,5 +1,5 @@
 import { type AggregateRef, aggregateRefKey } from "../events/aggregateRef.js";
-import type { LagSource } from "../processing/reconciler.js";
+import type { LagSource } from "../processing/lagSource.js";
 import { rest } from "../processing/rest.js";
 import { type ProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
 import type { ProjectionRead } from "../stores/projectionStore.js";
@@ -49,7 +49,6 @@ export async function findGenerationGap(options: GenerationGapOptions): Promise<
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<LagSource["listLagging"]>> = await lag.listLagging(
-      0n,
       cursor === null ? {} : { cursor },
     );
     const targets = await readMany(serving, page.items);

@@ -1,6 +1,6 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
-import type { LagSource } from "../processing/reconciler.js";
+import type { LagSource } from "../processing/lagSource.js";
 import {
   type CompareGenerationsOptions,
   compareGenerations,

@@ -11,7 +11,7 @@ export interface GenerationReconcilersOptions {
    * Starts looking for what lags in a generation. Called when one becomes live, and again when it begins or ceases to
    * serve: its first look has to cover everything. That is how a generation is built, whatever ended in the middle of it.
    */
-  readonly start: (generation: number, role: { readonly serving: boolean }) => Reconciler;
+  readonly start: (generation: number, role: { readonly serving: boolean }) => Pick<Reconciler, "stop">;
   /** Between two looks at which generations are live, milliseconds. @default 1 000 */
   readonly intervalMs?: number;
   /** The generations could not be read; they stay as they are until they can. */
@@ -19,10 +19,13 @@ export interface GenerationReconcilersOptions {
 }
 
 /** Keeps one reconciler at work for each live generation. */
-export function startGenerationReconcilers(options: GenerationReconcilersOptions): Reconciler {
+export function startGenerationReconcilers(options: GenerationReconcilersOptions): Pick<Reconciler, "stop"> {
   const { generations, runnable, start, onError } = options;
   const intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 1_000, 1);
-  const running = new Map<number, { readonly serving: boolean; readonly reconciler: Reconciler }>();
+  const running = new Map<
+    number,
+    { readonly serving: boolean; readonly reconciler: Pick<Reconciler, "stop"> }
+  >();
   let stopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -47,9 +47,9 @@ export const defences: readonly Defence[] = [
     without: "nobody looks for traces that lag",
     changes: [
       core(
-        "processing/reconciler",
+        "processing/reconcile",
         /const page = await source\.listLagging\(/,
-        "if (Date.now() > 0) return 0;\n        const page = await source.listLagging(",
+        "if (Date.now() > 0) return { lagging: 0, scheduled: 0, oldestLagMs: 0, complete: true };\n        const page = await source.listLagging(",
       ),
     ],
   },
