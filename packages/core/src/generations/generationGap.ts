@@ -51,13 +51,14 @@ export async function findGenerationGap(options: GenerationGapOptions): Promise<
     const page: Awaited<ReturnType<LagSource["listLagging"]>> = await lag.listLagging(
       cursor === null ? {} : { cursor },
     );
-    const targets = await readMany(serving, page.items);
-    for (const ref of page.items) {
+    const refs = page.items.map(({ tenantId, aggregateId }) => ({ tenantId, aggregateId }));
+    const targets = await readMany(serving, refs);
+    for (const ref of refs) {
       const key = aggregateRefKey(ref);
       const target = versionOf(targets.get(key));
       if (target !== undefined) behind.set(key, { ref, target });
     }
-    if (page.items.length > 0) await dropCaughtUp();
+    if (refs.length > 0) await dropCaughtUp();
     cursor = page.nextCursor;
     if (behind.size >= MOST && cursor !== null) {
       isComplete = false;
