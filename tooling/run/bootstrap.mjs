@@ -64,15 +64,18 @@ export async function turbo(label, args, { quietMs = 0 } = {}) {
   );
 }
 
+/** What took how long, in the order it ended. */
+const times = [];
+
 /**
- * Runs a command and says how long it takes. Its output is shown only if it fails, which ends the process.
+ * Does a step of the work and says how long it takes.
+ * @template T
  * @param {string} label
- * @param {string} command
- * @param {string[]} args
- * @param {Record<string, string>} environment
+ * @param {(progress: (line: string) => void) => Promise<T>} work `progress` shows what it is at
  * @param {number} quietMs says nothing before so long
+ * @returns {Promise<T>}
  */
-async function step(label, command, args, environment, quietMs = 0) {
+export async function timed(label, work, quietMs = 0) {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
   const interactive = process.stderr.isTTY === true;
@@ -82,7 +85,6 @@ async function step(label, command, args, environment, quietMs = 0) {
     process.stderr.write(`${label}…${interactive ? "" : "\n"}`);
   };
   const announcement = quietMs === 0 ? announce() : setTimeout(announce, quietMs);
-  let output = "";
   let lastLine = "";
   const tick = setInterval(
     () => {
@@ -92,35 +94,72 @@ async function step(label, command, args, environment, quietMs = 0) {
     },
     interactive ? 500 : 15_000,
   );
-  const child = spawn(command, args, {
-    cwd: root,
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const collect = (chunk) => {
-    output += chunk;
-    const lines = String(chunk).trim().split("\n");
-    lastLine = lines.at(-1)?.trim() ?? "";
-  };
-  child.stdout.on("data", collect);
-  child.stderr.on("data", collect);
-  const code = await new Promise((resolve) => {
-    child.once("error", (error) => {
-      output += error.message;
-      resolve(1);
+  let ended = "failed after";
+  try {
+    const result = await work((line) => {
+      lastLine = line;
     });
-    child.once("close", resolve);
-  });
-  clearInterval(tick);
-  clearTimeout(announcement);
-  if (interactive && announced) process.stderr.write("\r\x1b[K");
-  if (code !== 0) {
-    process.stderr.write(
-      `${output.trim()}\n\n${label} failed after ${seconds()}: ${command} ${args.join(" ")}\n`,
+    ended = "done in";
+    return result;
+  } finally {
+    clearInterval(tick);
+    clearTimeout(announcement);
+    if (interactive && announced) process.stderr.write("\r\x1b[K");
+    if (announced) process.stderr.write(`${label}: ${ended} ${seconds()}\n`);
+    recordTime(label, started);
+  }
+}
+
+/** @param {number} started as `Date.now()` tells it */
+export function recordTime(label, started) {
+  times.push([label, (Date.now() - started) / 1000]);
+}
+
+/** A table of the steps so far. */
+export function timeTable() {
+  const width = Math.max(...times.map(([label]) => label.length));
+  return times
+    .map(([label, seconds]) => `${label.padEnd(width)}  ${seconds.toFixed(0).padStart(5)} s`)
+    .join("\n");
+}
+
+/**
+ * Runs a command as a step. Its output is shown only if it fails, which ends the process.
+ * @param {string} label
+ * @param {string} command
+ * @param {string[]} args
+ * @param {Record<string, string>} environment
+ * @param {number} [quietMs] says nothing before so long
+ */
+async function step(label, command, args, environment, quietMs) {
+  let output = "";
+  try {
+    await timed(
+      label,
+      async (progress) => {
+        const child = spawn(command, args, {
+          cwd: root,
+          env: { ...process.env, ...environment },
+          stdio: ["ignore", "pipe", "pipe"],
+        });
+        const collect = (chunk) => {
+          output += chunk;
+          progress(String(chunk).trim().split("\n").at(-1)?.trim() ?? "");
+        };
+        child.stdout.on("data", collect);
+        child.stderr.on("data", collect);
+        const code = await new Promise((resolve, reject) => {
+          child.once("error", reject);
+          child.once("close", resolve);
+        });
+        if (code !== 0) throw new Error(`it ended with ${code === null ? "a signal" : `code ${code}`}`);
+      },
+      quietMs,
     );
+  } catch (error) {
+    process.stderr.write(`${output.trim()}\n\n${label}: ${command} ${args.join(" ")}: ${error.message}\n`);
     process.exit(1);
   }
-  if (announced) process.stderr.write(`${label}: done in ${seconds()}\n`);
 }
 
 /**
@@ -133,14 +172,18 @@ export function runForeground(command, args, environment = {}) {
     env: { ...process.env, ...environment },
     stdio: "inherit",
   });
-  const forward = (signal) => child.kill(signal);
   // A terminal sends its interrupt to the whole group: the child has it already.
-  process.on("SIGINT", () => {
-    if (process.stdin.isTTY !== true) forward("SIGINT");
-  });
-  process.on("SIGTERM", () => forward("SIGTERM"));
+  const interrupt = () => {
+    if (process.stdin.isTTY !== true) child.kill("SIGINT");
+  };
+  const terminate = () => child.kill("SIGTERM");
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", terminate);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve(signal === null ? (code ?? 1) : 1));
+  }).finally(() => {
+    process.removeListener("SIGINT", interrupt);
+    process.removeListener("SIGTERM", terminate);
   });
 }

@@ -1,8 +1,11 @@
 import type { ViteUserConfig } from "vitest/config";
 
 export interface PackageTestOptions {
-  /** The tests need ClickHouse or Redis: start what is not given by the environment. */
-  readonly engines?: boolean;
+  /**
+   * The tests need ClickHouse or Redis: start what is not given by the environment. A folder (`src/clickhouse/`): only those
+   * below it do, and the others need not run once more where the engines are others.
+   */
+  readonly engines?: boolean | string;
 }
 
 /** The test configuration of one package. `configUrl` is `import.meta.url` of its vitest.config.ts. */

@@ -29,7 +29,7 @@ function sourceAliases() {
 /**
  * The test configuration of one package.
  * @param {string} configUrl `import.meta.url` of the package's vitest.config.ts
- * @param {{ engines?: boolean }} [options] `engines`: the tests need ClickHouse or Redis
+ * @param {{ engines?: boolean | string }} [options] `engines`: the tests, or those in this folder, need ClickHouse or Redis
  */
 export function packageTests(configUrl, { engines = false } = {}) {
   return defineConfig({
@@ -42,7 +42,13 @@ export function packageTests(configUrl, { engines = false } = {}) {
       exclude: ["**/dist/**", "**/node_modules/**"],
       testTimeout: 60_000,
       hookTimeout: 120_000,
-      ...(engines ? { globalSetup: [`${repositoryRoot}tooling/services/src/vitest.ts`] } : {}),
+      ...(engines === false
+        ? {}
+        : {
+            globalSetup: [`${repositoryRoot}tooling/services/src/vitest.ts`],
+            // What `npm run test:containers` selects its tests by.
+            provide: { testsWithEngines: engines === true ? "" : engines },
+          }),
     },
   });
 }

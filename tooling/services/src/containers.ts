@@ -1,59 +1,45 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import type { TestService } from "./testServices.js";
+import type { EngineProcess } from "./testServices.js";
 
-const run = promisify(execFile);
+/** The official images, as compose.yaml has them. */
+export const OFFICIAL_CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.3";
+export const OFFICIAL_REDIS_IMAGE = "redis:8";
 
-const CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.3";
-const REDIS_IMAGE = "redis:8";
-
-export async function dockerIsUsable(): Promise<boolean> {
-  try {
-    await run("docker", ["info", "--format", "{{.ServerVersion}}"], { timeout: 5_000 });
-    return true;
-  } catch {
-    return false;
-  }
+export interface ContainerImage {
+  readonly name: string;
+  /** Built on this machine, so it needs no more than the machine gives. */
+  readonly local: boolean;
 }
 
-/** `undefined` if the image is neither here nor to be had. */
-export async function startClickHouseContainer(): Promise<TestService | undefined> {
-  if (!(await imageIsAvailable(CLICKHOUSE_IMAGE))) return undefined;
+/** ClickHouse by Testcontainers. The image must be at the daemon. */
+export async function startClickHouseContainer({ name, local }: ContainerImage): Promise<EngineProcess> {
   const { ClickHouseContainer } = await import("@testcontainers/clickhouse");
-  const container = await new ClickHouseContainer(CLICKHOUSE_IMAGE).start();
+  class UnlimitedClickHouseContainer extends ClickHouseContainer {
+    /** The limit of open files that a server asks for is refused where the daemon itself has less. */
+    override withUlimits(): this {
+      return this;
+    }
+  }
+  const container = await (local
+    ? new UnlimitedClickHouseContainer(name)
+    : new ClickHouseContainer(name)
+  ).start();
   const url = new URL(container.getHttpUrl());
+  url.hostname = loopback(url.hostname);
   url.username = container.getUsername();
   url.password = container.getPassword();
-  return {
-    url: url.href,
-    source: `container ${CLICKHOUSE_IMAGE}`,
-    close: () => container.stop().then(() => {}),
-  };
+  return { url: url.href, source: `container ${name}`, close: async () => void (await container.stop()) };
 }
 
-/** `undefined` if the image is neither here nor to be had. */
-export async function startRedisContainer(): Promise<TestService | undefined> {
-  if (!(await imageIsAvailable(REDIS_IMAGE))) return undefined;
+/** Redis by Testcontainers. The image must be at the daemon. */
+export async function startRedisContainer({ name }: ContainerImage): Promise<EngineProcess> {
   const { RedisContainer } = await import("@testcontainers/redis");
-  const container = await new RedisContainer(REDIS_IMAGE).start();
-  return {
-    url: container.getConnectionUrl(),
-    source: `container ${REDIS_IMAGE}`,
-    close: () => container.stop().then(() => {}),
-  };
+  const container = await new RedisContainer(name).start();
+  const url = new URL(container.getConnectionUrl());
+  url.hostname = loopback(url.hostname);
+  return { url: url.href, source: `container ${name}`, close: async () => void (await container.stop()) };
 }
 
-async function imageIsAvailable(image: string): Promise<boolean> {
-  try {
-    await run("docker", ["image", "inspect", image], { timeout: 10_000 });
-    return true;
-  } catch {
-    // Not here yet.
-  }
-  try {
-    await run("docker", ["pull", "--quiet", image], { timeout: 180_000 });
-    return true;
-  } catch {
-    return false;
-  }
+/** Ports are mapped on IPv4, and `localhost` may mean IPv6 first. */
+function loopback(host: string): string {
+  return host === "localhost" ? "127.0.0.1" : host;
 }

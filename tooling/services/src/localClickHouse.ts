@@ -3,10 +3,10 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { startChildService } from "./childService.js";
-import type { TestService } from "./testServices.js";
+import type { EngineProcess } from "./testServices.js";
 
 /** The embedded engine as a process of its own, on a free port, over an empty data directory. */
-export async function startLocalClickHouse(): Promise<TestService> {
+export async function startLocalClickHouse(): Promise<EngineProcess> {
   const manifest = createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json");
   const dataDir = await mkdtemp(join(tmpdir(), "es-clickhouse-"));
   const { url, close } = await startChildService({

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { startChildService } from "./childService.js";
 import { freePort } from "./freePort.js";
 import { ensureSystemPackage } from "./systemPackage.js";
-import type { TestService } from "./testServices.js";
+import type { EngineProcess } from "./testServices.js";
 
 /** `redis-server` from PATH, installed with the system's package manager when that is possible, on a free port. */
-export async function startLocalRedis(): Promise<TestService> {
+export async function startLocalRedis(): Promise<EngineProcess> {
   await ensureSystemPackage({
     command: "redis-server",
     aptPackage: "redis-server",

@@ -1,18 +1,33 @@
-import { dockerIsUsable, startClickHouseContainer, startRedisContainer } from "./containers.js";
+import {
+  OFFICIAL_CLICKHOUSE_IMAGE,
+  OFFICIAL_REDIS_IMAGE,
+  startClickHouseContainer,
+  startRedisContainer,
+} from "./containers.js";
+import { dockerIsUsable, imageIsAvailable } from "./docker.js";
+import { clickHouseVersion, redisVersion } from "./engineVersion.js";
 import { startLocalClickHouse } from "./localClickHouse.js";
 import { startLocalRedis } from "./localRedis.js";
 
-/** One engine the tests talk to. */
-export interface TestService {
+/** An engine that was started, or was there. */
+export interface EngineProcess {
   readonly url: string;
   /** Where it comes from, for the run's summary: "CLICKHOUSE_URL", "container …", "local …". */
   readonly source: string;
   close(): Promise<void>;
 }
 
+/** One engine the tests talk to. */
+export interface TestService extends EngineProcess {
+  /** As the engine itself says it. */
+  readonly version: string;
+}
+
 export interface TestServices {
   readonly clickhouse: TestService;
   readonly redis: TestService;
+  /** What the containers run on. */
+  readonly host?: string;
   close(): Promise<void>;
 }
 
@@ -21,29 +36,51 @@ export interface TestServices {
  * daemon answers and has or can pull the images; else processes of this machine. Rejects, saying what to do, if an engine
  * cannot be had: nothing is skipped and nothing is mocked.
  */
-export async function startTestServices(): Promise<TestServices> {
-  const docker = await dockerIsUsable();
-  const clickhouse =
-    given("CLICKHOUSE_URL") ??
-    (docker ? await startClickHouseContainer() : undefined) ??
-    (await startLocalClickHouse());
+export function startTestServices(): Promise<TestServices> {
+  let docker: Promise<boolean> | undefined;
+  const canRun = async (image: string) => {
+    docker ??= dockerIsUsable();
+    return (await docker) && (await imageIsAvailable(image));
+  };
+  return startServices(
+    async () =>
+      given("CLICKHOUSE_URL") ??
+      ((await canRun(OFFICIAL_CLICKHOUSE_IMAGE))
+        ? startClickHouseContainer({ name: OFFICIAL_CLICKHOUSE_IMAGE, local: false })
+        : startLocalClickHouse()),
+    async () =>
+      given("REDIS_URL") ??
+      ((await canRun(OFFICIAL_REDIS_IMAGE))
+        ? startRedisContainer({ name: OFFICIAL_REDIS_IMAGE, local: false })
+        : startLocalRedis()),
+  );
+}
+
+/** Both or none, once they answer. */
+export async function startServices(
+  startClickHouse: () => Promise<EngineProcess>,
+  startRedis: () => Promise<EngineProcess>,
+): Promise<TestServices> {
+  const started: EngineProcess[] = [];
+  const close = async () => {
+    await Promise.all(started.map((engine) => engine.close()));
+  };
+  const start = async (engine: () => Promise<EngineProcess>, versionOf: (url: string) => Promise<string>) => {
+    const running = await engine();
+    started.push(running);
+    return { ...running, version: await versionOf(running.url) };
+  };
   try {
-    const redis =
-      given("REDIS_URL") ?? (docker ? await startRedisContainer() : undefined) ?? (await startLocalRedis());
-    return {
-      clickhouse,
-      redis,
-      close: async () => {
-        await Promise.all([clickhouse.close(), redis.close()]);
-      },
-    };
+    const clickhouse = await start(startClickHouse, clickHouseVersion);
+    const redis = await start(startRedis, redisVersion);
+    return { clickhouse, redis, close };
   } catch (error) {
-    await clickhouse.close();
+    await close();
     throw error;
   }
 }
 
-function given(variable: string): TestService | undefined {
+function given(variable: string): EngineProcess | undefined {
   const url = process.env[variable];
   return url ? { url, source: variable, close: async () => {} } : undefined;
 }

@@ -1,0 +1,120 @@
+// Test runs and their counts: shared by `npm test`, `npm run test:containers` and .ci/run.
+import { readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { recordTime, root, runForeground, timeTable } from "./bootstrap.mjs";
+
+const started = Date.now();
+/** Each: what ran, its counts, and the engines it ran on. */
+const runs = [];
+let interrupted = false;
+let expected = 1;
+
+/** How many runs there must be: one that never came counts as failed. */
+export function expectRuns(count) {
+  expected = count;
+}
+
+// Whatever ends the process before its tests do, its last line still counts.
+process.on("exit", (code) => {
+  if (!summarized) summarize(code);
+});
+let summarized = false;
+
+/**
+ * Runs vitest on engines, closes them, and keeps the counts.
+ * @param {string} label
+ * @param {() => Promise<import("@es/tooling-services").TestServices>} startServices
+ * @param {() => Promise<string[]>} vitestArguments
+ */
+export async function runTests(label, startServices, vitestArguments) {
+  const run = { label, engines: [], passed: 0, failed: 1, skipped: 0 };
+  let services;
+  try {
+    const args = await vitestArguments();
+    services = await startServices();
+    run.engines = describeEngines(services);
+    process.stderr.write(`${run.engines.join("\n")}\n`);
+    if (!interrupted) Object.assign(run, await runVitest(label, args, services));
+  } catch (error) {
+    process.stderr.write(`${label}: ${error.message}\n`);
+  }
+  try {
+    await services?.close();
+  } catch (error) {
+    process.stderr.write(`${label}: the engines could not be ended: ${error.message}\n`);
+    run.failed += 1;
+  }
+  runs.push(run);
+}
+
+/** Makes an interrupt end what runs and then the process, instead of the process at once. */
+export function interruptible() {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.on(signal, () => {
+      interrupted = true;
+      controller.abort(new Error(`interrupted by ${signal}`));
+    });
+  }
+  return controller.signal;
+}
+
+async function runVitest(label, args, services) {
+  const report = join(tmpdir(), `es-test-report-${process.pid}.json`);
+  const begun = Date.now();
+  const exitCode = await runForeground(
+    join(root, "node_modules/.bin/vitest"),
+    ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
+    { CLICKHOUSE_URL: services.clickhouse.url, REDIS_URL: services.redis.url },
+  );
+  recordTime(label, begun);
+  try {
+    return count(JSON.parse(readFileSync(report, "utf8")), exitCode);
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    rmSync(report, { force: true });
+  }
+}
+
+/** The counts of a run as its report has them. A run that ended with an error has failed, whatever it counted. */
+export function count(report, exitCode) {
+  const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests, numTodoTests } = report;
+  return {
+    passed: numPassedTests,
+    // A file that fails to load has no tests to count, and an error outside any test fails the run.
+    failed: numFailedTests || (exitCode === 0 ? 0 : Math.max(1, numFailedTestSuites)),
+    skipped: numPendingTests + numTodoTests,
+  };
+}
+
+function describeEngines({ clickhouse, redis, host }) {
+  return [
+    `ClickHouse ${clickhouse.version} from ${clickhouse.source}`,
+    `Redis ${redis.version} from ${redis.source}`,
+    ...(host === undefined ? [] : [host]),
+  ];
+}
+
+/** Prints what ran on what, and for how long; the last line is the sum. @returns {number} the exit code */
+export function summarize(code = 0) {
+  summarized = true;
+  for (const { label, engines, ...counts } of runs) {
+    console.log(`\n${label}: ${countsOf(counts)}`);
+    for (const engine of engines) console.log(`  ${engine}`);
+  }
+  console.log(`\n${timeTable()}\n${((Date.now() - started) / 1000).toFixed(0)} s in all\n`);
+  const missing = Math.max(0, expected - runs.length);
+  const sum = { passed: 0, failed: missing, skipped: 0 };
+  for (const run of runs) {
+    for (const key of Object.keys(sum)) sum[key] += run[key];
+  }
+  if (code !== 0) sum.failed ||= 1;
+  console.log(countsOf(sum));
+  return sum.failed > 0 ? 1 : code;
+}
+
+function countsOf({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}

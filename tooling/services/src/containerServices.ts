@@ -1,0 +1,61 @@
+import {
+  type ContainerImage,
+  OFFICIAL_CLICKHOUSE_IMAGE,
+  OFFICIAL_REDIS_IMAGE,
+  startClickHouseContainer,
+  startRedisContainer,
+} from "./containers.js";
+import { buildClickHouseImage, buildRedisImage, type ImageBuildOptions } from "./distributionImages.js";
+import { imageIsAvailable } from "./docker.js";
+import { ensureDockerDaemon } from "./dockerDaemon.js";
+import { startServices, type TestServices } from "./testServices.js";
+
+/**
+ * ClickHouse and Redis in containers, whatever it takes: the official images where a registry can be reached, else images
+ * built from this machine's distribution and this repository; on the Docker daemon that answers, else on one of our own,
+ * which `close()` ends. Rejects, saying what to do, if that cannot be had.
+ */
+export async function startContainerServices(options: ImageBuildOptions): Promise<TestServices> {
+  const { step, signal } = options;
+  const daemon = await step("Finding a Docker daemon", () => ensureDockerDaemon(signal));
+  try {
+    const clickhouse = await imageOf(OFFICIAL_CLICKHOUSE_IMAGE, buildClickHouseImage, options);
+    const redis = await imageOf(OFFICIAL_REDIS_IMAGE, buildRedisImage, options);
+    // Its helper that removes what a killed run leaves is an image of a registry's, too. We remove what we start.
+    if (clickhouse.local || redis.local) process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
+    const services = await step("Starting the containers", () =>
+      startServices(
+        () => startClickHouseContainer(clickhouse),
+        () => startRedisContainer(redis),
+      ),
+    );
+    return {
+      ...services,
+      host: `Docker ${daemon.version}, ${daemon.source}`,
+      close: () =>
+        step("Ending the containers", async () => {
+          try {
+            await services.close();
+          } finally {
+            await daemon.close();
+          }
+        }),
+    };
+  } catch (error) {
+    await daemon.close();
+    throw error;
+  }
+}
+
+async function imageOf(
+  official: string,
+  build: (options: ImageBuildOptions) => Promise<ContainerImage>,
+  options: ImageBuildOptions,
+): Promise<ContainerImage> {
+  const { step, signal } = options;
+  if (await step(`Looking for ${official}`, () => imageIsAvailable(official, signal))) {
+    return { name: official, local: false };
+  }
+  process.stderr.write(`${official} cannot be had here: building an image instead.\n`);
+  return build(options);
+}
