@@ -2,8 +2,8 @@ import type { ViteUserConfig } from "vitest/config";
 
 export interface PackageTestOptions {
   /**
-   * The tests need ClickHouse or Redis: start what is not given by the environment. A folder (`src/clickhouse/`): only those
-   * below it do, and the others need not run once more where the engines are others.
+   * The tests need ClickHouse or Redis: start what is not given by the environment. A folder or file (`src/clickhouse/`): only those
+   * at it do, and the others need not run once more where the engines are others.
    */
   readonly engines?: boolean | string;
 }
