@@ -2,8 +2,8 @@ import type { ViteUserConfig } from "vitest/config";
 
 export interface PackageTestOptions {
   /**
-   * The tests need ClickHouse or Redis: start what is not given by the environment. A folder or file (`src/clickhouse/`): only those
-   * at it do, and the others need not run once more where the engines are others.
+   * The tests need ClickHouse or Redis: start what is not given by the environment. With a folder or a file
+   * (`src/clickhouse/`) only the tests there do: the others are not run again on engines in containers.
    */
   readonly engines?: boolean | string;
 }
