@@ -4,8 +4,8 @@ import { createEventSourcingPipeline, isEventSourcingError, parseTenantId } from
 import fc from "fast-check";
 import {
   spanEventStoreClickHouse,
-  TraceLagSourceClickHouse,
   TraceReadRepositoryClickHouse,
+  traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
 } from "../src/clickhouse/index.js";
 import { createSpanEvent, type SpanEvent, TraceProjectionEventHandler } from "../src/index.js";
@@ -71,7 +71,7 @@ async function fuzzRound({ client, database, random, columns, report, name }: Ro
   const eventStore = spanEventStoreClickHouse(client, { database });
   const projectionStore = traceProjectionStoreClickHouse(client, { database });
   const repository = new TraceReadRepositoryClickHouse(client, { database });
-  const lag = new TraceLagSourceClickHouse(client, { database });
+  const lag = traceLagSourceClickHouse(client, { database });
   const { service } = createEventSourcingPipeline({
     eventStore,
     projectionStore,
@@ -222,7 +222,7 @@ async function fuzzRound({ client, database, random, columns, report, name }: Ro
     try {
       let cursor: string | null = null;
       do {
-        const page: Awaited<ReturnType<typeof lag.listLagging>> = await lag.listLagging(0n, {
+        const page: Awaited<ReturnType<typeof lag.listLagging>> = await lag.listLagging({
           limit: 200,
           ...(cursor === null ? {} : { cursor }),
         });

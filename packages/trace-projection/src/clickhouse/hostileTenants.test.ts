@@ -7,8 +7,8 @@ import { buildSpan } from "../demo/spanBuilder.js";
 import { createSpanEvent, TraceProjectionEventHandler } from "../index.js";
 import {
   spanEventStoreClickHouse,
-  TraceLagSourceClickHouse,
   TraceReadRepositoryClickHouse,
+  traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
 } from "./index.js";
 
@@ -55,7 +55,7 @@ function stores() {
       eventHandler: new TraceProjectionEventHandler(),
     }).service,
     reads: new TraceReadRepositoryClickHouse(client, options),
-    lag: new TraceLagSourceClickHouse(client, options),
+    lag: traceLagSourceClickHouse(client, options),
   };
 }
 
@@ -93,7 +93,7 @@ describe("hostile ids, on everything that reads traces", () => {
     const lagging: string[] = [];
     let cursor: string | undefined;
     do {
-      const page: Awaited<ReturnType<typeof lag.listLagging>> = await lag.listLagging(0n, {
+      const page: Awaited<ReturnType<typeof lag.listLagging>> = await lag.listLagging({
         limit: 7,
         ...(cursor === undefined ? {} : { cursor }),
       });
@@ -112,7 +112,7 @@ describe("hostile ids, on everything that reads traces", () => {
         });
       }),
     );
-    expect((await lag.listLagging(0n, { limit: 1_000 })).items).toEqual([]);
+    expect((await lag.listLagging({ limit: 1_000 })).items).toEqual([]);
 
     const readTenant = async (tenantId: TenantId, i: number) => {
       const list = await reads.listTraces({ tenantId });
@@ -180,8 +180,8 @@ describe("hostile ids, on everything that reads traces", () => {
     await reads.getTrace(tenantId, one);
     await reads.getSpans(tenantId, one);
     await reads.getSpanPage(tenantId, one, { limit: 1 });
-    const lagging = await lag.listLagging(0n, { limit: 1 });
-    if (lagging.nextCursor !== null) await lag.listLagging(0n, { cursor: lagging.nextCursor });
+    const lagging = await lag.listLagging({ limit: 1 });
+    if (lagging.nextCursor !== null) await lag.listLagging({ cursor: lagging.nextCursor });
     expect(statements.length).toBeGreaterThan(15);
     for (const statement of statements) {
       expect(statement).not.toContain("q7x");
