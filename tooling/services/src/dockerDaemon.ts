@@ -63,8 +63,7 @@ async function startDaemon(signal: AbortSignal | undefined): Promise<DockerDaemo
   const pidFile = join(RUN_DIR, "dockerd.pid");
   const logFile = join(RUN_DIR, "dockerd.log");
   // Two daemons would give out the same addresses on one bridge.
-  await endLeftover(pidFile);
-  const bridgeIsOurs = !existsSync(BRIDGE);
+  const bridgeIsOurs = (await endLeftover(pidFile)) || !existsSync(BRIDGE);
 
   const log = openSync(logFile, "w");
   const address = `unix://${RUN_DIR}/docker.sock`;
@@ -141,11 +140,14 @@ async function serverVersion(): Promise<string> {
   return (await docker(["version", "--format", "{{.Server.Version}}"])).trim();
 }
 
-/** A daemon outlives a run that was killed. It is known by its process id and its command line. */
-async function endLeftover(pidFile: string): Promise<void> {
+/**
+ * A daemon outlives a run that was killed. It is known by its process id and its command line.
+ * @returns whether there was one
+ */
+async function endLeftover(pidFile: string): Promise<boolean> {
   const pid = readIfThere(pidFile)?.trim();
   const isOurs = () => pid && readIfThere(`/proc/${pid}/cmdline`)?.includes(pidFile);
-  if (!isOurs()) return;
+  if (!isOurs()) return false;
   process.kill(Number(pid), "SIGTERM");
   const deadline = Date.now() + STOP_TIMEOUT_MS;
   while (isOurs()) {
@@ -153,6 +155,7 @@ async function endLeftover(pidFile: string): Promise<void> {
       throw new Error(`The dockerd of an earlier run, process ${pid}, does not end.`);
     await sleep(200);
   }
+  return true;
 }
 
 function readIfThere(file: string): string | undefined {
