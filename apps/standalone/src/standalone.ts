@@ -87,7 +87,7 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     closers.push(() => worker.stop());
 
     const operations = await startWorkerServer(config, {
-      operations: { queue, reconcile: worker.reconcile },
+      operations: { queue, reconcile: worker.reconcile, replays: worker.replays },
       readiness: { clickhouse: store.isReady },
       logger,
     });

@@ -21,6 +21,8 @@ export const workerVariables = {
    * The library's own default is three quarters of the cores.
    */
   WORKER_CONCURRENCY: variable.count(500),
+  /** Traces rebuilt at once by a replay. */
+  REPLAY_CONCURRENCY: variable.count(32),
   WORKER_HOST: variable.text("127.0.0.1"),
   /** `/healthz`, `/readyz` and `/operations`. */
   WORKER_PORT: variable.port(4319),

@@ -42,7 +42,7 @@ export async function startWorkerService(
   };
   try {
     const server = await startWorkerServer(config, {
-      operations: { queue, reconcile: worker.reconcile },
+      operations: { queue, reconcile: worker.reconcile, replays: worker.replays },
       readiness: { clickhouse: store.isReady, redis: async () => void (await queue.counts()) },
       logger,
     });

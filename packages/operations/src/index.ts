@@ -7,3 +7,4 @@ export {
   type OperationsOptions,
 } from "./routes/createOperationsRoutes.js";
 export type { ReconcileNow } from "./routes/reconcileRoutes.js";
+export type { ReplayDetailsJson, ReplayJson, ReplayOperations } from "./routes/replayRoutes.js";

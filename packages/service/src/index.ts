@@ -18,7 +18,7 @@ export {
   type RunningHttpServer,
   startHttpServer,
 } from "./httpServer.js";
-export { INSTANT_FORMAT, parseInstant } from "./instant.js";
+export { formatInstant, INSTANT_FORMAT, parseInstant } from "./instant.js";
 export { createJsonApi, type JsonApiOptions, RequestError } from "./jsonApi.js";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
 export { type RunningService, type RunServiceOptions, runService } from "./runService.js";

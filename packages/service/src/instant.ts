@@ -14,3 +14,10 @@ export function parseInstant(text: string): bigint | undefined {
   if (!(milliseconds >= 0)) return undefined;
   return BigInt(milliseconds) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
+
+/** The other way round: RFC 3339 in UTC, with as many digits as it takes. */
+export function formatInstant(unixNanoseconds: bigint): string {
+  const fraction = (unixNanoseconds % 1_000_000_000n).toString().padStart(9, "0").replace(/0+$/, "");
+  const seconds = new Date(Number(unixNanoseconds / 1_000_000_000n) * 1_000).toISOString().slice(0, -5);
+  return `${seconds}${fraction === "" ? "" : `.${fraction}`}Z`;
+}

@@ -1,17 +1,25 @@
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import {
+  type AggregateSource,
   classifyError,
   EventSourcingError,
   type EventStore,
   type LagSource,
   type ProjectionStore,
+  type ReplayStore,
 } from "@es/core";
 import { type Logger, type ReadinessCheck, startInBackground } from "@es/service";
-import { migrate } from "@es/store-clickhouse";
+import {
+  AggregateSourceClickHouse,
+  migrate,
+  ReplayStoreClickHouse,
+  replayClickHouseMigrations,
+} from "@es/store-clickhouse";
 import type { SpanEvent, TraceProjection } from "@es/trace-projection";
 import {
   createTraceClickHouseMigrations,
   spanEventStoreClickHouse,
+  spanTable,
   TraceReadRepositoryClickHouse,
   traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
@@ -34,6 +42,9 @@ export interface TraceStore {
   readonly projectionStore: ProjectionStore<string, TraceProjection>;
   readonly reads: TraceReadRepositoryClickHouse;
   readonly lag: LagSource;
+  /** The traces of all tenants. */
+  readonly traces: AggregateSource;
+  readonly replays: ReplayStore;
   /** Rejects with the reason while ClickHouse does not answer or its schema is not there. */
   readonly isReady: ReadinessCheck;
   /** Rejects while the schema is not there: what a request that needs the store asks first. Costs nothing. */
@@ -64,6 +75,7 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
   const retention = config.SPAN_RETENTION_DAYS;
   const migrations = [
     createTraceClickHouseMigrations(retention === undefined ? {} : { spanRetentionDays: retention }),
+    replayClickHouseMigrations,
   ];
   const stores = {
     database,
@@ -97,6 +109,8 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
     projectionStore: traceProjectionStoreClickHouse(client, stores),
     reads: new TraceReadRepositoryClickHouse(client, { database }),
     lag: traceLagSourceClickHouse(client, { database, readSettings: stores.readSettings }),
+    traces: new AggregateSourceClickHouse(client, { ...stores, table: spanTable() }),
+    replays: new ReplayStoreClickHouse(client, { ...stores, projection: "traces" }),
     schemaIsReady,
     async isReady() {
       await schemaIsReady();

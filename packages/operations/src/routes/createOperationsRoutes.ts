@@ -6,11 +6,14 @@ import { type OperationsAccess, operationsGuard } from "../access/operationsGuar
 import { deadLetterRoutes } from "./deadLetterRoutes.js";
 import { queueRoutes } from "./queueRoutes.js";
 import { type ReconcileNow, reconcileRoutes } from "./reconcileRoutes.js";
+import { type ReplayOperations, replayRoutes } from "./replayRoutes.js";
 
 /** What operations work on. */
 export interface OperationsDependencies {
   readonly queue: Pick<ProjectionQueue, "counts" | "deadLetters">;
   readonly reconcile: ReconcileNow;
+  /** Without them there are no routes for replays. */
+  readonly replays?: ReplayOperations;
 }
 
 export interface OperationsOptions extends OperationsDependencies, OperationsAccess {
@@ -29,6 +32,9 @@ export function createOperationsRoutes(options: OperationsOptions): Hono {
   app.route("/operations/queue", queueRoutes(options));
   app.route("/operations/dead-letters", deadLetterRoutes(options));
   app.route("/operations/reconcile", reconcileRoutes(options));
+  if (options.replays !== undefined) {
+    app.route("/operations/replays", replayRoutes({ replays: options.replays }));
+  }
   return app;
 }
 
@@ -44,6 +50,8 @@ function answerFor(error: unknown): RequestError | undefined {
     case "INVALID_TENANT_ID":
     case "INVALID_AGGREGATE_ID":
       return new RequestError(400, error.code, error.message);
+    case "REPLAY_ENDED":
+      return new RequestError(409, error.code, error.message);
     default:
       return error.retryable
         ? new RequestError(503, error.code, error.message, { "retry-after": "2" })
