@@ -42,7 +42,9 @@ export function makeRequest(corpus: Corpus, seed: number, place: number): FuzzRe
     ? random.below(coded.bytes.length)
     : coded.bytes.length + (cut ? 1 + random.below(50) : 0);
   const received = shorter ? coded.bytes.subarray(0, length) : coded.bytes;
-  const inflated = inflate(received, coded.coding);
+  // By what the headers say in the end, whatever it was encoded with.
+  const coding = headers.get("Content-Encoding")?.toLowerCase().replace("x-gzip", "gzip") || "identity";
+  const inflated = inflate(received, coding);
   const meaning: Meaning =
     inflated === undefined
       ? { kind: "unreadable" }
@@ -65,7 +67,7 @@ export function makeRequest(corpus: Corpus, seed: number, place: number): FuzzRe
       !cut &&
       // What follows a body is no request, and may be refused before the body is answered.
       !shorter &&
-      received.length <= (coded.coding === undefined ? limits.maxBodyBytes : limits.maxCompressedBytes) &&
+      received.length <= (coding === "identity" ? limits.maxBodyBytes : limits.maxCompressedBytes) &&
       (inflated?.length ?? 0) <= limits.maxBodyBytes,
     isLast: !mutated.isPlain || shorter || cut,
     isCut: cut,
@@ -111,11 +113,12 @@ function encode(content: Buffer, random: Random): Coded {
 }
 
 /** What the body becomes; undefined when it cannot be inflated. */
-function inflate(bytes: Buffer, coding: string | undefined): Buffer | undefined {
-  if (coding === undefined) return bytes;
+function inflate(bytes: Buffer, coding: string): Buffer | undefined {
+  if (coding === "identity") return bytes;
   const options = { maxOutputLength: limits.maxBodyBytes + 1 };
   try {
     if (coding === "gzip") return gunzipSync(bytes, options);
+    if (coding !== "deflate") return undefined;
     return ((bytes[0] ?? 8) & 0x0f) === 8 ? inflateSync(bytes, options) : inflateRawSync(bytes, options);
   } catch {
     return undefined;
