@@ -24,7 +24,7 @@ export interface WorkerDependencies {
     TraceStore,
     "eventStore" | "projectionStore" | "lag" | "traces" | "replays" | "opened"
   >;
-  readonly queue: Pick<ProjectionQueue, "schedule">;
+  readonly queue: Pick<ProjectionQueue, "schedule" | "deadLetters">;
   /** Lets one of all workers look for what lags, and one work on a replay. */
   readonly leases: Pick<Leases, "acquire">;
   /** Takes runs off the queue. */
@@ -68,7 +68,7 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
         everythingEveryMs: config.RECONCILE_EVERYTHING_INTERVAL_MS,
         graceMs: config.RECONCILE_GRACE_MS,
         onLook: ({ lagging, scheduled, oldestLagMs, everything }) => {
-          if (lagging === 0) return;
+          if (scheduled === 0) return;
           logger.info(
             { lagging, scheduled, oldestLagSeconds: Math.round(oldestLagMs / 1_000), everything },
             "Scheduled traces whose projection lagged behind their spans",

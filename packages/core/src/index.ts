@@ -79,6 +79,7 @@ export type { EventHandler } from "./processing/eventHandler.js";
 export type { LaggingAggregate, LagSource, ListLaggingOptions } from "./processing/lagSource.js";
 export type { Lease, Leases } from "./processing/leases.js";
 export { Pace } from "./processing/pace.js";
+export type { ReconciledQueue } from "./processing/parkedRuns.js";
 export { createProjectionConsumer } from "./processing/projectionConsumer.js";
 export {
   defaultConcurrency,

@@ -8,11 +8,14 @@ import {
   type ProjectionQueue,
   type ProjectionWorker,
   parseTenantId,
+  type ReconciledQueue,
+  reconcile,
 } from "@es/core";
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import {
   EventStoreClickHouse,
+  LagSourceClickHouse,
   migrate,
   ProjectionStoreClickHouse,
   storeClickHouseMigrations,
@@ -188,6 +191,47 @@ describe.each(Object.keys(queues))("one bad trace among hundreds, on ClickHouse 
     expect(await queue.deadLetters.redrive({}, { ratePerSecond: 50 })).toBe(2);
     await counts(healed);
     expect(await projected(["throws", "undecodable"])).toEqual(["abc", "abcplanted"]);
+  });
+
+  it("the reconciler leaves it alone until there is more of it, and finds it when the queue forgot", async () => {
+    const { queue, ref, span, context, projected, counts, repair } = await setUp({
+      attempts: 1,
+      backoffMs: 1,
+    });
+    // All tenants of the other tests lag, too.
+    const look = async () => {
+      const scheduled: string[] = [];
+      const mine: ReconciledQueue = {
+        deadLetters: queue.deadLetters,
+        async schedule(refs) {
+          const ours = refs.filter(({ tenantId }) => tenantId === context.tenantId);
+          scheduled.push(...ours.map(({ aggregateId }) => aggregateId));
+          await queue.schedule(ours);
+        },
+      };
+      await reconcile(new LagSourceClickHouse(client, { database }), mine);
+      return scheduled.toSorted();
+    };
+    expect(await look()).toHaveLength(302);
+    await counts(parked);
+    expect(await look()).toEqual([]);
+
+    // A span that is stored, and whose schedule call is lost.
+    await eventStore.storeEvents([span("throws", "d")], context);
+    expect(await look()).toEqual(["throws"]);
+    await counts(parked);
+    expect(await queue.deadLetters.findByRefs([ref("throws")])).toMatchObject([{ eventCount: 4 }]);
+    expect(await look()).toEqual([]);
+
+    await queue.deadLetters.discard();
+    expect(await look()).toEqual(["throws", "undecodable"]);
+    await counts(parked);
+
+    repair();
+    await eventStore.storeEvents([span("throws", "e")], context);
+    expect(await look()).toEqual(["throws"]);
+    await counts({ ...parked, deadLetters: 1 });
+    expect(await projected(["throws"])).toEqual(["abcde"]);
   });
 
   it("it heals by itself with its next span", async () => {

@@ -1,15 +1,20 @@
 import type { Page } from "../stores/page.js";
 import type { LaggingAggregate, LagSource, ListLaggingOptions } from "./lagSource.js";
-import type { ProjectionQueue } from "./projectionQueue.js";
+import { RETRY_PARKED_AFTER_MS, type ReconciledQueue, refOf, withoutParked } from "./parkedRuns.js";
 
 export interface ReconcileOptions extends Pick<ListLaggingOptions, "acceptedWithinMs" | "graceMs"> {
+  /**
+   * How long a parked run is left alone, milliseconds, if it failed for a reason that does not pass and nothing more is
+   * stored. 0 schedules what is parked like all else. @default 3 600 000
+   */
+  readonly retryParkedAfterMs?: number;
   /** Stops between two pages. */
   readonly signal?: AbortSignal;
 }
 
 /** What one look found. */
 export interface ReconcileResult {
-  /** Aggregates that lag. */
+  /** Aggregates that lag, parked ones included. */
   readonly lagging: number;
   /** Those of them that were scheduled. */
   readonly scheduled: number;
@@ -20,13 +25,13 @@ export interface ReconcileResult {
 }
 
 /**
- * Schedules every aggregate that lags, page by page. It heals what a lost queue, or a process that died between storing
+ * Schedules every aggregate that lags, page by page, but those whose run is parked and would fail again. It heals what a lost queue, or a process that died between storing
  * and scheduling, left behind. Rejects as the source or the queue does.
  */
 export async function reconcile(
   source: LagSource,
-  queue: Pick<ProjectionQueue, "schedule">,
-  { signal, ...window }: ReconcileOptions = {},
+  queue: ReconciledQueue,
+  { signal, retryParkedAfterMs = RETRY_PARKED_AFTER_MS, ...window }: ReconcileOptions = {},
 ): Promise<ReconcileResult> {
   let lagging = 0;
   let scheduled = 0;
@@ -37,9 +42,8 @@ export async function reconcile(
       cursor === null ? window : { ...window, cursor },
     );
     lagging += page.items.length;
-    const due = page.items;
-    if (due.length > 0)
-      await queue.schedule(due.map(({ tenantId, aggregateId }) => ({ tenantId, aggregateId })));
+    const due = await withoutParked(page.items, queue, retryParkedAfterMs);
+    if (due.length > 0) await queue.schedule(due.map(refOf));
     scheduled += due.length;
     for (const { lagMs } of due) oldestLagMs = Math.max(oldestLagMs, lagMs);
     cursor = page.nextCursor;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import { parseTenantId } from "../tenancy/tenantId.js";
+import type { DeadLetter } from "./deadLetters.js";
 import type { LaggingAggregate, LagSource, ListLaggingOptions } from "./lagSource.js";
 import type { Lease, Leases } from "./leases.js";
 import { reconcile } from "./reconcile.js";
@@ -78,6 +79,57 @@ describe("reconcile", () => {
     };
     const result = await reconcile(source, { schedule: stop }, { signal: stopping.signal });
     expect(result).toEqual({ lagging: 1, scheduled: 1, oldestLagMs: 0, complete: false });
+  });
+});
+
+describe("reconcile, of what is parked", () => {
+  const hour = 3_600_000;
+  const letter = (fields: Partial<DeadLetter>): DeadLetter => ({
+    id: "1",
+    ref: { tenantId, aggregateId: "a" },
+    errorClass: "poison",
+    code: "HANDLER_FAILED",
+    reason: "no",
+    eventCount: 3,
+    attempts: 3,
+    firstFailedAt: Date.now() - 2 * hour,
+    lastFailedAt: Date.now() - 1_000,
+    ...fields,
+  });
+  const scheduledOf = async (
+    parked: Partial<DeadLetter>,
+    storedEvents: number,
+    retryParkedAfterMs?: number,
+  ) => {
+    const { schedule, scheduled } = recordingQueue();
+    const deadLetters = {
+      findByRefs: async (refs: readonly AggregateRef[]) =>
+        refs.map(({ aggregateId }) => (aggregateId === "a" ? letter(parked) : null)),
+    };
+    const source = pagedSource([{ ...lagging("a", 70), storedEvents }, lagging("b", 5)]);
+    const result = await reconcile(
+      source,
+      { schedule, deadLetters },
+      retryParkedAfterMs === undefined ? {} : { retryParkedAfterMs },
+    );
+    expect(result).toMatchObject({ lagging: 2, scheduled: scheduled.length });
+    return { scheduled, oldestLagMs: result.oldestLagMs };
+  };
+
+  it("leaves alone what would fail again", async () => {
+    const left = { scheduled: ["b"], oldestLagMs: 5 };
+    expect(await scheduledOf({}, 3)).toEqual(left);
+    expect(await scheduledOf({ errorClass: "permanent", code: "STORE_SCHEMA_MISMATCH" }, 3)).toEqual(left);
+    expect(await scheduledOf({ eventCount: null }, 9)).toEqual(left);
+  });
+
+  it("schedules what failed for a reason that passes, what has more events now, and what was tried long ago", async () => {
+    const all = { scheduled: ["a", "b"], oldestLagMs: 70 };
+    expect(await scheduledOf({ errorClass: "transient" }, 3)).toEqual(all);
+    expect(await scheduledOf({}, 4)).toEqual(all);
+    expect(await scheduledOf({ lastFailedAt: Date.now() - hour }, 3)).toEqual(all);
+    expect(await scheduledOf({}, 3, 1_000)).toEqual(all);
+    expect(await scheduledOf({ eventCount: null }, 3, 0)).toEqual(all);
   });
 });
 

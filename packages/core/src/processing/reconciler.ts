@@ -4,13 +4,14 @@ import { telemetryNames } from "../telemetry/names.js";
 import { withSpan } from "../telemetry/withSpan.js";
 import type { LagSource } from "./lagSource.js";
 import type { Lease, Leases } from "./leases.js";
-import type { ProjectionQueue } from "./projectionQueue.js";
+import type { ReconciledQueue } from "./parkedRuns.js";
 import { type ReconcileResult, reconcile } from "./reconcile.js";
 import { withLease } from "./withLease.js";
 
 export interface ReconcilerOptions {
   readonly source: LagSource;
-  readonly queue: Pick<ProjectionQueue, "schedule">;
+  /** With its dead letters: what is parked and would fail again is left alone for an hour. */
+  readonly queue: ReconciledQueue;
   /** Tells it from others in telemetry, and names its lease. @default "projections" */
   readonly name?: string;
   /** Looks at an interval are taken in turns by all who share these. @default none: each looks for itself */
