@@ -1,4 +1,4 @@
-import { parseTenantId } from "@es/core";
+import { EventSourcingError, parseTenantId } from "@es/core";
 import { RunGate, RunRecorder } from "@es/testkit";
 import { Cluster, Redis } from "ioredis";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -118,6 +118,27 @@ describe("without a Redis that answers", () => {
       async () => expect(await queue.counts()).toEqual({ pending: 0, active: 0, deadLetters: 0 }),
       waiting,
     );
+  });
+
+  it("parks again what it forgot it had parked, and goes on taking turns", async () => {
+    const { redis, queue, work } = await setUp({ started: true });
+    const recorder = new RunRecorder(() => {
+      throw new EventSourcingError("STORE_REJECTED", "no");
+    });
+    work(recorder);
+    const counts = (expected: object) =>
+      vi.waitFor(async () => expect(await queue.counts()).toEqual(expected), waiting);
+    await queue.schedule([ref("a"), ref("b")]);
+    await counts({ pending: 0, active: 0, deadLetters: 2 });
+    const admin = new Redis(redis.url);
+    await admin.flushall();
+    admin.disconnect();
+    await counts({ pending: 0, active: 0, deadLetters: 0 });
+    expect(await queue.deadLetters.findByRefs([ref("a"), ref("b")])).toEqual([null, null]);
+    // As the reconciler does.
+    await queue.schedule([ref("a"), ref("b")]);
+    await counts({ pending: 0, active: 0, deadLetters: 2 });
+    expect((await queue.deadLetters.findByRefs([ref("b")]))[0]).toMatchObject({ ref: ref("b"), attempts: 1 });
   });
 
   it("a Redis that accepts but does not answer holds no call longer than the timeout", async () => {
