@@ -13,7 +13,7 @@ import {
   type RunningService,
 } from "@es/service";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import { openTraceStore } from "@es/trace-service";
+import { openTraceStore, type TraceStoreOptions } from "@es/trace-service";
 import type { StandaloneConfig } from "./config.js";
 
 export interface RunningStandalone extends RunningService {
@@ -28,7 +28,11 @@ const DATABASE = "es";
  * Ingest, worker and console in one process, on the embedded engine and the in-process queue. A crash loses nothing that
  * was acknowledged: at the next start the reconciler schedules every trace whose projection is behind.
  */
-export async function startStandalone(config: StandaloneConfig, logger: Logger): Promise<RunningStandalone> {
+export async function startStandalone(
+  config: StandaloneConfig,
+  logger: Logger,
+  options: TraceStoreOptions = {},
+): Promise<RunningStandalone> {
   // Closed in reverse order, whether the start failed half way or the service is stopped.
   const closers: (() => Promise<void>)[] = [];
   const stop = async () => {
@@ -70,6 +74,7 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
         SPAN_RETENTION_DAYS: config.SPAN_RETENTION_DAYS,
       },
       logger,
+      options,
     );
     closers.push(() => store.close());
     await store.opened;
@@ -87,8 +92,13 @@ export async function startStandalone(config: StandaloneConfig, logger: Logger):
     closers.push(() => worker.stop());
 
     const operations = await startWorkerServer(config, {
-      operations: { queue, reconcile: worker.reconcile, replays: worker.replays },
-      readiness: { clickhouse: store.isReady },
+      operations: {
+        queue,
+        reconcile: worker.reconcile,
+        replays: worker.replays,
+        generations: store.generations.operations,
+      },
+      readiness: { clickhouse: store.isReady, generations: store.generations.isReady },
       logger,
     });
     closers.push(async () => {

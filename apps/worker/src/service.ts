@@ -42,8 +42,17 @@ export async function startWorkerService(
   };
   try {
     const server = await startWorkerServer(config, {
-      operations: { queue, reconcile: worker.reconcile, replays: worker.replays },
-      readiness: { clickhouse: store.isReady, redis: async () => void (await queue.counts()) },
+      operations: {
+        queue,
+        reconcile: worker.reconcile,
+        replays: worker.replays,
+        generations: store.generations.operations,
+      },
+      readiness: {
+        clickhouse: store.isReady,
+        generations: store.generations.isReady,
+        redis: async () => void (await queue.counts()),
+      },
       logger,
     });
     return {

@@ -1,29 +1,24 @@
 import {
-  createEventSourcingPipeline,
-  createProjectionConsumer,
   EventSourcingError,
   type Leases,
   type ProjectionQueue,
   type ProjectionRun,
   type ProjectionWorker,
-  type Reconciler,
+  Reconciler,
   type ReplayRunner,
   Replays,
+  rebuildDirectly,
   replayState,
-  startReconciler,
+  startGenerationReconcilers,
   startReplayRunner,
 } from "@es/core";
 import type { ReconcileNow, ReplayOperations } from "@es/operations";
 import type { Logger, RunningService } from "@es/service";
-import { TraceProjectionEventHandler } from "@es/trace-projection";
 import type { TraceStore } from "@es/trace-service";
 import type { WorkerConfig } from "./config.js";
 
 export interface WorkerDependencies {
-  readonly store: Pick<
-    TraceStore,
-    "eventStore" | "projectionStore" | "lag" | "traces" | "replays" | "opened"
-  >;
+  readonly store: Pick<TraceStore, "generations" | "traces" | "replays" | "opened">;
   readonly queue: Pick<ProjectionQueue, "schedule" | "deadLetters">;
   /** Lets one of all workers look for what lags, and one work on a replay. */
   readonly leases: Pick<Leases, "acquire">;
@@ -41,45 +36,71 @@ export interface RunningWorker extends RunningService {
 /** Rebuilds what is scheduled, and schedules what lags behind. Waits for the schema, then works until it is stopped. */
 export function startWorker(config: WorkerConfig, dependencies: WorkerDependencies): RunningWorker {
   const { store, queue, leases, work, logger } = dependencies;
-  const { service } = createEventSourcingPipeline({
-    eventStore: store.eventStore,
-    projectionStore: store.projectionStore,
-    eventHandler: new TraceProjectionEventHandler(),
-    serviceOptions: { ordering: "timestamp" },
-  });
+  const { generations } = store;
   let stopped = false;
   let running:
     | {
         readonly worker: ProjectionWorker;
-        readonly reconciler: Reconciler;
+        readonly reconcilers: Pick<Reconciler, "stop">;
         readonly replayRunner: ReplayRunner;
       }
     | undefined;
+  /** That of the serving generation. */
+  let current: Reconciler | undefined;
+
+  /** What lags in the serving generation is scheduled. The others are built and kept up beside the queue. */
+  function reconcilerOf(generation: number, serving: boolean): Pick<Reconciler, "stop"> {
+    const stopping = new AbortController();
+    const directly = () =>
+      rebuildDirectly(generations.serviceOf(generation), {
+        signal: stopping.signal,
+        onFailure: (error, { tenantId, aggregateId: traceId }) =>
+          logger.warn({ error, generation, tenantId, traceId }, "A generation cannot be built of a trace"),
+      });
+    const reconciler = new Reconciler({
+      source: generations.lagOf(generation),
+      queue: serving ? queue : directly(),
+      ...(serving ? {} : { name: `generation ${generation}` }),
+      leases,
+      intervalMs: config.RECONCILE_INTERVAL_MS,
+      everythingEveryMs: config.RECONCILE_EVERYTHING_INTERVAL_MS,
+      graceMs: config.RECONCILE_GRACE_MS,
+      onLook: ({ lagging, scheduled, oldestLagMs, everything }) => {
+        if (scheduled === 0) return;
+        logger.info(
+          { generation, lagging, scheduled, oldestLagSeconds: Math.round(oldestLagMs / 1_000), everything },
+          serving
+            ? "Scheduled traces whose projection lagged behind their spans"
+            : "Built traces that lagged in a generation that does not serve",
+        );
+      },
+      onError: (error) =>
+        logger.warn({ error, generation }, "Could not look for traces that lag behind; trying again"),
+    });
+    if (serving) current = reconciler;
+    reconciler.start();
+    return {
+      async stop() {
+        stopping.abort();
+        await reconciler.stop();
+      },
+    };
+  }
 
   store.opened.then(
     () => {
       if (stopped) return;
-      const worker = work(createProjectionConsumer(service));
-      const reconciler = startReconciler({
-        source: store.lag,
-        queue,
-        leases,
-        intervalMs: config.RECONCILE_INTERVAL_MS,
-        everythingEveryMs: config.RECONCILE_EVERYTHING_INTERVAL_MS,
-        graceMs: config.RECONCILE_GRACE_MS,
-        onLook: ({ lagging, scheduled, oldestLagMs, everything }) => {
-          if (scheduled === 0) return;
-          logger.info(
-            { lagging, scheduled, oldestLagSeconds: Math.round(oldestLagMs / 1_000), everything },
-            "Scheduled traces whose projection lagged behind their spans",
-          );
-        },
-        onError: (error) => logger.warn({ error }, "Could not look for traces that lag behind; trying again"),
+      const worker = work(generations.projector.run);
+      const reconcilers = startGenerationReconcilers({
+        generations: generations.view,
+        runnable: generations.runnable,
+        start: (generation, { serving }) => reconcilerOf(generation, serving),
+        onError: (error) => logger.warn({ error }, "The generations cannot be read; trying again"),
       });
       const replayRunner = startReplayRunner({
         store: store.replays,
         source: store.traces,
-        service,
+        service: generations.projector,
         leases,
         concurrency: config.REPLAY_CONCURRENCY,
         onStarted: ({ definition, progress }) =>
@@ -89,7 +110,7 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
         onWaiting: (error, replay) => logger.warn({ error, replay }, "A replay waits for ClickHouse"),
         onError: (error) => logger.warn({ error }, "Could not look for replays; trying again"),
       });
-      running = { worker, reconciler, replayRunner };
+      running = { worker, reconcilers, replayRunner };
     },
     // The store has logged why it cannot be opened, and /readyz says so.
     () => {},
@@ -97,20 +118,21 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
 
   return {
     async reconcile() {
-      if (running === undefined) {
+      if (current === undefined) {
         throw new EventSourcingError(
           "STORE_UNAVAILABLE",
           "The worker waits for ClickHouse; try again later.",
         );
       }
-      const { scheduled } = await running.reconciler.look({ everything: true, graceMs: 0 });
+      const { scheduled } = await current.look({ everything: true, graceMs: 0 });
       return scheduled;
     },
     replays: { replays: new Replays(store.replays), wake: () => running?.replayRunner.wake() },
     async stop() {
       stopped = true;
       // At once: a store that hangs delays them all, and a look needs no runs.
-      await Promise.all([running?.reconciler.stop(), running?.worker.close(), running?.replayRunner.stop()]);
+      await Promise.all([running?.reconcilers.stop(), running?.worker.close(), running?.replayRunner.stop()]);
+      await generations.projector.drain();
     },
   };
 }

@@ -34,6 +34,7 @@ export {
 } from "./generations/generationGap.js";
 export {
   type CompareOptions,
+  type DropOptions,
   GenerationOperations,
   type GenerationOperationsOptions,
   type GenerationSample,

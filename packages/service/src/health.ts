@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Resolves when the dependency works; rejects with the reason when it doesn't. */
-export type ReadinessCheck = () => Promise<void>;
+/** Resolves when the dependency works, with a note if there is something to say of it; rejects with the reason when it doesn't. */
+export type ReadinessCheck = () => Promise<void> | Promise<string | undefined>;
 
 export interface HealthRoutes {
   /** Answers `/healthz` and `/readyz`; resolves with whether it did. */
@@ -30,10 +30,10 @@ export function createHealthRoutes(checks: Readonly<Record<string, ReadinessChec
         const states = await Promise.all(
           Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
         );
-        const ready = states.every(([, state]) => state === "ok");
+        const ready = states.every(([, { works }]) => works);
         reply(response, ready ? 200 : 503, {
           status: ready ? "ok" : "unavailable",
-          checks: Object.fromEntries(states),
+          checks: Object.fromEntries(states.map(([name, { text }]) => [name, text])),
         });
       }
       return true;
@@ -41,16 +41,16 @@ export function createHealthRoutes(checks: Readonly<Record<string, ReadinessChec
   };
 }
 
-async function stateOf(check: ReadinessCheck): Promise<string> {
+async function stateOf(check: ReadinessCheck): Promise<{ readonly works: boolean; readonly text: string }> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
   });
   try {
-    await Promise.race([check(), timeout]);
-    return "ok";
+    const note = await Promise.race([check(), timeout]);
+    return { works: true, text: typeof note === "string" ? `ok: ${note}` : "ok" };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return { works: false, text: error instanceof Error ? error.message : String(error) };
   } finally {
     clearTimeout(timer);
   }

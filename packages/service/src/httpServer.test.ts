@@ -1,6 +1,7 @@
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import type { ReadinessCheck } from "./health.js";
 import { type HttpHandler, type RunningHttpServer, startHttpServer } from "./httpServer.js";
 
 let server: RunningHttpServer | undefined;
@@ -19,7 +20,7 @@ function withResolvers() {
 }
 
 const errors: unknown[] = [];
-async function start(options: { handler?: HttpHandler; check?: () => Promise<void>; port?: number } = {}) {
+async function start(options: { handler?: HttpHandler; check?: ReadinessCheck; port?: number } = {}) {
   server = await startHttpServer({
     host: "127.0.0.1",
     port: options.port ?? 0,
@@ -100,6 +101,16 @@ describe("health", () => {
     const ready = await fetch(`${url}/readyz`);
     expect(ready.status).toBe(200);
     expect(await ready.json()).toEqual({ status: "ok", checks: { engine: "ok" } });
+  });
+
+  it("is ready with a note where a check has something to say", async () => {
+    const url = await start({ check: async () => "one of three replicas is away" });
+    const ready = await fetch(`${url}/readyz`);
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toEqual({
+      status: "ok",
+      checks: { engine: "ok: one of three replicas is away" },
+    });
   });
 
   it("is alive but not ready, with the reason, while a check fails", async () => {

@@ -8,6 +8,10 @@ export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventS
 export { eventsTable } from "./eventsTable.js";
 export type { EventTable, EventTableColumns, Row, SelectedColumn } from "./eventTable.js";
 export { generationChangesTable, generationClickHouseMigrations } from "./generationChangesTable.js";
+export {
+  GenerationStorageClickHouse,
+  type GenerationStorageClickHouseOptions,
+} from "./generationStorageClickHouse.js";
 export { qualifiedName, quoteIdentifier } from "./identifier.js";
 export { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
 export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
@@ -33,3 +37,4 @@ export { ReplayStoreClickHouse, type ReplayStoreClickHouseOptions } from "./repl
 export { insertSettings, readSettings } from "./requestSettings.js";
 export { storeClickHouseMigrations } from "./storeClickHouseMigrations.js";
 export { defaultReadLimits, defaultWriteLimits } from "./storeLimits.js";
+export type { StoreClickHouseOptions } from "./storeOptions.js";

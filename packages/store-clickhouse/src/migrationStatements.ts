@@ -33,7 +33,7 @@ export function onCluster({ cluster }: MigrationTarget): string {
 }
 
 /** The table that holds the data: on a cluster the Distributed one has the plain name. */
-function localName(name: string, { cluster }: MigrationTarget): string {
+export function localName(name: string, { cluster }: MigrationTarget): string {
   return cluster === undefined ? name : `${name}_local`;
 }
 

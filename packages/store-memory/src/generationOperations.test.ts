@@ -227,7 +227,7 @@ describe("GenerationOperations", () => {
     expect((await operations.switchTo(2)).serving).toBe(2);
     expect((await operations.rollBack()).serving).toBe(1);
     await operations.retire(2);
-    await operations.drop(2);
+    await operations.drop(2, { settleMs: 20 });
     expect(dropped).toEqual([2]);
   });
 

@@ -9,6 +9,11 @@ export {
   jsonArbitrary,
 } from "./events/eventArbitrary.js";
 export {
+  type GenerationStorageContract,
+  type GenerationStorageHarness,
+  generationStorageContract,
+} from "./generations/generationStorageContract.js";
+export {
   type ProjectionGenerationsContract,
   type ProjectionGenerationsHarness,
   projectionGenerationsContract,

@@ -24,4 +24,5 @@ export {
   TRACE_PROJECTION_VERSION,
   TraceProjectionEventHandler,
   type TraceProjectionOptions,
+  traceProjectionHandlers,
 } from "./traceProjectionEventHandler.js";

@@ -30,3 +30,12 @@ export class TraceProjectionEventHandler implements EventHandler<string, SpanEve
     return buildTraceProjection(stream, this.#limits);
   }
 }
+
+/**
+ * The handlers of this release, oldest first: those whose generation is live are run. When the same spans give another
+ * projection than before, the new handler is added with a version of its own, and the old one stays as it is for as long
+ * as it may serve.
+ */
+export const traceProjectionHandlers: readonly TraceProjectionEventHandler[] = [
+  new TraceProjectionEventHandler(),
+];

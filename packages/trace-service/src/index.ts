@@ -1,1 +1,12 @@
-export { openTraceStore, type TraceStore, type TraceStoreConfig } from "./traceStore.js";
+export {
+  createTraceGenerations,
+  type TraceGenerations,
+  type TraceGenerationsOptions,
+  type TraceHandler,
+} from "./traceGenerations.js";
+export {
+  openTraceStore,
+  type TraceStore,
+  type TraceStoreConfig,
+  type TraceStoreOptions,
+} from "./traceStore.js";

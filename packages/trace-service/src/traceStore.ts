@@ -4,26 +4,24 @@ import {
   classifyError,
   EventSourcingError,
   type EventStore,
-  type LagSource,
-  type ProjectionStore,
   type ReplayStore,
 } from "@es/core";
 import { type Logger, type ReadinessCheck, startInBackground } from "@es/service";
 import {
   AggregateSourceClickHouse,
+  generationClickHouseMigrations,
   migrate,
   ReplayStoreClickHouse,
   replayClickHouseMigrations,
 } from "@es/store-clickhouse";
-import type { SpanEvent, TraceProjection } from "@es/trace-projection";
+import { type SpanEvent, traceProjectionHandlers } from "@es/trace-projection";
 import {
   createTraceClickHouseMigrations,
   spanEventStoreClickHouse,
   spanTable,
   TraceReadRepositoryClickHouse,
-  traceLagSourceClickHouse,
-  traceProjectionStoreClickHouse,
 } from "@es/trace-projection/clickhouse";
+import { createTraceGenerations, type TraceGenerations, type TraceHandler } from "./traceGenerations.js";
 
 export interface TraceStoreConfig {
   readonly CLICKHOUSE_URL: string;
@@ -39,9 +37,9 @@ export interface TraceStoreConfig {
 /** Everything the services read from and write to ClickHouse. */
 export interface TraceStore {
   readonly eventStore: EventStore<string, SpanEvent>;
-  readonly projectionStore: ProjectionStore<string, TraceProjection>;
+  readonly generations: TraceGenerations;
+  /** Of the generation that serves. */
   readonly reads: TraceReadRepositoryClickHouse;
-  readonly lag: LagSource;
   /** The traces of all tenants. */
   readonly traces: AggregateSource;
   readonly replays: ReplayStore;
@@ -54,6 +52,11 @@ export interface TraceStore {
   close(): Promise<void>;
 }
 
+export interface TraceStoreOptions {
+  /** @default traceProjectionHandlers, those of this release */
+  readonly handlers?: readonly TraceHandler[];
+}
+
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_OPEN_CONNECTIONS = 16;
 
@@ -61,7 +64,11 @@ const MAX_OPEN_CONNECTIONS = 16;
  * Connects, and brings the schema up to date in the background: a service starts without ClickHouse and goes on when it
  * comes up.
  */
-export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceStore {
+export function openTraceStore(
+  config: TraceStoreConfig,
+  logger: Logger,
+  { handlers = traceProjectionHandlers }: TraceStoreOptions = {},
+): TraceStore {
   const database = config.CLICKHOUSE_DATABASE;
   const client = createClient({
     url: config.CLICKHOUSE_URL,
@@ -76,16 +83,20 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
   const migrations = [
     createTraceClickHouseMigrations(retention === undefined ? {} : { spanRetentionDays: retention }),
     replayClickHouseMigrations,
+    generationClickHouseMigrations,
   ];
   const stores = {
     database,
     readSettings: config.CLICKHOUSE_READ_SETTINGS ?? {},
     insertSettings: config.CLICKHOUSE_INSERT_SETTINGS ?? {},
   };
+  const cluster = config.CLICKHOUSE_CLUSTER;
+  const eventStore = spanEventStoreClickHouse(client, stores);
+  const generations = createTraceGenerations({ client, eventStore, stores, cluster, handlers, logger });
   const schema = startInBackground(
     async () => {
-      const cluster = config.CLICKHOUSE_CLUSTER;
       await migrate(client, { database, migrations, ...(cluster === undefined ? {} : { cluster }) });
+      await generations.open();
     },
     {
       name: "bring the ClickHouse schema up to date",
@@ -105,10 +116,12 @@ export function openTraceStore(config: TraceStoreConfig, logger: Logger): TraceS
     );
   };
   return {
-    eventStore: spanEventStoreClickHouse(client, stores),
-    projectionStore: traceProjectionStoreClickHouse(client, stores),
-    reads: new TraceReadRepositoryClickHouse(client, { database }),
-    lag: traceLagSourceClickHouse(client, { database, readSettings: stores.readSettings }),
+    eventStore,
+    generations,
+    reads: new TraceReadRepositoryClickHouse(client, {
+      database,
+      generation: async () => (await generations.view.current()).serving,
+    }),
     traces: new AggregateSourceClickHouse(client, { ...stores, table: spanTable() }),
     replays: new ReplayStoreClickHouse(client, { ...stores, projection: "traces" }),
     schemaIsReady,

@@ -42,7 +42,8 @@ const errorClasses: Readonly<Record<EventSourcingErrorCode, ErrorClass>> = {
   HANDLER_FAILED: "poison",
   HOOK_FAILED: "permanent",
   GENERATION_REFUSED: "permanent",
-  GENERATION_UNSUPPORTED: "permanent",
+  // Another process may have the handler.
+  GENERATION_UNSUPPORTED: "transient",
   REPLAY_ENDED: "permanent",
   QUEUE_UNAVAILABLE: "transient",
   QUEUE_REJECTED: "permanent",

@@ -1,6 +1,7 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { LagSource } from "../processing/lagSource.js";
+import { rest } from "../processing/rest.js";
 import {
   type CompareGenerationsOptions,
   compareGenerations,
@@ -48,6 +49,11 @@ export interface SwitchOptions {
   readonly force?: boolean;
   /** How long what is under way may take to catch up, milliseconds. @default 5 000 */
   readonly graceMs?: number;
+}
+
+export interface DropOptions {
+  /** How long everybody may take to notice that it is retired, milliseconds. @default 5 000 */
+  readonly settleMs?: number;
 }
 
 /** What an operator does with generations. Rejects as `ProjectionGenerations` does. */
@@ -121,16 +127,22 @@ export class GenerationOperations {
     return this.#options.generations.retire(generation);
   }
 
-  /** Removes what a retired generation holds. */
-  async drop(generation: number): Promise<void> {
+  /**
+   * Removes what a retired generation holds. Waits until it has been retired for a while first: who has not noticed yet
+   * would go on filling it.
+   */
+  async drop(generation: number, { settleMs = 5_000 }: DropOptions = {}): Promise<void> {
     const { generations, storage } = this.#options;
     const set = await generations.read();
-    const state = set.generations.find(({ number }) => number === generation)?.state;
-    if (state !== "retired") {
+    const known = set.generations.find(({ number }) => number === generation);
+    if (known?.state !== "retired") {
       throw refused(
-        `generation ${generation} is ${state ?? "unknown"}: only what is retired can be dropped.`,
+        `generation ${generation} is ${known?.state ?? "unknown"}: only what is retired can be dropped.`,
       );
     }
+    // Whose clock said when does not matter much: it waits no longer than this, and what comes later is in nobody's way.
+    const retiredForMs = Date.now() - Number(known.since / 1_000_000n);
+    await rest(Math.min(settleMs, settleMs - retiredForMs), undefined);
     await storage.drop(generation);
   }
 }

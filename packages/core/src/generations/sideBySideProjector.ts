@@ -4,7 +4,11 @@ import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import type { ProjectionRun } from "../processing/projectionQueue.js";
-import type { EventSourcingService } from "../services/eventSourcingService.js";
+import type {
+  EventSourcingService,
+  RebuildOptions,
+  RebuildResult,
+} from "../services/eventSourcingService.js";
 import type { EventStore } from "../stores/eventStore.js";
 import { telemetryNames } from "../telemetry/names.js";
 import { liveGenerations } from "./projectionGeneration.js";
@@ -13,7 +17,10 @@ import type { GenerationsView } from "./watchGenerations.js";
 /** A generation that a process can make: a service with its handler, over a store of its own. */
 export interface RunnableGeneration<TEvent extends Event = Event> {
   readonly number: number;
-  readonly service: Pick<EventSourcingService<string, TEvent, unknown>, "rebuildProjectionFrom">;
+  readonly service: Pick<
+    EventSourcingService<string, TEvent, unknown>,
+    "rebuildProjection" | "rebuildProjectionFrom" | "forceRebuildProjection"
+  >;
 }
 
 export interface SideBySideProjectorOptions<TEvent extends Event> {
@@ -59,16 +66,7 @@ export class SideBySideProjector<TEvent extends Event> {
    * process has a handler for none of the live generations. With one for some of them, the first of those counts as serving.
    */
   readonly run: ProjectionRun = async (ref) => {
-    const live = liveGenerations(await this.#options.generations.current());
-    const [first, ...others] = live.filter((number) => this.#services.has(number));
-    if (first === undefined) {
-      const known = [...this.#services.keys()].join(", ");
-      throw new EventSourcingError(
-        "GENERATION_UNSUPPORTED",
-        `Generations ${live.join(", ")} are live, and this version has handlers for ${known || "none"}: run one that has.`,
-        { fields: { ...ref } },
-      );
-    }
+    const { first, others } = await this.#runnable();
     const context = { tenantId: ref.tenantId };
     const stored = await this.#options.eventStore.getEvents(ref.aggregateId, context);
     try {
@@ -78,6 +76,19 @@ export class SideBySideProjector<TEvent extends Event> {
       if (others.length > 0) this.#makeBeside(others, ref, stored);
     }
   };
+
+  /** As `EventSourcingService` does, in all live generations; waits for all. Its outcome is the serving one's. */
+  rebuildProjection(aggregateId: string, options: RebuildOptions): Promise<RebuildResult<string, unknown>> {
+    return this.#inAll(aggregateId, options, "rebuildProjection");
+  }
+
+  /** As `EventSourcingService` does, in all live generations; waits for all. Its outcome is the serving one's. */
+  forceRebuildProjection(
+    aggregateId: string,
+    options: RebuildOptions,
+  ): Promise<RebuildResult<string, unknown>> {
+    return this.#inAll(aggregateId, options, "forceRebuildProjection");
+  }
 
   /** Live generations that this process has no handler for. */
   async unsupported(): Promise<readonly number[]> {
@@ -90,9 +101,43 @@ export class SideBySideProjector<TEvent extends Event> {
     while (this.#beside.size > 0) await Promise.all(this.#beside);
   }
 
+  /** Live generations with a handler here. @throws EventSourcingError `GENERATION_UNSUPPORTED` for none */
+  async #runnable(): Promise<{ readonly first: number; readonly others: readonly number[] }> {
+    const live = liveGenerations(await this.#options.generations.current());
+    const [first, ...others] = live.filter((number) => this.#services.has(number));
+    if (first !== undefined) return { first, others };
+    const known = [...this.#services.keys()].join(", ");
+    throw new EventSourcingError(
+      "GENERATION_UNSUPPORTED",
+      `Live generations: ${live.join(", ")}. This version has handlers for ${known || "none"}: run one that has.`,
+    );
+  }
+
+  async #inAll(
+    aggregateId: string,
+    options: RebuildOptions,
+    how: "rebuildProjection" | "forceRebuildProjection",
+  ): Promise<RebuildResult<string, unknown>> {
+    const { first, others } = await this.#runnable();
+    const ref = { tenantId: options.eventStoreContext.tenantId, aggregateId };
+    const [serving] = await Promise.all([
+      this.#serviceOf(first)[how](aggregateId, options),
+      ...others.map((generation) =>
+        this.#attempt(generation, ref, () => this.#serviceOf(generation)[how](aggregateId, options)),
+      ),
+    ]);
+    return serving;
+  }
+
+  #serviceOf(generation: number): RunnableGeneration<TEvent>["service"] {
+    const service = this.#services.get(generation);
+    if (service === undefined) throw new Error(`There is no handler for generation ${generation}.`);
+    return service;
+  }
+
   async #rebuild(generation: number, ref: AggregateRef, stored: readonly TEvent[]): Promise<void> {
     const context = { tenantId: ref.tenantId };
-    await this.#services.get(generation)?.rebuildProjectionFrom(ref.aggregateId, stored, {
+    await this.#serviceOf(generation).rebuildProjectionFrom(ref.aggregateId, stored, {
       eventStoreContext: context,
       projectionStoreContext: context,
     });
@@ -104,17 +149,22 @@ export class SideBySideProjector<TEvent extends Event> {
       return;
     }
     const made = Promise.all(
-      generations.map(async (generation) => {
-        try {
-          await this.#rebuild(generation, ref, stored);
-          this.#count(generation, "rebuilt");
-        } catch (error) {
-          this.#count(generation, "failed");
-          this.#report(error, generation, ref);
-        }
-      }),
+      generations.map((generation) =>
+        this.#attempt(generation, ref, () => this.#rebuild(generation, ref, stored)),
+      ),
     ).then(() => void this.#beside.delete(made));
     this.#beside.add(made);
+  }
+
+  /** Never rejects. */
+  async #attempt(generation: number, ref: AggregateRef, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      this.#count(generation, "rebuilt");
+    } catch (error) {
+      this.#count(generation, "failed");
+      this.#report(error, generation, ref);
+    }
   }
 
   #count(generation: number, outcome: "rebuilt" | "failed" | "skipped"): void {

@@ -1,5 +1,6 @@
 import type { Command } from "./command.js";
 import { deadLetterCommands } from "./commands/deadLetters.js";
+import { generationCommands } from "./commands/generations.js";
 import { queueCommands } from "./commands/queue.js";
 import { reconcileCommands } from "./commands/reconcile.js";
 import { replayCommands } from "./commands/replay.js";
@@ -10,4 +11,5 @@ export const commands: readonly Command[] = [
   ...deadLetterCommands,
   ...reconcileCommands,
   ...replayCommands,
+  ...generationCommands,
 ];

@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { type OperationsAccess, operationsGuard } from "../access/operationsGuard.js";
 import { deadLetterRoutes } from "./deadLetterRoutes.js";
+import { type GenerationRoutesDependencies, generationRoutes } from "./generationRoutes.js";
 import { queueRoutes } from "./queueRoutes.js";
 import { type ReconcileNow, reconcileRoutes } from "./reconcileRoutes.js";
 import { type ReplayOperations, replayRoutes } from "./replayRoutes.js";
@@ -14,6 +15,8 @@ export interface OperationsDependencies {
   readonly reconcile: ReconcileNow;
   /** Without them there are no routes for replays. */
   readonly replays?: ReplayOperations;
+  /** Without them there are no routes for generations. */
+  readonly generations?: GenerationRoutesDependencies["generations"];
 }
 
 export interface OperationsOptions extends OperationsDependencies, OperationsAccess {
@@ -35,6 +38,8 @@ export function createOperationsRoutes(options: OperationsOptions): Hono {
   if (options.replays !== undefined) {
     app.route("/operations/replays", replayRoutes({ replays: options.replays }));
   }
+  const { generations } = options;
+  if (generations !== undefined) app.route("/operations/generations", generationRoutes({ generations }));
   return app;
 }
 
@@ -51,6 +56,8 @@ function answerFor(error: unknown): RequestError | undefined {
     case "INVALID_AGGREGATE_ID":
       return new RequestError(400, error.code, error.message);
     case "REPLAY_ENDED":
+    case "GENERATION_REFUSED":
+    case "GENERATION_UNSUPPORTED":
       return new RequestError(409, error.code, error.message);
     default:
       return error.retryable

@@ -8,7 +8,9 @@ export {
   createTraceClickHouseMigrations,
   type TraceClickHouseMigrationsOptions,
   traceClickHouseMigrations,
+  traceGenerationMigrations,
 } from "./traceClickHouseMigrations.js";
+export { traceGenerationStorageClickHouse } from "./traceGenerationStorageClickHouse.js";
 export { traceProjectionTable } from "./traceProjectionTable.js";
 export {
   type ListTracesOptions,
@@ -18,6 +20,7 @@ export {
 } from "./traceReadRepositoryClickHouse.js";
 export {
   spanEventStoreClickHouse,
+  type TraceProjectionStoreClickHouseOptions,
   traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
 } from "./traceStores.js";

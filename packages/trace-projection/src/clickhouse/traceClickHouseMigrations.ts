@@ -1,4 +1,4 @@
-import { EventSourcingError } from "@es/core";
+import { assertGenerationNumber, EventSourcingError } from "@es/core";
 import type { MigrationSet } from "@es/store-clickhouse";
 import { otelTracesTraceIdTsView, otelTracesView, spanTableDescription } from "./spanTableDescription.js";
 import { traceProjectionTableDescription } from "./traceProjectionTableDescription.js";
@@ -33,7 +33,7 @@ export function createTraceClickHouseMigrations(
         name: "create spans, trace projections and the exporter's views",
         steps: [
           spanTableDescription(spanRetentionDays),
-          traceProjectionTableDescription,
+          traceProjectionTableDescription(1),
           otelTracesView,
           otelTracesTraceIdTsView,
         ],
@@ -44,3 +44,23 @@ export function createTraceClickHouseMigrations(
 
 /** Makes `spans`, `trace_projections`, `otel_traces` and `otel_traces_trace_id_ts`. */
 export const traceClickHouseMigrations: MigrationSet = createTraceClickHouseMigrations();
+
+/**
+ * Makes the table of one generation of trace projections; that of the first is `trace_projections`, made with all others.
+ *
+ * @throws EventSourcingError `INVALID_OPTIONS`
+ */
+export function traceGenerationMigrations(generation: number): MigrationSet {
+  assertGenerationNumber(generation);
+  if (generation === 1) return traceClickHouseMigrations;
+  return {
+    component: `trace-projection-v${generation}`,
+    migrations: [
+      {
+        version: 1,
+        name: `create generation ${generation} of trace projections`,
+        steps: [traceProjectionTableDescription(generation)],
+      },
+    ],
+  };
+}

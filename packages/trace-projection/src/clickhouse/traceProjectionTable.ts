@@ -1,8 +1,8 @@
 import { canonicalJson, type ProjectionRecord } from "@es/core";
 import type { ProjectionTable, Row } from "@es/store-clickhouse";
 import type { TraceProjection } from "../traceProjection.js";
-import { traceClickHouseMigrations } from "./traceClickHouseMigrations.js";
-import { TRACE_PROJECTION_TABLE, traceProjectionColumns } from "./traceProjectionTableDescription.js";
+import { traceGenerationMigrations } from "./traceClickHouseMigrations.js";
+import { traceProjectionColumns, traceProjectionTableName } from "./traceProjectionTableDescription.js";
 import { readTraceProjection } from "./traceProjectionText.js";
 
 const LAST_INT64 = 2n ** 63n - 1n;
@@ -43,10 +43,10 @@ function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProject
   };
 }
 
-/** Trace projections in the table `trace_projections`. */
-export function traceProjectionTable(): ProjectionTable<TraceProjection> {
+/** Trace projections in the table `trace_projections`, those of generation _n_ above 1 in `trace_projections_v{n}`. */
+export function traceProjectionTable(generation = 1): ProjectionTable<TraceProjection> {
   return {
-    name: TRACE_PROJECTION_TABLE,
+    name: traceProjectionTableName(generation),
     columns: {
       tenantId: "TenantId",
       aggregateId: "TraceId",
@@ -59,6 +59,6 @@ export function traceProjectionTable(): ProjectionTable<TraceProjection> {
     encode: canonicalJson,
     decode: readTraceProjection,
     aggregatesAreTraces: true,
-    migrations: traceClickHouseMigrations,
+    migrations: traceGenerationMigrations(generation),
   };
 }

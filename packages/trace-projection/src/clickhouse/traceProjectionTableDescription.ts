@@ -2,6 +2,11 @@ import type { ColumnDescription, TableDescription } from "@es/store-clickhouse";
 
 export const TRACE_PROJECTION_TABLE = "trace_projections";
 
+/** The first generation has the plain name. */
+export function traceProjectionTableName(generation: number): string {
+  return generation === 1 ? TRACE_PROJECTION_TABLE : `${TRACE_PROJECTION_TABLE}_v${generation}`;
+}
+
 const names = "Array(LowCardinality(String))";
 
 /** What people filter on and add up. The whole projection is in `Projection`. */
@@ -36,19 +41,21 @@ export const traceProjectionColumns: readonly ColumnDescription[] = [
   { name: "Truncated", type: "Bool", codec: "ZSTD(1)" },
 ];
 
-export const traceProjectionTableDescription: TableDescription = {
-  kind: "table",
-  name: TRACE_PROJECTION_TABLE,
-  columns: [
-    { name: "TenantId", type: "String", codec: "ZSTD(1)" },
-    { name: "TraceId", type: "String", codec: "ZSTD(1)" },
-    { name: "Version", type: "UInt256", codec: "ZSTD(1)" },
-    ...traceProjectionColumns,
-    { name: "Projection", type: "String", codec: "ZSTD(3)", comment: "The whole projection, JSON" },
-    { name: "Metadata", type: "String", codec: "ZSTD(1)", comment: "JSON" },
-  ],
-  versionColumn: "Version",
-  // No partitions: versions of one projection would never merge across them.
-  orderBy: ["TenantId", "TraceId"],
-  shardBy: ["TenantId", "TraceId"],
-};
+export function traceProjectionTableDescription(generation: number): TableDescription {
+  return {
+    kind: "table",
+    name: traceProjectionTableName(generation),
+    columns: [
+      { name: "TenantId", type: "String", codec: "ZSTD(1)" },
+      { name: "TraceId", type: "String", codec: "ZSTD(1)" },
+      { name: "Version", type: "UInt256", codec: "ZSTD(1)" },
+      ...traceProjectionColumns,
+      { name: "Projection", type: "String", codec: "ZSTD(3)", comment: "The whole projection, JSON" },
+      { name: "Metadata", type: "String", codec: "ZSTD(1)", comment: "JSON" },
+    ],
+    versionColumn: "Version",
+    // No partitions: versions of one projection would never merge across them.
+    orderBy: ["TenantId", "TraceId"],
+    shardBy: ["TenantId", "TraceId"],
+  };
+}

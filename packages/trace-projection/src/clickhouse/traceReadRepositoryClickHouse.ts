@@ -29,7 +29,7 @@ import {
 } from "../traceProjection.js";
 import { spanEventFromRow, spanSelectColumns } from "./spanRow.js";
 import { SPAN_TABLE } from "./spanTableDescription.js";
-import { TRACE_PROJECTION_TABLE } from "./traceProjectionTableDescription.js";
+import { traceProjectionTableName } from "./traceProjectionTableDescription.js";
 import { traceProjectionStoreClickHouse } from "./traceStores.js";
 
 const { attributes } = telemetryNames;
@@ -39,6 +39,8 @@ const NAME = "TraceReadRepositoryClickHouse";
 export interface TraceReadRepositoryOptions {
   /** @default the client's own */
   readonly database?: string;
+  /** Whose projections are read; asked once per call, so that no call mixes two. @default 1 */
+  readonly generation?: () => number | Promise<number>;
 }
 
 export interface ListTracesOptions {
@@ -61,20 +63,41 @@ export interface TraceList {
   readonly undecodable?: readonly { readonly traceId: string; readonly reason: string }[];
 }
 
+interface Generation {
+  readonly table: string;
+  readonly projections: ProjectionStore<string, TraceProjection>;
+}
+
 const SPANS_PER_ROUND_TRIP = 25_000;
 
 /** Reads traces for people. Whatever is not merged yet is read as if it were. */
 export class TraceReadRepositoryClickHouse {
   readonly #client: ClickHouseClient;
-  readonly #projections: ProjectionStore<string, TraceProjection>;
+  readonly #options: TraceReadRepositoryOptions;
   readonly #spanTable: string;
-  readonly #projectionTable: string;
+  readonly #generations = new Map<number, Generation>();
 
   constructor(client: ClickHouseClient, options: TraceReadRepositoryOptions = {}) {
     this.#client = client;
-    this.#projections = traceProjectionStoreClickHouse(client, options);
+    this.#options = options;
     this.#spanTable = qualifiedName(options.database, SPAN_TABLE);
-    this.#projectionTable = qualifiedName(options.database, TRACE_PROJECTION_TABLE);
+  }
+
+  async #generation(): Promise<Generation> {
+    const { database, generation: current } = this.#options;
+    const number = (await current?.()) ?? 1;
+    let generation = this.#generations.get(number);
+    if (generation === undefined) {
+      generation = {
+        table: qualifiedName(database, traceProjectionTableName(number)),
+        projections: traceProjectionStoreClickHouse(this.#client, {
+          generation: number,
+          ...(database === undefined ? {} : { database }),
+        }),
+      };
+      this.#generations.set(number, generation);
+    }
+    return generation;
   }
 
   /**
@@ -98,11 +121,12 @@ export class TraceReadRepositoryClickHouse {
       ];
       if ((options.to ?? 1n) <= 0n || (options.from ?? 0n) >= 2n ** 64n)
         return { traces: [], nextCursor: null };
+      const { table, projections } = await this.#generation();
       const rows = await this.#query<{ readonly id: string; readonly bytes: string; readonly start: string }>(
         "listTraces",
-        this.#projectionTable,
+        table,
         "SELECT TraceId AS id, hex(id) AS bytes, argMax(StartTimeUnixNano, Version) AS start, argMax(Status, Version) AS status " +
-          `FROM ${this.#projectionTable} WHERE TenantId = {tenantId: String} GROUP BY TraceId ` +
+          `FROM ${table} WHERE TenantId = {tenantId: String} GROUP BY TraceId ` +
           (conditions.length === 0 ? "" : `HAVING ${conditions.join(" AND ")} `) +
           "ORDER BY start DESC, id LIMIT {limit: UInt64}",
         {
@@ -116,7 +140,7 @@ export class TraceReadRepositoryClickHouse {
       );
       const page = rows.slice(0, limit);
       const last = page.at(-1);
-      const reads = await this.#projections.getProjections(page.map(({ id }) => id).filter(isAggregateId), {
+      const reads = await projections.getProjections(page.map(({ id }) => id).filter(isAggregateId), {
         tenantId,
       });
       const traces: TraceProjectionJson[] = [];
@@ -147,7 +171,8 @@ export class TraceReadRepositoryClickHouse {
    */
   getTrace(tenantId: TenantId, traceId: string): Promise<TraceProjectionJson | null> {
     return this.#call("getTrace", traceAttributes(tenantId, traceId), async () => {
-      const read = await this.#projections.getProjection(traceId, { tenantId });
+      const { projections } = await this.#generation();
+      const read = await projections.getProjection(traceId, { tenantId });
       if (read.status === "found") return traceProjectionToJson(tenantId, read.record);
       if (read.status === "absent") return null;
       throw new EventSourcingError(

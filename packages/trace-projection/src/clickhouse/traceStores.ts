@@ -20,12 +20,18 @@ export function spanEventStoreClickHouse(
   return new EventStoreClickHouse(client, { ...options, table: spanTable() });
 }
 
-/** The projection store of traces. Make one per process: calls in flight share round trips. */
+export interface TraceProjectionStoreClickHouseOptions
+  extends Omit<ProjectionStoreClickHouseOptions<TraceProjection>, "table"> {
+  /** The version of the handler that makes them. @default 1 */
+  readonly generation?: number;
+}
+
+/** The projection store of traces. Make one per process and generation: calls in flight share round trips. */
 export function traceProjectionStoreClickHouse(
   client: ClickHouseClient,
-  options: Omit<ProjectionStoreClickHouseOptions<TraceProjection>, "table"> = {},
+  { generation, ...options }: TraceProjectionStoreClickHouseOptions = {},
 ): ProjectionStoreClickHouse<TraceProjection> {
-  return new ProjectionStoreClickHouse(client, { ...options, table: traceProjectionTable() });
+  return new ProjectionStoreClickHouse(client, { ...options, table: traceProjectionTable(generation) });
 }
 
 /** Finds the traces of all tenants with spans that their projection has not seen. */

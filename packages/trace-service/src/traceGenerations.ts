@@ -1,0 +1,154 @@
+import type { ClickHouseClient } from "@clickhouse/client";
+import {
+  createEventSourcingPipeline,
+  type EventHandler,
+  EventSourcingError,
+  type EventSourcingService,
+  type EventStore,
+  GenerationOperations,
+  type GenerationsView,
+  type LagSource,
+  liveGenerations,
+  ProjectionGenerations,
+  type ProjectionStore,
+  SideBySideProjector,
+  watchGenerations,
+} from "@es/core";
+import type { Logger, ReadinessCheck } from "@es/service";
+import {
+  EventStoreClickHouse,
+  generationChangesTable,
+  type StoreClickHouseOptions,
+} from "@es/store-clickhouse";
+import type { SpanEvent, TraceProjection } from "@es/trace-projection";
+import { traceGenerationStorageClickHouse } from "@es/trace-projection/clickhouse";
+
+/** A handler with the generation it makes as its version. */
+export type TraceHandler = EventHandler<string, SpanEvent, TraceProjection> & { readonly version: number };
+
+export interface TraceGenerationsOptions {
+  readonly client: ClickHouseClient;
+  readonly eventStore: EventStore<string, SpanEvent>;
+  readonly stores: StoreClickHouseOptions;
+  readonly cluster: string | undefined;
+  /** Those that may be live: the first serves a new database. */
+  readonly handlers: readonly TraceHandler[];
+  readonly logger: Logger;
+}
+
+/** The generations of trace projections, as one process sees them. */
+export interface TraceGenerations {
+  /** As they were half a second ago at most. */
+  readonly view: GenerationsView;
+  /** What this process has handlers for. */
+  readonly runnable: readonly number[];
+  /** Rebuilds traces in all live generations. */
+  readonly projector: SideBySideProjector<SpanEvent>;
+  /** What an operator does with them. */
+  readonly operations: GenerationOperations;
+  serviceOf(generation: number): EventSourcingService<string, SpanEvent, TraceProjection>;
+  storeOf(generation: number): ProjectionStore<string, TraceProjection>;
+  lagOf(generation: number): LagSource;
+  /** Notes live generations without a handler here; rejects when there is a handler for none. */
+  readonly isReady: ReadinessCheck;
+  /** Records what serves a new database, and brings the tables of live generations up to date. */
+  open(): Promise<void>;
+}
+
+const FAILURES_EVERY_MS = 10_000;
+
+export function createTraceGenerations(options: TraceGenerationsOptions): TraceGenerations {
+  const { client, eventStore, stores, cluster, handlers, logger } = options;
+  const initial = handlers[0]?.version;
+  if (initial === undefined)
+    throw new EventSourcingError("INVALID_OPTIONS", "There is no handler of traces.");
+  const storage = traceGenerationStorageClickHouse(client, {
+    ...stores,
+    ...(cluster === undefined ? {} : { cluster }),
+  });
+  const generations = new ProjectionGenerations({
+    eventStore: new EventStoreClickHouse(client, { ...stores, table: generationChangesTable() }),
+    projection: "trace",
+    initial,
+  });
+  const view = watchGenerations(generations, {
+    onError: (error) =>
+      logger.warn({ error }, "The generations cannot be read; going on with those known last"),
+  });
+  const services = new Map(
+    handlers.map((eventHandler) => [
+      eventHandler.version,
+      createEventSourcingPipeline({
+        eventStore,
+        projectionStore: storage.storeOf(eventHandler.version),
+        eventHandler,
+        serviceOptions: { ordering: "timestamp" },
+      }).service,
+    ]),
+  );
+  const runnable = [...services.keys()];
+  const projector = new SideBySideProjector<SpanEvent>({
+    eventStore,
+    runnable: [...services].map(([number, service]) => ({ number, service })),
+    generations: view,
+    onBesideError: reportFailures(logger),
+  });
+
+  return {
+    view,
+    runnable,
+    projector,
+    operations: new GenerationOperations({ generations, storage, runnable }),
+    serviceOf(generation) {
+      const service = services.get(generation);
+      if (service !== undefined) return service;
+      throw new EventSourcingError(
+        "GENERATION_UNSUPPORTED",
+        `This version has handlers for generations ${runnable.join(", ")}, none for ${generation}.`,
+      );
+    },
+    storeOf: (generation) => storage.storeOf(generation),
+    lagOf: (generation) => storage.lagOf(generation),
+    async isReady() {
+      const unsupported = await projector.unsupported();
+      if (unsupported.length === 0) return undefined;
+      const note = `no handler for live generations ${unsupported.join(", ")}; there are for ${runnable.join(", ")}`;
+      if (unsupported.length < liveGenerations(await view.current()).length) return note;
+      throw new EventSourcingError("GENERATION_UNSUPPORTED", note);
+    },
+    async open() {
+      const set = await generations.open();
+      const live = liveGenerations(set);
+      for (const generation of live) if (services.has(generation)) await storage.prepare(generation);
+      const unsupported = live.filter((generation) => !services.has(generation));
+      if (unsupported.length > 0) {
+        logger.warn(
+          { unsupported, runnable, serving: set.serving },
+          "There are live generations this version has no handler for; others have to keep them up",
+        );
+      }
+    },
+  };
+}
+
+/** A handler that refuses every trace must not fill the log: the first failure now and then, and how many there were. */
+function reportFailures(logger: Logger) {
+  const lately = new Map<number, { count: number; readonly since: number }>();
+  return (
+    error: unknown,
+    generation: number,
+    ref: { readonly tenantId: string; readonly aggregateId: string },
+  ) => {
+    const now = performance.now();
+    const before = lately.get(generation);
+    if (before !== undefined && now - before.since < FAILURES_EVERY_MS) {
+      before.count++;
+      return;
+    }
+    lately.set(generation, { count: 0, since: now });
+    logger.warn(
+      { error, generation, tenantId: ref.tenantId, traceId: ref.aggregateId, untold: before?.count ?? 0 },
+      "A generation that does not serve could not be made of a trace",
+    );
+  };
+}
