@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@clickhouse/client";
@@ -29,11 +29,15 @@ export interface ChaosOptions {
   readonly faults?: readonly FaultName[] | undefined;
   /** Milliseconds between two faults, in the mean. */
   readonly everyMs?: number | undefined;
+  /** The faults themselves, instead of those the seed would plan. */
+  readonly planned?: readonly PlannedFault[] | undefined;
   readonly without?: readonly DefenceName[] | undefined;
   /** Traces begun per second and tenant. @default 2 */
   readonly tracesPerSecond?: number | undefined;
   /** How long the system may take to converge. @default 90_000 */
   readonly convergenceLimitMs?: number | undefined;
+  /** Of a run that broke a promise. @default true */
+  readonly keepLogs?: boolean | undefined;
   /** Told what happens, line by line. @default nobody */
   readonly onLine?: ((line: string) => void) | undefined;
   /** Ends the run early, its processes included; the run then rejects. */
@@ -71,12 +75,14 @@ const TENANTS = ["acme", "acme:1", "Ümbrella/50%'"];
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, seconds, without = [], onLine = () => {} } = options;
   const shape: LoadShape = { seed, tenants: TENANTS, tracesPerSecond: options.tracesPerSecond ?? 2 };
-  const planned = planFaults({
-    seed,
-    durationMs: seconds * 1_000,
-    ...(options.faults === undefined ? {} : { names: options.faults }),
-    ...(options.everyMs === undefined ? {} : { everyMs: options.everyMs }),
-  });
+  const planned =
+    options.planned ??
+    planFaults({
+      seed,
+      durationMs: seconds * 1_000,
+      ...(options.faults === undefined ? {} : { names: options.faults }),
+      ...(options.everyMs === undefined ? {} : { everyMs: options.everyMs }),
+    });
   onLine(`Seed ${seed}, ${seconds} s, ${planned.length} faults:\n${describeSchedule(planned)}`);
   const apiKeys = new Map(TENANTS.map((tenant) => [tenant, createApiKey()]));
   const folder = await mkdtemp(join(tmpdir(), "es-chaos-"));
@@ -91,8 +97,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     });
     try {
       await assertDefencesRemoved(folder, without);
-      const report = await breakAndCheck(system, { ...options, apiKeys, shape, planned, offences, onLine });
-      keep = offences.total > 0;
+      const run = await breakAndCheck(system, { ...options, apiKeys, shape, planned, offences, onLine });
+      const report = { ...run, reconciled: await countReconciled(folder) };
+      keep = offences.total > 0 && options.keepLogs !== false;
       if (keep) await writeFile(join(folder, "report.json"), JSON.stringify(report, null, 2));
       return { ...report, logs: keep ? folder : null };
     } finally {
@@ -116,7 +123,7 @@ interface Run extends ChaosOptions {
   readonly onLine: (line: string) => void;
 }
 
-async function breakAndCheck(system: System, run: Run): Promise<ChaosReport> {
+async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport, "reconciled">> {
   const { seed, seconds, shape, planned, offences, onLine, without = [] } = run;
   const client = createClient({ url: system.clickhouseUrl, log: { level: 127 }, request_timeout: 60_000 });
   const rows = new StoredRows(client, DATABASE);
@@ -184,7 +191,6 @@ async function breakAndCheck(system: System, run: Run): Promise<ChaosReport> {
       cuts: cutsOf(system),
       freshness: await freshness,
       convergenceMs,
-      reconciled: 0,
       broken: offences.counts,
       offences: offences.first,
       logs: null,
@@ -213,6 +219,15 @@ async function untilConverged({ rows, queue, limitMs, signal }: Converging): Pro
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   return false;
+}
+
+/** What the workers say they found and scheduled. */
+async function countReconciled(folder: string): Promise<number> {
+  const logs = join(folder, "logs");
+  const files = (await readdir(logs)).filter((file) => file.startsWith("worker-"));
+  const texts = await Promise.all(files.map((file) => readFile(join(logs, file), "utf8")));
+  const found = texts.join("").matchAll(/"count":(\d+)[^\n]*Scheduled traces whose projection lagged/g);
+  return [...found].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 async function checkDeadLetters(queue: ProjectionQueueBullMQ, offences: Offences): Promise<void> {

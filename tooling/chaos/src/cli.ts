@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { runChaos } from "./chaosRun.js";
 import { defenceNamed, defenceNames } from "./defences/defences.js";
 import { faultClassNamed, faultNames } from "./faults/faultClasses.js";
+import { describeProofs, prove } from "./prove.js";
 import { describeOffences, describeReport, promisesKept } from "./table.js";
 
 const usage = `npm run chaos [-- options]
@@ -16,6 +17,8 @@ and compares what is stored in the end with what was acknowledged. Ends with 1 i
   --faults <a,b>       only these: ${faultNames.join(", ")}
   --without <a,b>      take defences away: ${defenceNames.join(", ")}
   --rate <number>      traces begun per second and tenant. Default 2
+  --prove              take each defence away in turn (or those of --without), under the faults it is there for: ends with 1
+                       if one is not missed
   --json <file>        write the report there, too
   --help
 `;
@@ -41,6 +44,7 @@ async function main(): Promise<number> {
       without: { type: "string" },
       rate: { type: "string" },
       json: { type: "string" },
+      prove: { type: "boolean" },
       help: { type: "boolean" },
     },
   });
@@ -56,13 +60,27 @@ async function main(): Promise<number> {
       stopping.abort(new Error(`Ended by ${signal}.`));
     });
   }
+  const seed = number("seed", values.seed, randomInt(1, 1_000_000));
+  const onLine = (line: string) => void process.stderr.write(`${line}\n`);
+  const without = list(values.without)?.map((name) => defenceNamed(name).name);
+  if (values.prove === true) {
+    const results = await prove({
+      seed,
+      ...(without === undefined ? {} : { only: without }),
+      onLine,
+      signal: stopping.signal,
+    });
+    if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
+    process.stdout.write(`\n${describeProofs(results)}\n`);
+    return results.every(({ holds }) => holds) ? 0 : 1;
+  }
   const report = await runChaos({
-    seed: number("seed", values.seed, randomInt(1, 1_000_000)),
+    seed,
     seconds: number("seconds", values.seconds, 180),
     faults: list(values.faults)?.map((name) => faultClassNamed(name).name),
-    without: list(values.without)?.map((name) => defenceNamed(name).name) ?? [],
+    ...(without === undefined ? {} : { without }),
     tracesPerSecond: number("rate", values.rate, 2),
-    onLine: (line) => process.stderr.write(`${line}\n`),
+    onLine,
     signal: stopping.signal,
   });
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -34,6 +34,7 @@ export function describeReport(report: ChaosReport): string {
       ([name, reason]) => ["not possible here", `${name}: ${reason}`] as const,
     ),
     ["answers cut", String(report.cuts)],
+    ["reconciled", `${report.reconciled} traces that lagged`],
     [
       "freshness",
       `median ${seconds(freshness.medianMs)}, 95 % ${seconds(freshness.p95Ms)}, worst ${seconds(freshness.worstMs)}`,

@@ -128,10 +128,20 @@ describe("checkStore", () => {
     expect((await stored.offences()).broken).toEqual({ lost: 1 });
   });
 
-  it("sees a projection that is older than the spans, by content or by version alone", async () => {
+  it("sees a projection that is older than its spans", async () => {
     const last = trace.spans.at(-1) as OtlpSpan;
+    const removed = `TenantId = '${trace.tenant}' AND SpanId = '${last.spanId}'`;
+    await stored.remove("spans", removed);
+    await stored.remove("trace_projections", `TenantId = '${trace.tenant}' AND TraceId = '${trace.traceId}'`);
+    await stored.project(trace.tenant, trace.traceId);
     await stored.store(trace.tenant, [last]);
     expect((await stored.offences()).broken).toEqual({ stale: 1 });
+    expect((await stored.rows.lag()).traces).toBe(1);
+  });
+
+  it("sees a projection whose version does not say what it was made of", async () => {
+    await stored.store(trace.tenant, [trace.spans.at(-1) as OtlpSpan]);
+    expect((await stored.offences()).broken).toEqual({ misversioned: 1 });
     expect((await stored.rows.lag()).traces).toBe(1);
   });
 

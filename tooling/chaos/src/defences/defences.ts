@@ -7,7 +7,9 @@ export type DefenceName =
   | "data-versions"
   | "read-dedup"
   | "acknowledge-after-insert"
-  | "tenant-in-key";
+  | "tenant-in-key"
+  | "redis-clock"
+  | "stalled-check";
 
 /** One change of one built module. The pattern must match exactly once. */
 export interface SourceChange {
@@ -99,6 +101,28 @@ export const defences: readonly Defence[] = [
         module: "packages/store-clickhouse/dist/aggregateRows.js",
         pattern: /return `\$\{tenantId\.length\}:\$\{tenantId\}\$\{aggregateId\}`;/,
         replacement: "return aggregateId;",
+      },
+    ],
+  },
+  {
+    name: "redis-clock",
+    without: "a delayed job waits until the clocks of those who delay and fetch it say so",
+    changes: [
+      {
+        module: "packages/queue-bullmq/dist/delayedJobs.js",
+        pattern: /this\.#timer = setInterval\(\(\) => void this\.#look\(\), INTERVAL_MS\);/,
+        replacement: "this.#timer = setTimeout(() => undefined, 0);",
+      },
+    ],
+  },
+  {
+    name: "stalled-check",
+    without: "nobody takes over the runs of a dead worker",
+    changes: [
+      {
+        module: "packages/queue-bullmq/dist/projectionWorkerBullMQ.js",
+        pattern: /\n\s*stalledInterval,/,
+        replacement: "\n            skipStalledCheck: true,",
       },
     ],
   },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { untilTrue } from "../system/managedProcess.js";
-import { remount } from "../system/mountNamespace.js";
+import { makeReadOnly, makeWritable } from "../system/mountNamespace.js";
 import { LOCK_MS, type Service, type System } from "../system/system.js";
 import type { TcpProxy } from "../system/tcpProxy.js";
 import type { FaultClass, FaultName, PlannedFault } from "./faultClass.js";
@@ -54,9 +54,14 @@ function restarting(name: FaultName, targets: readonly string[]): FaultClass {
 /** A worker whose wall clock is wrong from one start to the next. */
 function shifting(name: FaultName, shiftMs: number): FaultClass {
   const restart = async (system: System, target: string, environment: Readonly<Record<string, string>>) => {
-    const { process } = serviceNamed(system, target);
+    const { process, url } = serviceNamed(system, target);
     await process.stop();
     process.start(environment);
+    // What its clock does begins when it works.
+    await untilTrue(
+      `${target} listens`,
+      async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true,
+    );
   };
   return {
     name,
@@ -237,10 +242,10 @@ export const faultClasses: readonly FaultClass[] = [
     durationMs: [1_500, 4_000],
     impossible: ({ disk }) => ("impossible" in disk ? disk.impossible : null),
     async inject({ clickhouse, disk }) {
-      if ("folder" in disk) await remount(clickhouse.pid, disk.folder, "ro");
+      if ("folder" in disk) await makeReadOnly(clickhouse.pid, disk.folder);
     },
     async heal({ clickhouse, disk }) {
-      if ("folder" in disk) await remount(clickhouse.pid, disk.folder, "rw");
+      if ("folder" in disk) await makeWritable(clickhouse.pid, disk.folder);
     },
   },
 ];

@@ -28,6 +28,8 @@ export interface DeliveryOptions {
 }
 
 const MAX_SPANS_PER_REQUEST = 80;
+/** Few, for a trace that is sent again is projected again, which would hide that it had been left behind. */
+const RESENT_TRACES = 0.15;
 
 /**
  * The requests that carry one wave: each span in one to five of them, in any order, the root often last, the same spans
@@ -41,8 +43,10 @@ export function planWave(shape: LoadShape, wave: number, options: DeliveryOption
       .filter((trace) => trace.tenant === tenant)
       .flatMap((trace) => {
         const lateRoot = random.chance(0.3);
+        const resent = random.chance(RESENT_TRACES);
         return trace.spans.map((span, index) => ({
           span,
+          resent,
           place: { trace: { tenant, wave, place: trace.place }, index },
           at:
             wave * 1_000 +
@@ -58,6 +62,8 @@ interface Arrival {
   readonly span: OtlpSpan;
   readonly place: SpanPlace;
   readonly at: number;
+  /** Its trace is sent again when it is complete. */
+  readonly resent: boolean;
 }
 
 function batches(random: Random, arrivals: readonly Arrival[]): readonly (readonly Arrival[])[] {
@@ -90,8 +96,10 @@ function copies(
   const sent = [deliver(batch, ready)];
   const more = random.chance(0.5) ? 0 : random.integer(1, 4);
   for (let copy = 0; copy < more; copy++) {
-    const at = ready + (random.chance(0.25) ? random.integer(15_000, 40_000) : random.integer(0, 3_000));
-    const again = random.shuffle(batch);
+    const late = random.chance(0.25);
+    const at = ready + (late ? random.integer(15_000, 40_000) : random.integer(0, 3_000));
+    const again = random.shuffle(late ? batch.filter(({ resent }) => resent) : batch);
+    if (again.length === 0 || (late && at > endMs)) continue;
     const cut = random.chance(0.4) ? random.integer(1, again.length) : again.length;
     sent.push(deliver(again.slice(0, cut), at));
     if (cut < again.length) sent.push(deliver(again.slice(cut), at + random.integer(0, 1_000)));

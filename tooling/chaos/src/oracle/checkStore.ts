@@ -187,15 +187,19 @@ function checkProjection(
       traceId,
       detail: `the projection counts ${projection.spanCount} spans of ${events.length}: ${where}`,
     });
+  } else if (newest.projection === expected) {
+    offences.add({
+      kind: "misversioned",
+      tenant,
+      traceId,
+      detail: `the projection is right, and its version or metadata is not: version ${newest.version} instead of ${version}`,
+    });
   } else {
     offences.add({
       kind: "stale",
       tenant,
       traceId,
-      detail:
-        newest.projection === expected
-          ? `the projection is right, and its version or metadata is not: version ${newest.version} instead of ${version}`
-          : `the projection counts ${projection.spanCount} spans of ${events.length}: ${where}`,
+      detail: `the projection counts ${projection.spanCount} spans of ${events.length}: ${where}`,
     });
   }
 }

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -6,45 +7,39 @@ const run = promisify(execFile);
 /** Why disks can't be made read-only here, or `null` if they can. */
 export async function whyNoMounts(): Promise<string | null> {
   try {
-    await run("unshare", ["--mount", "true"]);
-    await run("nsenter", ["--version"]);
+    await run("unshare", ["--mount", "nsenter", "--version"]);
     return null;
   } catch (error) {
-    const [line] = (error instanceof Error ? error.message : String(error)).split("\n").slice(-1);
-    return `mounts need root and unshare (${line})`;
+    const reason = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1);
+    return `a mount needs root, unshare and nsenter (${reason})`;
   }
 }
 
-/**
- * The command of a program that sees a folder through a mount of its own. The mount is the program's alone and ends with it,
- * so nothing can be left behind.
- */
-export function withOwnMount(
-  folder: string,
-  command: string,
-  args: readonly string[],
-): { readonly command: string; readonly args: readonly string[] } {
-  const script = 'mount --bind "$0" "$0" && exec "$@"';
-  return { command: "unshare", args: ["--mount", "sh", "-c", script, folder, command, ...args] };
-}
+/** Runs a program with mounts of its own: nobody else sees them, and they end with it. */
+export const ownMounts = ["unshare", "--mount"] as const;
 
-/** Makes that mount read-only or writable again. Files open for writing hold it up for a moment. */
-export async function remount(pid: number, folder: string, mode: "ro" | "rw"): Promise<void> {
+const inside = (pid: number, ...command: readonly string[]) =>
+  run("nsenter", ["--target", String(pid), "--mount", ...command]);
+
+/** From now on the program can read below the folder and write nothing, like on a disk that went read-only. */
+export async function makeReadOnly(pid: number, folder: string): Promise<void> {
+  await inside(pid, "mount", "--bind", folder, folder);
   for (let attempt = 1; ; attempt++) {
     try {
-      await run("nsenter", [
-        "--target",
-        String(pid),
-        "--mount",
-        "mount",
-        "-o",
-        `remount,${mode},bind`,
-        folder,
-      ]);
+      await inside(pid, "mount", "-o", "remount,ro,bind", folder);
       return;
     } catch (error) {
-      if (attempt === 40) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      // Busy while a file is open for writing, which the program opened since the mount was there.
+      if (attempt < 100) await sleep(20);
+      else {
+        await makeWritable(pid, folder);
+        throw error;
+      }
     }
   }
+}
+
+export async function makeWritable(pid: number, folder: string): Promise<void> {
+  // Lazily, for files that are being read.
+  await inside(pid, "umount", "--lazy", folder);
 }

@@ -6,7 +6,7 @@ import { ensureSystemPackage, freePort, isOnPath } from "@es/tooling-services";
 import { type DefenceName, defenceEnvironment } from "../defences/defences.js";
 import { builtFile, inRepository } from "../repository.js";
 import { ManagedProcess, untilTrue } from "./managedProcess.js";
-import { whyNoMounts, withOwnMount } from "./mountNamespace.js";
+import { ownMounts, whyNoMounts } from "./mountNamespace.js";
 import { TcpProxy } from "./tcpProxy.js";
 
 export interface SystemOptions {
@@ -71,8 +71,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       "Chaos needs a Redis it may kill: install redis-server (apt-get install redis-server, brew install redis).",
   });
   const logs = join(folder, "logs");
-  const parts = join(folder, "clickhouse", "store");
-  for (const path of [logs, parts, join(folder, "redis")]) mkdirSync(path, { recursive: true });
+  for (const path of [logs, join(folder, "redis")]) mkdirSync(path, { recursive: true });
 
   // A harness that is killed takes its processes with it, where the system can do that.
   const leash = (await isOnPath("setpriv")) ? ["setpriv", "--pdeathsig", "KILL"] : [];
@@ -105,16 +104,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   const clickhousePort = await freePort();
   const noMounts = await whyNoMounts();
-  const engine = [
+  const clickhouse = manage("clickhouse", [
+    ...(noMounts === null ? ownMounts : []),
     process.execPath,
     inRepository("packages/clickhouse-embedded/bin/clickhouse-embedded.cjs"),
     ...["--data-dir", join(folder, "clickhouse"), "--port", String(clickhousePort)],
-  ] as const;
-  const engineLine = noMounts === null ? withOwnMount(parts, engine[0], engine.slice(1)) : undefined;
-  const clickhouse = manage(
-    "clickhouse",
-    engineLine === undefined ? engine : [engineLine.command, ...engineLine.args],
-  );
+  ]);
   const clickhouseUrl = `http://127.0.0.1:${clickhousePort}`;
   const clickhouseAnswers = async () =>
     (await fetch(`${clickhouseUrl}/ping`).catch(() => undefined))?.ok === true;
@@ -189,7 +184,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     clickhouse,
     redisUrl: `redis://127.0.0.1:${redisPort}`,
     clickhouseUrl,
-    disk: noMounts === null ? { folder: parts } : { impossible: noMounts },
+    disk: noMounts === null ? { folder: join(folder, "clickhouse", "store") } : { impossible: noMounts },
     clickhouseAnswers,
     async ready(readyOptions) {
       await untilTrue("ClickHouse answers", clickhouseAnswers, readyOptions);
