@@ -1,4 +1,5 @@
 import { generationStorageContract } from "@es/testkit";
+import { expect, it } from "vitest";
 import { newTestDatabase } from "../test/testDatabase.js";
 import { GenerationStorageClickHouse } from "./generationStorageClickHouse.js";
 import { projectionsTable } from "./projectionsTable.js";
@@ -17,4 +18,29 @@ generationStorageContract({
     };
   },
   makeProjection: (number, aggregateId) => ({ number, aggregateId }),
+});
+
+it("samples past rows that were not written by us", async () => {
+  const { client, database, drop } = await newTestDatabase([]);
+  const storage = new GenerationStorageClickHouse<unknown>(client, {
+    database,
+    tableOf: (generation) => projectionsTable({ generation }),
+  });
+  await storage.prepare(1);
+  const row = { Projection: "default", Version: 1, Data: "{}", Metadata: "{}" };
+  await client.insert({
+    table: `${database}.projections`,
+    values: [
+      { ...row, TenantId: "", AggregateId: "a" },
+      { ...row, TenantId: "acme", AggregateId: "" },
+      { ...row, TenantId: "acme", AggregateId: "b" },
+    ],
+    format: "JSONEachRow",
+  });
+  for (const sample of ["all", { size: 10, seed: 1 }] as const) {
+    const refs: unknown[] = [];
+    for await (const ref of storage.sample([1, 1], sample)) refs.push(ref);
+    expect(refs).toEqual([{ tenantId: "acme", aggregateId: "b" }]);
+  }
+  await drop();
 });

@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
   type AggregateRef,
+  assertAggregateId,
   type GenerationSample,
   type GenerationStorage,
   isTenantId,
@@ -203,8 +204,17 @@ function where(conditions: readonly string[]): string {
 }
 
 function refsOf(rows: readonly RefRow[]): readonly AggregateRef[] {
-  // A row with another tenant was not written by us.
+  // A row with another tenant or id was not written by us; it must not keep the rest from being read.
   return rows.flatMap(({ tenant, id }) =>
-    isTenantId(tenant) ? [{ tenantId: tenant, aggregateId: id }] : [],
+    isTenantId(tenant) && isAggregateId(id) ? [{ tenantId: tenant, aggregateId: id }] : [],
   );
+}
+
+function isAggregateId(id: string): boolean {
+  try {
+    assertAggregateId(id);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -13,6 +13,7 @@ import {
   type ProjectionStore,
   parseTenantId,
   type RunnableGeneration,
+  readProjectionVersion,
   rebuildDirectly,
   reconcile,
   SideBySideProjector,
@@ -230,6 +231,41 @@ export function sideBySideContract(contract: SideBySideContract): void {
       set = setOf(2, { 1: "retired", 2: "serving" });
       await expect(runOf(old)).rejects.toMatchObject({ code: "GENERATION_UNSUPPORTED" });
       expect(await old.unsupported()).toEqual([2]);
+    });
+
+    it("rebuilds and forces all live generations where a service is asked for, and waits for all", async () => {
+      await storeEvents(contractEvent({ id: "a" }));
+      const options = { eventStoreContext: { tenantId }, projectionStoreContext: { tenantId } };
+      const failures: number[] = [];
+      let refuses = false;
+      const both = projector(
+        [
+          runnable(1),
+          runnable(
+            2,
+            handlerOf(2, () => refuses && fail("no model")),
+          ),
+        ],
+        {
+          onBesideError: (_, generation) => void failures.push(generation),
+        },
+      );
+      const revisionIn = async (generation: number) => {
+        const read = await harness.storeOf(generation).getProjection("aggregate-1", { tenantId });
+        return read.status === "found" ? readProjectionVersion(read.record.version).revision : read.status;
+      };
+      expect(await both.rebuildProjection("aggregate-1", options)).toMatchObject({
+        outcome: "rebuilt",
+        record: { projection: { generation: 1 } },
+      });
+      expect([await revisionIn(1), await revisionIn(2)]).toEqual([0, 0]);
+      await both.forceRebuildProjection("aggregate-1", options);
+      expect([await revisionIn(1), await revisionIn(2)]).toEqual([1, 1]);
+      refuses = true;
+      await both.forceRebuildProjection("aggregate-1", options);
+      expect([await revisionIn(1), await revisionIn(2)]).toEqual([2, 1]);
+      expect(failures).toEqual([2]);
+      expect(await both.rebuildProjection("unknown", options)).toEqual({ outcome: "no-events" });
     });
 
     it("never lets one generation hide, change or count another, whatever their versions", async () => {
