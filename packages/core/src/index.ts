@@ -76,6 +76,11 @@ export type {
   RedriveOptions,
   RedriveProgress,
 } from "./processing/deadLetters.js";
+export {
+  type EngineAvailability,
+  EngineProbe,
+  type EngineProbeOptions,
+} from "./processing/engineAvailability.js";
 export type { EventHandler } from "./processing/eventHandler.js";
 export type { LaggingAggregate, LagSource, ListLaggingOptions } from "./processing/lagSource.js";
 export type { Lease, Leases } from "./processing/leases.js";
@@ -102,6 +107,7 @@ export {
 } from "./processing/reconciler.js";
 export { redriveInSteps } from "./processing/redrive.js";
 export { assertSchedulable, SchedulingTelemetry } from "./processing/scheduling.js";
+export { waitForEngine } from "./processing/waitForEngine.js";
 export { type Leased, type WithLeaseOptions, withLease } from "./processing/withLease.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";

@@ -3,8 +3,9 @@ import { EventSourcingError, isEventSourcingError } from "@es/core";
 /** Told of connection losses and of failures that no caller waits for. */
 export type ErrorListener = (error: Error) => void;
 
-/** Replies that go away by waiting: Redis is loading, failing over, or out of memory. */
-const passing = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|NOREPLICAS|UNKILLABLE)\b/;
+/** Replies that go away by waiting: Redis is loading, failing over, out of memory or disk, or serves enough clients. */
+const passing =
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ASK|MOVED|BUSY|OOM|NOREPLICAS|NOGOODSLAVE|MISCONF|UNKILLABLE|ERR max number of clients)\b/;
 
 /** `QUEUE_REJECTED` for what Redis refused on purpose, `QUEUE_UNAVAILABLE` for all else. */
 export function asQueueError(error: unknown): EventSourcingError {

@@ -2,6 +2,7 @@ import { EventSourcingError } from "@es/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Coalescer, type CoalescerOptions, type Settled } from "./coalescer.js";
+import type { ThrottleState } from "./throttle.js";
 
 interface Item {
   readonly id: number;
@@ -47,6 +48,86 @@ function newCoalescer(options: Partial<CoalescerOptions<Item, number>>) {
 
 const itemsFrom = (start: number, count: number, size = 1): readonly Item[] =>
   Array.from({ length: count }, (_, i) => ({ id: start + i, size }));
+
+const overloaded = new EventSourcingError("STORE_OVERLOADED", "too many parts");
+
+describe("Coalescer before an overloaded store", () => {
+  const isOverload = (error: unknown) => error === overloaded;
+
+  it("sends the same batch again until it is taken, fewer at once, and counts what waits", async () => {
+    let refusals = 6;
+    const seen: string[] = [];
+    let underWay = 0;
+    let mostLater = 0;
+    const states: ThrottleState[] = [];
+    const coalescer = newCoalescer({
+      maxItems: 2,
+      maxConcurrent: 4,
+      lingerMs: 0,
+      isOverload,
+      onThrottle: (state) => states.push(state),
+      run: async (items) => {
+        underWay++;
+        if (states.some(({ concurrency }) => concurrency === 1)) mostLater = Math.max(mostLater, underWay);
+        await new Promise(setImmediate);
+        underWay--;
+        seen.push(items.map(({ id }) => id).join());
+        if (refusals-- > 0) throw overloaded;
+        return items.map(({ id }) => ({ ok: true, value: id * 10 }));
+      },
+    });
+    const values = await Promise.all(itemsFrom(0, 8).map((item) => coalescer.submit(item)));
+    expect(values).toEqual([0, 10, 20, 30, 40, 50, 60, 70]);
+    expect(new Set(seen)).toEqual(new Set(["0,1", "2,3", "4,5", "6,7"]));
+    expect(seen).toHaveLength(4 + 6);
+    expect(states[0]).toMatchObject({ concurrency: 2, error: overloaded });
+    expect(states.some(({ concurrency }) => concurrency === 1)).toBe(true);
+    // Those of the first round were under way already.
+    expect(mostLater).toBeLessThan(4);
+    expect(states.at(-1)?.error).toBeUndefined();
+  });
+
+  it("gives up once a batch has waited too long, saying what the store said", async () => {
+    let tries = 0;
+    const coalescer = newCoalescer({
+      maxWaitMs: 400,
+      isOverload,
+      run: async () => {
+        tries++;
+        throw overloaded;
+      },
+    });
+    await expect(coalescer.submit({ id: 1, size: 1 })).rejects.toMatchObject({
+      code: "STORE_OVERLOADED",
+      cause: overloaded,
+      message: expect.stringContaining("too many parts"),
+    });
+    expect(tries).toBeGreaterThan(1);
+  });
+
+  it("refuses what does not fit the queue meanwhile", async () => {
+    let well = false;
+    const coalescer = newCoalescer({
+      maxItems: 1,
+      maxConcurrent: 1,
+      maxQueuedItems: 3,
+      isOverload,
+      run: async (items) => {
+        if (!well) throw overloaded;
+        return items.map(({ id }) => ({ ok: true, value: id }));
+      },
+    });
+    const first = coalescer.submit({ id: 0, size: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const outcomes = Promise.allSettled(itemsFrom(1, 10).map((item) => coalescer.submit(item)));
+    well = true;
+    expect((await outcomes).map(({ status }) => status).sort()).toEqual([
+      ...Array.from({ length: 3 }, () => "fulfilled"),
+      ...Array.from({ length: 7 }, () => "rejected"),
+    ]);
+    expect(await first).toBe(0);
+  });
+});
 
 describe("Coalescer", () => {
   it("makes one round trip of the calls of one turn", async () => {

@@ -1,5 +1,6 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { EventSourcingError } from "@es/core";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { EventSourcingError, isEventSourcingError } from "@es/core";
+import { delayAfter, Throttle, type ThrottleState } from "./throttle.js";
 import { Turns } from "./turns.js";
 
 /** What became of one item of a batch. */
@@ -37,12 +38,21 @@ export interface CoalescerOptions<TItem, TResult> extends CoalescerLimits {
   readonly run: (items: readonly TItem[]) => Promise<readonly Settled<TResult>[]>;
   /** Whether a throw of `run` may be the fault of one item: then halves are tried, down to single items. */
   readonly mayBeFaultOfOne: (error: unknown) => boolean;
+  /**
+   * Whether a throw of `run` says that the store has too much to do: then it gets less at once, and the same items again.
+   * `run` has to be safe to repeat. @default never
+   */
+  readonly isOverload?: (error: unknown) => boolean;
+  /** Told of every change of pace. */
+  readonly onThrottle?: (state: ThrottleState) => void;
 }
 
 interface Waiting<TItem, TResult> {
   readonly item: TItem;
   readonly size: number;
   readonly owner: string;
+  /** When it was submitted, by `performance.now()`. */
+  readonly since: number;
   readonly settle: (outcome: Settled<TResult>) => void;
 }
 
@@ -50,6 +60,10 @@ interface Queued {
   readonly queuedItems: number;
   readonly queuedBytes: number;
 }
+
+type Tried<TResult> =
+  | { readonly outcomes: readonly Settled<TResult>[] }
+  | { readonly error: unknown; readonly overload: boolean };
 
 const SETTLED_PER_TURN = 32;
 
@@ -60,10 +74,14 @@ const SETTLED_PER_TURN = 32;
  * Owners take turns, item by item, and so do the calls of one owner: a call of thousands does not hold up a call of one, nor
  * an owner of thousands of calls another. Beyond `maxConcurrent` one more round trip is kept for owners that have none
  * under way, and an owner with nothing waiting gets in although the queue is full, up to twice its limits.
+ *
+ * A store that says it is overloaded gets fewer round trips at once, after a pause, and the same batch again until an item of
+ * it has waited for `maxWaitMs`. What is submitted meanwhile fills the queue, and past its bounds is refused.
  */
 export class Coalescer<TItem, TResult> {
   readonly #options: CoalescerOptions<TItem, TResult>;
   readonly #turns = new Turns<Waiting<TItem, TResult>>();
+  readonly #throttle: Throttle;
   #underWay = 0;
   /** Items under way by owner; only owners that have some. */
   readonly #underWayOf = new Map<string, number>();
@@ -72,6 +90,7 @@ export class Coalescer<TItem, TResult> {
 
   constructor(options: CoalescerOptions<TItem, TResult>) {
     this.#options = options;
+    this.#throttle = new Throttle(options.maxConcurrent, options.onThrottle);
   }
 
   /** Rejects with what `run` threw or said of the item, or with `STORE_OVERLOADED`. */
@@ -88,6 +107,7 @@ export class Coalescer<TItem, TResult> {
       const outcomes: Settled<TResult>[] = new Array(items.length);
       let missing = items.length;
       let bytes = 0;
+      const since = performance.now();
       const owner = this.#options.ownerOf?.(items[0] as TItem) ?? "";
       const waiting = items.map((item, i) => {
         const size = this.#options.sizeOf(item);
@@ -96,6 +116,7 @@ export class Coalescer<TItem, TResult> {
           item,
           size,
           owner,
+          since,
           settle: (outcome: Settled<TResult>) => {
             outcomes[i] = outcome;
             if (--missing === 0) resolve(outcomes);
@@ -192,18 +213,29 @@ export class Coalescer<TItem, TResult> {
 
   /** Never rejects: every item gets its outcome. */
   async #settle(batch: readonly Waiting<TItem, TResult>[]): Promise<void> {
+    const oldest = batch.reduce((least, { since }) => Math.min(least, since), Number.POSITIVE_INFINITY);
+    const until = oldest + this.#options.maxWaitMs;
     let outcomes: readonly Settled<TResult>[];
-    try {
-      outcomes = await this.#options.run(batch.map(({ item }) => item));
-    } catch (error) {
+    for (let refusals = 1; ; refusals++) {
+      const tried = await this.#try(batch);
+      if ("outcomes" in tried) {
+        outcomes = tried.outcomes;
+        break;
+      }
+      const { error, overload } = tried;
       if (batch.length > 1 && this.#options.mayBeFaultOfOne(error)) {
         const middle = batch.length >> 1;
         await this.#settle(batch.slice(0, middle));
         await this.#settle(batch.slice(middle));
         return;
       }
-      for (const { settle } of batch) settle({ ok: false, error });
-      return;
+      const delayMs = delayAfter(refusals);
+      if (!overload || performance.now() + delayMs > until) {
+        const told = refusals > 1 ? this.#stillRefused(refusals, error) : error;
+        for (const { settle } of batch) settle({ ok: false, error: told });
+        return;
+      }
+      await sleep(delayMs);
     }
     for (const [i, { settle }] of batch.entries()) {
       settle(
@@ -212,5 +244,33 @@ export class Coalescer<TItem, TResult> {
       // Hundreds of callers that go on in one turn would hold up everything else.
       if (i % SETTLED_PER_TURN === SETTLED_PER_TURN - 1) await nextTurn();
     }
+  }
+
+  /** One round trip, in its turn. */
+  async #try(batch: readonly Waiting<TItem, TResult>[]): Promise<Tried<TResult>> {
+    const { run, mayBeFaultOfOne, isOverload } = this.#options;
+    await this.#throttle.enter();
+    const startedAt = performance.now();
+    try {
+      const outcomes = await run(batch.map(({ item }) => item));
+      this.#throttle.succeeded();
+      return { outcomes };
+    } catch (error) {
+      const overload = isOverload?.(error) === true;
+      // Where one item or the sum of them may be too large, others can go on.
+      if (overload) this.#throttle.refused(startedAt, { pause: !mayBeFaultOfOne(error), error });
+      return { error, overload };
+    } finally {
+      this.#throttle.leave();
+    }
+  }
+
+  #stillRefused(refusals: number, reason: unknown): EventSourcingError {
+    const said = reason instanceof Error ? reason.message : String(reason);
+    return new EventSourcingError(
+      "STORE_OVERLOADED",
+      `${this.#options.name}: tried ${refusals} times within ${this.#options.maxWaitMs} ms; the last time ${said}`,
+      { cause: reason, fields: { ...(isEventSourcingError(reason) ? reason.fields : {}), refusals } },
+    );
   }
 }

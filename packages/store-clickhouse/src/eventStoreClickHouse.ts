@@ -22,7 +22,7 @@ import {
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
 import { readAggregateRows, refSize, selectList } from "./aggregateRows.js";
-import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
+import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
 import { Coalescer, type Settled } from "./coalescer.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable, Row } from "./eventTable.js";
@@ -37,7 +37,14 @@ import {
   mergeLimits,
 } from "./storeLimits.js";
 import type { StoreClickHouseOptions } from "./storeOptions.js";
-import { aggregateAttributes, linkTo, roundTripOptions, storeSpanNames, storeTracer } from "./telemetry.js";
+import {
+  aggregateAttributes,
+  linkTo,
+  roundTripOptions,
+  storeSpanNames,
+  storeTracer,
+  throttleTelemetry,
+} from "./telemetry.js";
 
 export interface EventStoreClickHouseOptions<TEvent extends Event = Event> extends StoreClickHouseOptions {
   /** @default eventsTable(): the generic `events` */
@@ -92,6 +99,8 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       sizeOf: refSize,
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
+      isOverload,
+      onThrottle: throttleTelemetry(this.#name, "SELECT"),
       run: (reads) => this.#readMany(reads),
     });
     this.#writes = new Coalescer<EventWrite, void>({
@@ -100,6 +109,8 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       sizeOf: ({ lines }) => lines.bytes,
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
+      isOverload,
+      onThrottle: throttleTelemetry(this.#name, "INSERT"),
       run: (writes) => this.#writeMany(writes),
     });
   }

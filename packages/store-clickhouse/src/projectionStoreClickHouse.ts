@@ -16,7 +16,7 @@ import {
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
 import { readAggregateRows, refSize, selectList } from "./aggregateRows.js";
-import { classifyClickHouseError, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
+import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
 import { Coalescer, type Settled } from "./coalescer.js";
 import type { Row } from "./eventTable.js";
 import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
@@ -32,7 +32,14 @@ import {
   mergeLimits,
 } from "./storeLimits.js";
 import type { StoreClickHouseOptions } from "./storeOptions.js";
-import { aggregateAttributes, linkTo, roundTripOptions, storeSpanNames, storeTracer } from "./telemetry.js";
+import {
+  aggregateAttributes,
+  linkTo,
+  roundTripOptions,
+  storeSpanNames,
+  storeTracer,
+  throttleTelemetry,
+} from "./telemetry.js";
 
 export interface ProjectionStoreClickHouseOptions<TProjection = unknown> extends StoreClickHouseOptions {
   /** @default projectionsTable(): the generic `projections` */
@@ -82,6 +89,8 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       sizeOf: refSize,
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
+      isOverload,
+      onThrottle: throttleTelemetry(this.#name, "SELECT"),
       run: (reads) => this.#readMany(reads),
     });
     this.#writes = new Coalescer<ProjectionWrite, void>({
@@ -90,6 +99,8 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       sizeOf: ({ lines }) => lines.bytes,
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
+      isOverload,
+      onThrottle: throttleTelemetry(this.#name, "INSERT"),
       run: (writes) => this.#writeMany(writes),
     });
   }

@@ -1,17 +1,25 @@
-import { type TenantId, telemetryNames } from "@es/core";
+import { isEventSourcingError, type TenantId, telemetryNames } from "@es/core";
 import {
   type Attributes,
   isSpanContextValid,
   type Link,
+  metrics,
   type Span,
   SpanKind,
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import type { ThrottleState } from "./throttle.js";
 
 /** The names of this package's spans: `{store}.{call}` for a call, `{store}.roundTrip` for what serves many of them. */
 export const storeSpanNames = {
   roundTrip: "roundTrip",
+} as const;
+
+/** The names of this package's metrics. */
+export const storeMetricNames = {
+  overloads: "es.clickhouse.overloads",
+  concurrency: "es.clickhouse.concurrency",
 } as const;
 
 export const storeTracer: Tracer = trace.getTracer("@es/store-clickhouse");
@@ -48,5 +56,25 @@ export function roundTripOptions(table: string, operation: string, links: readon
       "db.operation.name": operation,
       "db.operation.batch.size": links.length,
     },
+  };
+}
+
+/** Counts slow-downs, by what ClickHouse said, and tells how many round trips are let through at once. */
+export function throttleTelemetry(table: string, operation: string): (state: ThrottleState) => void {
+  const meter = metrics.getMeter("@es/store-clickhouse");
+  const overloads = meter.createCounter(storeMetricNames.overloads, {
+    unit: "{slowdown}",
+    description: "Times a store slowed down because ClickHouse was overloaded",
+  });
+  const concurrency = meter.createGauge(storeMetricNames.concurrency, {
+    unit: "{round_trip}",
+    description: "Round trips let through at once, told when it changes",
+  });
+  const about = { "db.collection.name": table, "db.operation.name": operation };
+  return (state) => {
+    concurrency.record(state.concurrency, about);
+    if (state.error === undefined) return;
+    const reason = isEventSourcingError(state.error) ? state.error.fields.clickhouseType : undefined;
+    overloads.add(1, { ...about, "error.type": String(reason ?? "other") });
   };
 }

@@ -34,6 +34,7 @@ export const telemetryNames = {
     scheduled: "es.projection.scheduled",
     besideServing: "es.projection.generation.runs",
     replayed: "es.replay.aggregates",
+    waitingRuns: "es.projection.runs.waiting",
     lagging: "es.projection.lagging",
     oldestLag: "es.projection.lag.oldest",
     reconcilerLooks: "es.reconciler.look.duration",
