@@ -1,4 +1,5 @@
 import {
+  EngineProbe,
   EventSourcingError,
   type Leases,
   type ProjectionQueue,
@@ -11,6 +12,7 @@ import {
   replayState,
   startGenerationReconcilers,
   startReplayRunner,
+  waitForEngine,
 } from "@es/core";
 import type { ReconcileNow, ReplayOperations } from "@es/operations";
 import type { Logger, RunningService } from "@es/service";
@@ -18,7 +20,7 @@ import type { TraceStore } from "@es/trace-service";
 import type { WorkerConfig } from "./config.js";
 
 export interface WorkerDependencies {
-  readonly store: Pick<TraceStore, "generations" | "traces" | "replays" | "opened">;
+  readonly store: Pick<TraceStore, "generations" | "traces" | "replays" | "opened" | "isReady">;
   readonly queue: Pick<ProjectionQueue, "schedule" | "deadLetters">;
   /** Lets one of all workers look for what lags, and one work on a replay. */
   readonly leases: Pick<Leases, "acquire">;
@@ -37,6 +39,11 @@ export interface RunningWorker extends RunningService {
 export function startWorker(config: WorkerConfig, dependencies: WorkerDependencies): RunningWorker {
   const { store, queue, leases, work, logger } = dependencies;
   const { generations } = store;
+  const availability = new EngineProbe({
+    probe: store.isReady,
+    onAway: (error) => logger.warn({ error }, "ClickHouse is away; rebuilds wait for it"),
+    onBack: () => logger.info("ClickHouse is back; rebuilds go on"),
+  });
   let stopped = false;
   let running:
     | {
@@ -90,7 +97,7 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
   store.opened.then(
     () => {
       if (stopped) return;
-      const worker = work(generations.projector.run);
+      const worker = work(waitForEngine(generations.projector.run, availability));
       const reconcilers = startGenerationReconcilers({
         generations: generations.view,
         runnable: generations.runnable,

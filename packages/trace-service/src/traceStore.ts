@@ -59,6 +59,8 @@ export interface TraceStoreOptions {
 
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_OPEN_CONNECTIONS = 16;
+/** Before the request times out: what ClickHouse itself gives up is read again in halves, until only a trace too large fails. */
+const MAX_READ_SECONDS = 45;
 
 /**
  * Connects, and brings the schema up to date in the background: a service starts without ClickHouse and goes on when it
@@ -87,7 +89,7 @@ export function openTraceStore(
   ];
   const stores = {
     database,
-    readSettings: config.CLICKHOUSE_READ_SETTINGS ?? {},
+    readSettings: { max_execution_time: MAX_READ_SECONDS, ...config.CLICKHOUSE_READ_SETTINGS },
     insertSettings: config.CLICKHOUSE_INSERT_SETTINGS ?? {},
   };
   const cluster = config.CLICKHOUSE_CLUSTER;
