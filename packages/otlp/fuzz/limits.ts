@@ -4,6 +4,6 @@ export const limits = {
   maxCompressedBytes: 16 * 1024,
   maxInFlightBytes: 512 * 1024,
   maxInFlightBytesPerTenant: 256 * 1024,
-  requestTimeoutMs: 2_000,
+  requestTimeoutMs: 10_000,
   maxItems: 5_000,
 };
