@@ -22,6 +22,8 @@ import {
 } from "@es/store-clickhouse";
 import type { SpanEvent, TraceProjection } from "@es/trace-projection";
 import { traceGenerationStorageClickHouse } from "@es/trace-projection/clickhouse";
+import { context } from "@opentelemetry/api";
+import { suppressTracing } from "@opentelemetry/core";
 
 /** A handler with the generation it makes as its version. */
 export type TraceHandler = EventHandler<string, SpanEvent, TraceProjection> & { readonly version: number };
@@ -71,10 +73,15 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
     projection: "trace",
     initial,
   });
-  const view = watchGenerations(generations, {
-    onError: (error) =>
-      logger.warn({ error }, "The generations cannot be read; going on with those known last"),
-  });
+  // Asked all the time, also while nothing else happens: not worth a span each.
+  const read = () => context.with(suppressTracing(context.active()), () => generations.read());
+  const view = watchGenerations(
+    { read },
+    {
+      onError: (error) =>
+        logger.warn({ error }, "The generations cannot be read; going on with those known last"),
+    },
+  );
   const services = new Map(
     handlers.map((eventHandler) => [
       eventHandler.version,

@@ -71,6 +71,9 @@ const eventOf = (traceId: string, name: string, place = 1) =>
     START + BigInt(place),
   );
 
+/** SQL has no other way to write integers of more than 64 bits: what the parts of a projection version count in. */
+const placesInVersions = [`'${2n ** 96n}'`, `'${2n ** 192n}'`];
+
 describe("hostile ids, on everything that reads traces", () => {
   it("lag, list and read as what they are, and of their tenant only", { timeout: 300_000 }, async () => {
     const { eventStore, service, reads, lag } = stores();
@@ -186,7 +189,8 @@ describe("hostile ids, on everything that reads traces", () => {
     for (const statement of statements) {
       expect(statement).not.toContain("q7x");
       // Nothing but names, numbers of the code itself and its own short literals.
-      expect(statement.match(/'[^']*'/g)?.filter((literal) => literal.length > 16) ?? []).toEqual([]);
+      const literals = statement.match(/'[^']*'/g)?.filter((literal) => literal.length > 16) ?? [];
+      expect(literals.filter((literal) => !placesInVersions.includes(literal))).toEqual([]);
     }
   });
 });
