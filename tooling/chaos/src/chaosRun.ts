@@ -226,8 +226,10 @@ async function countReconciled(folder: string): Promise<number> {
   const logs = join(folder, "logs");
   const files = (await readdir(logs)).filter((file) => file.startsWith("worker-"));
   const texts = await Promise.all(files.map((file) => readFile(join(logs, file), "utf8")));
-  const found = texts.join("").matchAll(/"count":(\d+)[^\n]*Scheduled traces whose projection lagged/g);
-  return [...found].reduce((sum, [, count]) => sum + Number(count), 0);
+  const looks = texts
+    .join("\n")
+    .matchAll(/"scheduled":(\d+),[^\n]*"msg":"Scheduled traces whose projection lagged/g);
+  return [...looks].reduce((sum, [, scheduled]) => sum + Number(scheduled), 0);
 }
 
 async function checkDeadLetters(queue: ProjectionQueueBullMQ, offences: Offences): Promise<void> {

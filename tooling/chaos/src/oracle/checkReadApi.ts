@@ -37,9 +37,8 @@ async function checkList(
   let cursor: string | null = null;
   do {
     const query = new URLSearchParams({ limit: "500", ...(cursor === null ? {} : { cursor }) });
-    const page = await readJson<{ traces: TraceProjectionJson[]; nextCursor: string | null }>(
-      `${url}/api/traces?${query}`,
-      headers(tenant),
+    const page = await bodyOf<{ traces: TraceProjectionJson[]; nextCursor: string | null }>(
+      await fetch(`${url}/api/traces?${query}`, { headers: headers(tenant) }),
     );
     listed.push(...page.traces);
     cursor = page.nextCursor;
@@ -103,10 +102,12 @@ async function checkSample(
     const { traceId } = trace;
     const acknowledged = trace.spans.filter((_, index) => ledger.fate(trace, index) === "acknowledged");
     if (acknowledged.length === 0) continue;
-    const { spans } = await readJson<{ spans: SpanJson[] }>(
-      `${url}/api/traces/${traceId}/spans`,
-      headers(tenant),
-    );
+    const response = await fetch(`${url}/api/traces/${traceId}/spans`, { headers: headers(tenant) });
+    if (response.status === 404) {
+      offences.add({ kind: "lost", tenant, traceId, detail: "the read API knows no span of the trace" });
+      continue;
+    }
+    const { spans } = await bodyOf<{ spans: SpanJson[] }>(response);
     const found = new Map(spans.map((span) => [span.spanId, canonicalJson(span)]));
     if (found.size < spans.length) {
       offences.add({ kind: "doubled", tenant, traceId, detail: "the read API answers a span twice" });
@@ -128,9 +129,11 @@ async function checkSample(
   }
 }
 
-async function readJson<T>(url: string, headers: Readonly<Record<string, string>>): Promise<T> {
-  const response = await fetch(url, { headers });
-  if (!response.ok)
-    throw new Error(`GET ${url} answered ${response.status}: ${(await response.text()).slice(0, 300)}`);
+async function bodyOf<T>(response: Response): Promise<T> {
+  if (!response.ok) {
+    throw new Error(
+      `GET ${response.url} answered ${response.status}: ${(await response.text()).slice(0, 300)}`,
+    );
+  }
   return (await response.json()) as T;
 }
