@@ -121,7 +121,9 @@ export async function prove({ seed, only, onLine, signal }: ProveOptions): Promi
 function holds({ expected }: Proof, defended: ChaosReport, undefended: ChaosReport): boolean {
   if (brokenKinds(defended).length > 0 || defended.convergenceMs === null) return false;
   if (expected !== "healed") return expected.some((kind) => undefended.broken[kind] > 0);
-  return brokenKinds(undefended).length === 0 && undefended.reconciled > defended.reconciled;
+  return (
+    brokenKinds(undefended).length === 0 && undefended.convergenceMs !== null && undefended.reconciled > 0
+  );
 }
 
 function brokenKinds({ broken }: ChaosReport): readonly OffenceKind[] {
