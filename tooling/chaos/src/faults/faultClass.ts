@@ -20,6 +20,8 @@ export type FaultName =
   | "block-redis"
   | "clock-ahead"
   | "clock-behind"
+  | "ingest-clock-ahead"
+  | "ingest-clock-behind"
   | "readonly-clickhouse";
 
 /** One way to break the system. */

@@ -51,8 +51,8 @@ function restarting(name: FaultName, targets: readonly string[]): FaultClass {
   };
 }
 
-/** A worker whose wall clock is wrong from one start to the next. */
-function shifting(name: FaultName, shiftMs: number): FaultClass {
+/** A service whose wall clock is wrong from one start to the next. */
+function shifting(name: FaultName, targets: readonly string[], shiftMs: number): FaultClass {
   const restart = async (system: System, target: string, environment: Readonly<Record<string, string>>) => {
     const { process, url } = serviceNamed(system, target);
     await process.stop();
@@ -65,8 +65,8 @@ function shifting(name: FaultName, shiftMs: number): FaultClass {
   };
   return {
     name,
-    description: `the clock of one worker an hour ${shiftMs > 0 ? "ahead" : "behind"}`,
-    targets: workers,
+    description: `the clock of one of ${targets.join(", ")} an hour ${shiftMs > 0 ? "ahead" : "behind"}`,
+    targets,
     durationMs: [8_000, 14_000],
     inject: (system, { target }) => restart(system, target, { CHAOS_CLOCK_SHIFT_MS: String(shiftMs) }),
     heal: (system, { target }) => restart(system, target, {}),
@@ -233,8 +233,10 @@ export const faultClasses: readonly FaultClass[] = [
     (proxy) => proxy.block(),
     (proxy) => proxy.unblock(),
   ),
-  shifting("clock-ahead", HOUR_MS),
-  shifting("clock-behind", -HOUR_MS),
+  shifting("clock-ahead", workers, HOUR_MS),
+  shifting("clock-behind", workers, -HOUR_MS),
+  shifting("ingest-clock-ahead", ingests, HOUR_MS),
+  shifting("ingest-clock-behind", ingests, -HOUR_MS),
   {
     name: "readonly-clickhouse",
     description: "the disk of ClickHouse made read-only",

@@ -2,11 +2,12 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { NewApiKey } from "@es/api-keys";
-import { ensureSystemPackage, freePort, isOnPath } from "@es/tooling-services";
+import { ensureSystemPackage, isOnPath } from "@es/tooling-services";
 import { type DefenceName, defenceEnvironment } from "../defences/defences.js";
 import { builtFile, inRepository } from "../repository.js";
 import { ManagedProcess, untilTrue } from "./managedProcess.js";
 import { ownMounts, whyNoMounts } from "./mountNamespace.js";
+import { stablePort } from "./stablePort.js";
 import { TcpProxy } from "./tcpProxy.js";
 
 export interface SystemOptions {
@@ -61,9 +62,12 @@ export const DATABASE = "chaos";
 export const LOCK_MS = 3_000;
 export const RECONCILE_INTERVAL_MS = 3_000;
 
+const RESTART_AFTER_MS = 500;
+
 /** Starts everything and waits until it is ready. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const { folder, without, onCrash } = options;
+  const { folder, without } = options;
+  let stopping = false;
   await ensureSystemPackage({
     command: "redis-server",
     aptPackage: "redis-server",
@@ -81,7 +85,14 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     environment: Readonly<Record<string, string>> = {},
   ): ManagedProcess => {
     const [command, ...args] = [...leash, ...line] as [string, ...string[]];
-    return new ManagedProcess({
+    const onCrash = (how: string) => {
+      options.onCrash(how);
+      // As whatever supervises services does.
+      setTimeout(() => {
+        if (!stopping) managed.start();
+      }, RESTART_AFTER_MS);
+    };
+    const managed = new ManagedProcess({
       name,
       command,
       args,
@@ -89,20 +100,21 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       logFile: join(logs, `${name}.log`),
       onCrash,
     });
+    return managed;
   };
 
   const apiKeys = JSON.stringify({
     keys: [...options.apiKeys].map(([tenant, { hash }]) => ({ tenant, hash, scopes: ["ingest", "read"] })),
   });
 
-  const redisPort = await freePort();
+  const redisPort = await stablePort();
   const redis = manage("redis", [
     "redis-server",
     ...["--port", String(redisPort), "--bind", "127.0.0.1", "--dir", join(folder, "redis")],
     ...["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"],
   ]);
 
-  const clickhousePort = await freePort();
+  const clickhousePort = await stablePort();
   const noMounts = await whyNoMounts();
   const clickhouse = manage("clickhouse", [
     ...(noMounts === null ? ownMounts : []),
@@ -125,7 +137,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     number: number,
     environment: Readonly<Record<string, string>>,
   ): Promise<Service & { readonly port: number }> => {
-    const port = await freePort();
+    const port = await stablePort();
     const toClickhouse = await proxy(clickhousePort);
     const toRedis = await proxy(redisPort);
     const preload = (file: string) => ["--import", pathToFileURL(builtFile(file)).href];
@@ -167,6 +179,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       WORKER_LOCK_MS: String(LOCK_MS),
       WORKER_STALLED_INTERVAL_MS: String(LOCK_MS),
       RECONCILE_INTERVAL_MS: String(RECONCILE_INTERVAL_MS),
+      RECONCILE_EVERYTHING_INTERVAL_MS: String(5 * RECONCILE_INTERVAL_MS),
     });
 
   const ingests = [await ingest(1), await ingest(2)];
@@ -199,6 +212,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       );
     },
     async stop() {
+      stopping = true;
       for (const one of processes) one.thaw();
       for (const one of proxies) one.calm();
       // The services drain while their engines still answer.
@@ -212,6 +226,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await system.ready({ timeoutMs: 60_000 });
     return system;
   } catch (error) {
+    stopping = true;
     await Promise.all(processes.map((one) => one.kill()));
     await Promise.all(proxies.map((one) => one.close()));
     throw error;
