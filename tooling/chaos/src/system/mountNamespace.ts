@@ -23,12 +23,18 @@ const inside = (pid: number, ...command: readonly string[]) =>
 
 /** From now on the program can read below the folder and write nothing, like on a disk that went read-only. */
 export async function makeReadOnly(pid: number, folder: string): Promise<void> {
-  await inside(pid, "mount", "--bind", folder, folder);
+  try {
+    await inside(pid, "mount", "--bind", folder, folder);
+  } catch (error) {
+    if (isGone(error)) return;
+    throw error;
+  }
   for (let attempt = 1; ; attempt++) {
     try {
       await inside(pid, "mount", "-o", "remount,ro,bind", folder);
       return;
     } catch (error) {
+      if (isGone(error)) return;
       // Busy while a file is open for writing, which the program opened since the mount was there.
       if (attempt < 100) await sleep(20);
       else {
@@ -40,6 +46,15 @@ export async function makeReadOnly(pid: number, folder: string): Promise<void> {
 }
 
 export async function makeWritable(pid: number, folder: string): Promise<void> {
-  // Lazily, for files that are being read.
-  await inside(pid, "umount", "--lazy", folder);
+  try {
+    // Lazily, for files that are being read.
+    await inside(pid, "umount", "--lazy", folder);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+/** Another fault may end the program, and the mount with it, or start it again without one: its disk is whole then. */
+function isGone(error: unknown): boolean {
+  return /not mounted|not mount point|No such (file|process)/i.test(String(error));
 }
