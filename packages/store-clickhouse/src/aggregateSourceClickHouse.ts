@@ -17,7 +17,7 @@ import { type Span, SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable } from "./eventTable.js";
-import { qualifiedName, quoteIdentifier } from "./identifier.js";
+import { areText, qualifiedName, quoteIdentifier } from "./identifier.js";
 import { readSettings } from "./requestSettings.js";
 import type { StoreClickHouseOptions } from "./storeOptions.js";
 import { storeTracer } from "./telemetry.js";
@@ -29,7 +29,7 @@ export interface AggregateSourceClickHouseOptions
 }
 
 interface Conditions {
-  /** With `WHERE`, or empty. */
+  /** With `WHERE`. */
   readonly where: string;
   readonly parameters: Readonly<Record<string, unknown>>;
 }
@@ -78,13 +78,21 @@ export class AggregateSourceClickHouse<TAggregateId extends string = string>
           `ORDER BY ${key} LIMIT 1 BY ${key} LIMIT {limit: UInt64}`,
         { ...conditions.parameters, limit: limit + 1 },
       );
+      const listed = rows.slice(0, limit);
       // A row with another tenant was not written by us; it must not keep the rest from being found.
-      const items = rows
-        .slice(0, limit)
-        .flatMap(({ tenant, id }) => (isTenantId(tenant) ? [{ tenantId: tenant, aggregateId: id }] : []));
+      const items = listed.flatMap(({ tenant, id }) =>
+        isTenantId(tenant) ? [{ tenantId: tenant, aggregateId: id }] : [],
+      );
       span.setAttribute(telemetryNames.attributes.aggregateCount, items.length);
-      const last = items.at(-1);
-      return { items, nextCursor: rows.length > limit && last !== undefined ? encodeRefCursor(last) : null };
+      // Of all rows, not of the items: a page may hold none of these, and still not be the last.
+      const last = listed.at(-1);
+      return {
+        items,
+        nextCursor:
+          rows.length > limit && last !== undefined
+            ? encodeRefCursor({ tenantId: last.tenant, aggregateId: last.id })
+            : null,
+      };
     });
   }
 
@@ -112,7 +120,7 @@ export class AggregateSourceClickHouse<TAggregateId extends string = string>
     after: readonly [tenantId: string, aggregateId: string] | undefined,
   ): Conditions | null {
     if (acceptedTo <= 0n || acceptedFrom >= TIME_LIMIT || aggregateIds?.length === 0) return null;
-    const conditions: string[] = [];
+    const conditions = [areText(this.#tenant, this.#aggregate)];
     const parameters: Record<string, unknown> = {};
     const add = (condition: string, given: Readonly<Record<string, unknown>>) => {
       conditions.push(condition);
@@ -130,7 +138,7 @@ export class AggregateSourceClickHouse<TAggregateId extends string = string>
         { afterTenant: after[0], afterId: after[1] },
       );
     }
-    return { where: conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`, parameters };
+    return { where: `WHERE ${conditions.join(" AND ")}`, parameters };
   }
 
   #call<T>(name: string, work: (span: Span) => Promise<T>): Promise<T> {

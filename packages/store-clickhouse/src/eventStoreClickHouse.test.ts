@@ -1,4 +1,6 @@
+import { parseTenantId } from "@es/core";
 import { type ContractEvent, eventStoreContract } from "@es/testkit";
+import { expect, it } from "vitest";
 import { newTestDatabase } from "../test/testDatabase.js";
 import { EventStoreClickHouse } from "./eventStoreClickHouse.js";
 
@@ -19,4 +21,33 @@ eventStoreContract({
       format: "JSONEachRow",
     });
   },
+});
+
+it("ends its listings beside rows whose ids are no text, at any size of page", async () => {
+  const { client, database, drop } = await newTestDatabase();
+  const store = new EventStoreClickHouse<ContractEvent>(client, { database });
+  await client.command({
+    query:
+      `INSERT INTO ${database}.events (TenantId, AggregateId, EventId, AcceptedAt) VALUES ` +
+      "('acme', 'a', '1', 1), ('acme', unhex('FF'), '1', 1), ('acme', unhex('FFFF'), '1', 1)",
+  });
+  const tenantId = parseTenantId("acme");
+  for (const limit of [1, 2, 100]) {
+    const found: string[] = [];
+    for (const list of ["listAggregateIds", "listChangedAggregates"] as const) {
+      let cursor: string | null = null;
+      let pages = 0;
+      do {
+        const options = { since: 0n, limit, ...(cursor === null ? {} : { cursor }) };
+        const page: Awaited<ReturnType<(typeof store)[typeof list]>> = await store[list](
+          { tenantId },
+          options,
+        );
+        found.push(...page.items.map((item) => (typeof item === "string" ? item : item.aggregateId)));
+        cursor = page.nextCursor;
+      } while (cursor !== null && ++pages < 20);
+    }
+    expect(found, `pages of ${limit}`).toEqual(["a", "a"]);
+  }
+  await drop();
 });

@@ -26,7 +26,7 @@ import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } 
 import { Coalescer, type Settled } from "./coalescer.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable, Row } from "./eventTable.js";
-import { qualifiedName, quoteIdentifier } from "./identifier.js";
+import { areText, qualifiedName, quoteIdentifier } from "./identifier.js";
 import { insertLines, insertStatement, LineChunks, type Lines } from "./insertLines.js";
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
@@ -387,7 +387,7 @@ function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEv
       `LIMIT 1 BY ${tenant}, ${aggregate}, ${event}`,
     listAggregateIds:
       `SELECT ${aggregate} AS id FROM ${tableName} ` +
-      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} ` +
+      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} AND ${areText(aggregate)} ` +
       `ORDER BY ${aggregate} LIMIT 1 BY ${aggregate} LIMIT {limit: UInt64}`,
     // GLOBAL: on a cluster the inner page is computed once, not per shard. On one server it changes nothing.
     listChangedAggregates:
@@ -396,7 +396,8 @@ function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEv
       `SELECT ${aggregate} AS id, max(${accepted}) AS lastAccepted FROM ${tableName} ` +
       `WHERE ${tenant} = {tenantId: String} AND ${aggregate} GLOBAL IN (` +
       `SELECT ${aggregate} FROM ${tableName} ` +
-      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} AND ${accepted} >= {since: UInt64} ` +
+      `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} AND ${areText(aggregate)} ` +
+      `AND ${accepted} >= {since: UInt64} ` +
       `ORDER BY ${aggregate} LIMIT 1 BY ${aggregate} LIMIT {limit: UInt64}` +
       `) GROUP BY ${aggregate}, ${event}) GROUP BY id ORDER BY id`,
   };

@@ -44,3 +44,29 @@ it("samples past rows that were not written by us", async () => {
   }
   await drop();
 });
+
+it("samples all and ends beside a page of rows whose ids are no text", async () => {
+  const { client, database, drop } = await newTestDatabase([]);
+  const storage = new GenerationStorageClickHouse<unknown>(client, {
+    database,
+    tableOf: (generation) => projectionsTable({ generation }),
+  });
+  await storage.prepare(1);
+  await client.command({
+    query:
+      `INSERT INTO ${database}.projections (TenantId, Projection, AggregateId, Version) ` +
+      "SELECT 'acme', 'default', unhex('FF') || toString(number), 1 FROM numbers(1000)",
+  });
+  await client.command({
+    query:
+      `INSERT INTO ${database}.projections (TenantId, Projection, AggregateId, Version) ` +
+      "VALUES ('acme', 'default', 'a', 1), ('zzz', 'default', 'b', 1)",
+  });
+  const ids: string[] = [];
+  for await (const { aggregateId } of storage.sample([1, 1], "all")) {
+    ids.push(aggregateId);
+    if (ids.length > 5_000) break;
+  }
+  expect(ids).toEqual(["a", "b"]);
+  await drop();
+});

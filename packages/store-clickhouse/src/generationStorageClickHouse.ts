@@ -11,7 +11,7 @@ import {
 } from "@es/core";
 import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
-import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
+import { areText, qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
 import { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
 import { migrate } from "./migrate.js";
 import { localName, type MigrationTarget, onCluster } from "./migrationStatements.js";
@@ -178,7 +178,7 @@ function chosenBySeed(sources: readonly RefSource[]): string {
   const each = sources.map(
     ({ name, tenant, id, conditions }) =>
       `SELECT ${tenant} AS tenant, ${id} AS id, sipHash64({seed: UInt64}, ${tenant}, ${id}) AS hash FROM ${name} FINAL ` +
-      `${where(conditions)}ORDER BY hash, tenant, id LIMIT {size: UInt64}`,
+      `${where([...conditions, areText(tenant, id)])}ORDER BY hash, tenant, id LIMIT {size: UInt64}`,
   );
   return (
     `SELECT tenant, id FROM (${each.map((query) => `(${query})`).join(" UNION ALL ")}) ` +
@@ -190,7 +190,7 @@ function pageOfAll(sources: readonly RefSource[]): string {
   const each = sources.map(
     ({ name, tenant, id, conditions }) =>
       `SELECT ${tenant} AS tenant, ${id} AS id FROM ${name} ` +
-      `${where([...conditions, `(${tenant}, ${id}) > ({tenant: String}, {id: String})`])}` +
+      `${where([...conditions, areText(tenant, id), `(${tenant}, ${id}) > ({tenant: String}, {id: String})`])}` +
       `ORDER BY ${tenant}, ${id} LIMIT 1 BY ${tenant}, ${id} LIMIT {size: UInt64}`,
   );
   return (
@@ -200,7 +200,7 @@ function pageOfAll(sources: readonly RefSource[]): string {
 }
 
 function where(conditions: readonly string[]): string {
-  return conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")} `;
+  return `WHERE ${conditions.join(" AND ")} `;
 }
 
 function refsOf(rows: readonly RefRow[]): readonly AggregateRef[] {

@@ -25,3 +25,11 @@ export function qualifiedName(database: string | undefined, table: string): stri
 export function quoteString(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
+
+/**
+ * That these columns hold UTF-8, as everything we write does. What does not would come back as another text: given back as
+ * a cursor it names another place, and the same page comes again for ever.
+ */
+export function areText(...columns: readonly string[]): string {
+  return columns.map((column) => `isValidUTF8(${column})`).join(" AND ");
+}

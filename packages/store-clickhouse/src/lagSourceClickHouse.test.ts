@@ -98,6 +98,33 @@ describe("LagSourceClickHouse", () => {
     }
   });
 
+  it("ends beside rows whose ids are no text, at any size of page", async () => {
+    const own = await newTestDatabase();
+    const { client, database } = own;
+    const refs = ["'acme', 'a'", "'acme', unhex('FF')", "'acme', unhex('FFFF')", "unhex('FF'), 'a'"];
+    await client.command({
+      query:
+        `INSERT INTO ${database}.events (TenantId, AggregateId, EventId, AcceptedAt) VALUES ` +
+        refs.map((ref) => `(${ref}, '1', 1)`).join(", "),
+    });
+    for (const aggregatesPerQuery of [1, 20_000]) {
+      const source = new LagSourceClickHouse(client, { database, aggregatesPerQuery });
+      const found: string[] = [];
+      let cursor: string | null = null;
+      let pages = 0;
+      do {
+        const page: Awaited<ReturnType<typeof source.listLagging>> = await source.listLagging({
+          limit: 1,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        found.push(...page.items.map((item) => item.aggregateId));
+        cursor = page.nextCursor;
+      } while (cursor !== null && ++pages < 20);
+      expect(found, `${aggregatesPerQuery} per query`).toEqual(["a"]);
+    }
+    await own.drop();
+  });
+
   it("reads no part without a recent event", async () => {
     const { client, database } = db;
     const insert = (acceptedAt: bigint) =>

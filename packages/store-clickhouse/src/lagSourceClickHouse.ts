@@ -18,7 +18,7 @@ import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError, mayNeedLess } from "./clickHouseErrors.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable, EventTableColumns } from "./eventTable.js";
-import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
+import { areText, qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
 import { projectionsTable } from "./projectionsTable.js";
 import type { ProjectionTable } from "./projectionTable.js";
 import { readSettings } from "./requestSettings.js";
@@ -176,7 +176,8 @@ function lagQuery(
   recent: boolean,
 ): string {
   const { columns } = events;
-  const key = `${quoteIdentifier(columns.tenantId)}, ${quoteIdentifier(columns.aggregateId)}`;
+  const [tenant, aggregate] = [quoteIdentifier(columns.tenantId), quoteIdentifier(columns.aggregateId)];
+  const key = `${tenant}, ${aggregate}`;
   const [event, accepted] = [quoteIdentifier(columns.eventId), quoteIdentifier(columns.acceptedAt)];
   const projectionKey = `${quoteIdentifier(projections.columns.tenantId)}, ${quoteIdentifier(projections.columns.aggregateId)}`;
   const version = quoteIdentifier(projections.columns.version);
@@ -188,13 +189,14 @@ function lagQuery(
     ? ` AND ${accepted} >= toUInt64(greatest(0, ${now} - least({within: UInt64}, 9000000000000) * 1000000))`
     : "";
   const compared =
-    `SELECT ${key} FROM ${events.name} WHERE (${key}) > ({tenant: String}, {id: String})${isRecent} ` +
+    `SELECT ${key} FROM ${events.name} WHERE (${key}) > ({tenant: String}, {id: String}) ` +
+    `AND ${areText(tenant, aggregate)}${isRecent} ` +
     `ORDER BY ${key} LIMIT 1 BY ${key} LIMIT {most: UInt64}`;
   // GLOBAL: on a cluster the aggregates to compare are found once, not per shard. On one server it changes nothing.
   const stored =
     "SELECT tenant, id, count() AS events, sum(toUInt256(accepted)) AS acceptedSum, " +
     "arraySort(groupArray(accepted)) AS stamps, toUInt256(0) AS version FROM (" +
-    `SELECT ${quoteIdentifier(columns.tenantId)} AS tenant, ${quoteIdentifier(columns.aggregateId)} AS id, max(${accepted}) AS accepted ` +
+    `SELECT ${tenant} AS tenant, ${aggregate} AS id, max(${accepted}) AS accepted ` +
     `FROM ${events.name} WHERE (${key}) GLOBAL IN (${compared}) GROUP BY ${key}, ${event}) GROUP BY tenant, id`;
   const projected =
     `SELECT ${quoteIdentifier(projections.columns.tenantId)} AS tenant, ${quoteIdentifier(projections.columns.aggregateId)} AS id, ` +
@@ -209,8 +211,9 @@ function lagQuery(
     `toUInt256(stored) * toUInt256('${SUM_UNIT}') + storedSum > intDiv(folded, toUInt256('${SUM_UNIT}')) ` +
     "AND abs(ageMs) >= {grace: UInt64} AS lags " +
     `FROM (${stored} UNION ALL ${projected}) GROUP BY tenant, id`;
+  // By the events alone: what is recent is looked up once more for the projections, a moment later.
   return (
-    "SELECT toString(count()) AS compared, max((tenant, id)) AS last, " +
+    "SELECT toString(countIf(stored > 0)) AS compared, maxIf((tenant, id), stored > 0) AS last, " +
     "arraySlice(arraySort(groupArrayIf((tenant, id, toString(stored), toString(projected), toString(since), " +
     "toString(greatest(0, ageMs))), lags)), 1, {limit: UInt64}) AS lagging " +
     `FROM (${each})`

@@ -51,7 +51,8 @@ export interface LookOptions {
 interface Covered {
   /** When the look began, by `performance.now()`. */
   readonly since: number;
-  readonly oldestLagMs: number;
+  /** How long before that what is not covered may have been accepted: it was scheduled, or left out by the grace. */
+  readonly reachMs: number;
 }
 
 const tracer = trace.getTracer("@es/core");
@@ -68,8 +69,8 @@ const unleased = (name: string): Lease => ({
  * Looks for what lags, and schedules it: now and then by itself, or when told.
  *
  * Each look reaches back to where the one before it began, by `overlapMs` further, and to the oldest that it found
- * lagging: what it scheduled and the queue then lost is found again. Time is only ever measured as it passes, so a wrong
- * system clock changes nothing here.
+ * lagging or left to its grace: what it scheduled and the queue then lost is found again. Time is only ever measured as it
+ * passes, so a wrong system clock changes nothing here.
  *
  * With `leases`, one of all reconcilers of a name looks per interval. Leases that cannot be asked for do not keep anyone
  * from looking: a look too many costs a query, a look too few leaves something behind.
@@ -104,19 +105,18 @@ export class Reconciler {
     const { signal } = options;
     const startedAt = performance.now();
     const covered = this.#covered;
+    const graceMs = options.graceMs ?? (covered === undefined ? 0 : this.#graceMs);
     const everything =
       covered === undefined ||
       (options.everything ?? startedAt - this.#coveredEverythingAt >= this.#everythingEveryMs);
     try {
       const result = await withSpan(tracer, spans.reconcilerLook, {}, async (span) => {
         const found = await reconcile(this.#options.source, this.#options.queue, {
-          graceMs: options.graceMs ?? (covered === undefined ? 0 : this.#graceMs),
+          graceMs,
           ...(everything
             ? {}
             : {
-                acceptedWithinMs: Math.ceil(
-                  startedAt - covered.since + covered.oldestLagMs + this.#overlapMs,
-                ),
+                acceptedWithinMs: Math.ceil(startedAt - covered.since + covered.reachMs + this.#overlapMs),
               }),
           ...(signal === undefined ? {} : { signal }),
         });
@@ -128,7 +128,7 @@ export class Reconciler {
         return found;
       });
       if (result.complete) {
-        this.#covered = { since: startedAt, oldestLagMs: result.oldestLagMs };
+        this.#covered = { since: startedAt, reachMs: Math.max(result.oldestLagMs, graceMs) };
         if (everything) this.#coveredEverythingAt = startedAt;
       }
       const look: Look = { ...result, everything, durationMs: performance.now() - startedAt };

@@ -1,9 +1,17 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
-import type { AggregateRef } from "../events/aggregateRef.js";
 import { decodeCursor, encodeCursor } from "./cursor.js";
 
-/** `encodeCursor` for a listing over all tenants, ordered by tenant, then aggregate id. */
-export function encodeRefCursor({ tenantId, aggregateId }: AggregateRef): string {
+/**
+ * `encodeCursor` for a listing over all tenants, ordered by tenant, then aggregate id. It takes any place, also that of a row
+ * with a tenant that cannot be.
+ */
+export function encodeRefCursor({
+  tenantId,
+  aggregateId,
+}: {
+  readonly tenantId: string;
+  readonly aggregateId: string;
+}): string {
   return encodeCursor(JSON.stringify([tenantId, aggregateId]));
 }
 
