@@ -61,8 +61,7 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
     const directly = () =>
       rebuildDirectly(generations.serviceOf(generation), {
         signal: stopping.signal,
-        onFailure: (error, { tenantId, aggregateId: traceId }) =>
-          logger.warn({ error, generation, tenantId, traceId }, "A generation cannot be built of a trace"),
+        onFailure: (error, ref) => generations.reportFailure(error, generation, ref),
       });
     const reconciler = new Reconciler({
       source: generations.lagOf(generation),

@@ -1,3 +1,4 @@
+export type { GenerationFailureListener } from "./generationFailures.js";
 export {
   createTraceGenerations,
   type TraceGenerations,

@@ -24,6 +24,7 @@ import type { SpanEvent, TraceProjection } from "@es/trace-projection";
 import { traceGenerationStorageClickHouse } from "@es/trace-projection/clickhouse";
 import { context } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
+import { type GenerationFailureListener, generationFailures } from "./generationFailures.js";
 
 /** A handler with the generation it makes as its version. */
 export type TraceHandler = EventHandler<string, SpanEvent, TraceProjection> & { readonly version: number };
@@ -46,6 +47,8 @@ export interface TraceGenerations {
   readonly runnable: readonly number[];
   /** Rebuilds traces in all live generations. */
   readonly projector: SideBySideProjector<SpanEvent>;
+  /** Logs that a generation beside the serving one could not be made of a trace: the first of many, now and then. */
+  readonly reportFailure: GenerationFailureListener;
   /** What an operator does with them. */
   readonly operations: GenerationOperations;
   serviceOf(generation: number): EventSourcingService<string, SpanEvent, TraceProjection>;
@@ -56,8 +59,6 @@ export interface TraceGenerations {
   /** Records what serves a new database, and brings the tables of live generations up to date. */
   open(): Promise<void>;
 }
-
-const FAILURES_EVERY_MS = 10_000;
 
 export function createTraceGenerations(options: TraceGenerationsOptions): TraceGenerations {
   const { client, eventStore, stores, cluster, handlers, logger } = options;
@@ -94,17 +95,19 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
     ]),
   );
   const runnable = [...services.keys()];
+  const reportFailure = generationFailures(logger);
   const projector = new SideBySideProjector<SpanEvent>({
     eventStore,
     runnable: [...services].map(([number, service]) => ({ number, service })),
     generations: view,
-    onBesideError: reportFailures(logger),
+    onBesideError: reportFailure,
   });
 
   return {
     view,
     runnable,
     projector,
+    reportFailure,
     operations: new GenerationOperations({ generations, storage, runnable }),
     serviceOf(generation) {
       const service = services.get(generation);
@@ -135,27 +138,5 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
         );
       }
     },
-  };
-}
-
-/** A handler that refuses every trace must not fill the log: the first failure now and then, and how many there were. */
-function reportFailures(logger: Logger) {
-  const lately = new Map<number, { count: number; readonly since: number }>();
-  return (
-    error: unknown,
-    generation: number,
-    ref: { readonly tenantId: string; readonly aggregateId: string },
-  ) => {
-    const now = performance.now();
-    const before = lately.get(generation);
-    if (before !== undefined && now - before.since < FAILURES_EVERY_MS) {
-      before.count++;
-      return;
-    }
-    lately.set(generation, { count: 0, since: now });
-    logger.warn(
-      { error, generation, tenantId: ref.tenantId, traceId: ref.aggregateId, untold: before?.count ?? 0 },
-      "A generation that does not serve could not be made of a trace",
-    );
   };
 }

@@ -3,6 +3,7 @@ import {
   createEventSourcingPipeline,
   createEventStream,
   type EventSourcingError,
+  encodeCursor,
   isEventSourcingError,
   makeProjectionVersion,
   type ProjectionRecord,
@@ -365,11 +366,14 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(await store.reads.getTrace(tenantId, traceIdOf(3))).toBeNull();
   });
 
-  it("refuses cursors it did not give", async () => {
-    await expect(store.reads.listTraces({ tenantId: newTenant(), cursor: "x" })).rejects.toMatchObject({
-      code: "INVALID_CURSOR",
-    });
-  });
+  it.each(["x", "", encodeCursor("1"), encodeCursor("1:zz"), encodeCursor(`1:${traceIdOf(10)}`)])(
+    "refuses %j, a cursor it did not give",
+    async (cursor) => {
+      await expect(store.reads.listTraces({ tenantId: newTenant(), cursor })).rejects.toMatchObject({
+        code: "INVALID_CURSOR",
+      });
+    },
+  );
 
   it("gives spans in order, each once, types kept; page by page the same", async () => {
     const tenantId = newTenant();

@@ -311,9 +311,9 @@ function traceAttributes(tenantId: TenantId, traceId: string): Readonly<Record<s
   return { [attributes.tenantId]: tenantId, [attributes.traceId]: traceId };
 }
 
-/** `start:id` */
+/** `start:id`, the id as the hex of its bytes */
 function readCursor(cursor: string): readonly [start: string, id: string] {
-  const match = /^(\d{1,20}):(.*)$/s.exec(decodeCursor(cursor));
+  const match = /^(\d{1,20}):((?:[0-9A-F]{2})*)$/.exec(decodeCursor(cursor));
   if (match === null || BigInt(match[1] as string) >= 2n ** 64n) {
     throw new EventSourcingError(
       "INVALID_CURSOR",
