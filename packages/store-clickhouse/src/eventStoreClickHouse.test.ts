@@ -1,4 +1,4 @@
-import { parseTenantId } from "@es/core";
+import { type ListChangedOptions, type Page, parseTenantId } from "@es/core";
 import { type ContractEvent, eventStoreContract } from "@es/testkit";
 import { expect, it } from "vitest";
 import { newTestDatabase } from "../test/testDatabase.js";
@@ -38,8 +38,8 @@ it("ends its listings beside rows whose ids are no text, at any size of page", a
       let cursor: string | null = null;
       let pages = 0;
       do {
-        const options = { since: 0n, limit, ...(cursor === null ? {} : { cursor }) };
-        const page: Awaited<ReturnType<(typeof store)[typeof list]>> = await store[list](
+        const options: ListChangedOptions = { since: 0n, limit, ...(cursor === null ? {} : { cursor }) };
+        const page: Page<string | { readonly aggregateId: string }> = await store[list](
           { tenantId },
           options,
         );
