@@ -1,5 +1,11 @@
-import { createOperationsRoutes, isLoopbackHost, type OperationsDependencies } from "@es/operations";
-import { type Logger, type ReadinessCheck, type RunningHttpServer, startHttpServer } from "@es/service";
+import { createOperationsRoutes, type OperationsDependencies } from "@es/operations";
+import {
+  isLoopbackHost,
+  type Logger,
+  type ReadinessCheck,
+  type RunningHttpServer,
+  startHttpServer,
+} from "@es/service";
 import { getRequestListener } from "@hono/node-server";
 import type { WorkerConfig } from "./config.js";
 

@@ -1,4 +1,3 @@
-export { isLoopbackHost } from "./access/loopback.js";
 export { type OperationsAccess, operationsTokenVariable } from "./access/operationsGuard.js";
 export { formatTable, type TableOptions } from "./cli/table.js";
 export {

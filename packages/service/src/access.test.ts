@@ -14,8 +14,12 @@ const config = (environment: Readonly<Record<string, string>>): AccessConfig =>
 
 const { key, hash } = createApiKey();
 const document = JSON.stringify({ keys: [{ tenant: "acme", hash, scopes: ["ingest"] }] });
-const headers = (presented?: string) => (name: string) =>
-  name === "authorization" && presented !== undefined ? `Bearer ${presented}` : undefined;
+const headers =
+  (presented?: string, host = "127.0.0.1:4320") =>
+  (name: string) => {
+    if (name === "host") return host;
+    return name === "authorization" && presented !== undefined ? `Bearer ${presented}` : undefined;
+  };
 
 let folder: string;
 let access: Access | undefined;
@@ -36,6 +40,30 @@ describe("access without keys", () => {
       expect(access.authorize(headers(), "read")).toEqual({ granted: true, tenantId: "mine" });
     }
   });
+
+  it.each(["evil.example", "evil.example:4320", "localhost.evil.example", "127.0.0.1.evil.example:4320", ""])(
+    "lets no web page read that made its name resolve to this machine: %j",
+    async (host) => {
+      const opened = await openAccess(config({}), loopback);
+      expect(opened.authorize(headers(undefined, host), "read")).toMatchObject({
+        granted: false,
+        status: 403,
+        message: expect.stringMatching(/localhost only.*API_KEYS_FILE.*ALLOW_ANONYMOUS=true/),
+      });
+      // What sends from a container may name this machine as it likes.
+      expect(opened.authorize(headers(undefined, host), "ingest").granted).toBe(true);
+      const anonymous = await openAccess(config({ ALLOW_ANONYMOUS: "true" }), loopback);
+      expect(anonymous.authorize(headers(undefined, host), "read").granted).toBe(true);
+    },
+  );
+
+  it.each(["127.0.0.1", "127.0.0.1:4320", "localhost:4320", "LOCALHOST", "[::1]:4320"])(
+    "is everything's that names this machine: %s",
+    async (host) => {
+      const opened = await openAccess(config({}), loopback);
+      expect(opened.authorize(headers(undefined, host), "read").granted).toBe(true);
+    },
+  );
 
   it.each(["0.0.0.0", "::", "10.0.0.7", "example.com", "127.0.0.1.example.com"])(
     "is refused where others may reach it, unless that is wanted: %s",

@@ -13,6 +13,7 @@ import { z } from "zod";
 import { ConfigurationError } from "./configurationError.js";
 import { variable } from "./environment.js";
 import type { Logger } from "./logger.js";
+import { isLoopbackHost, isSentToLoopback } from "./loopback.js";
 
 /** Who may use a service, and as which tenant. */
 export const accessVariables = {
@@ -62,7 +63,7 @@ export async function openAccess(config: AccessConfig, options: OpenAccessOption
     throw new ConfigurationError("API_KEYS_FILE and API_KEYS are both set; choose one.");
   if (path !== undefined) return openFile(path, logger);
   if (text !== undefined) return withRing(ringOf(text));
-  const open = Object.entries(hosts).find(([, host]) => !isLoopback(host));
+  const open = Object.entries(hosts).find(([, host]) => !isLoopbackHost(host));
   if (open !== undefined && !config.ALLOW_ANONYMOUS) {
     const [name, host] = open;
     throw new ConfigurationError(
@@ -71,8 +72,26 @@ export async function openAccess(config: AccessConfig, options: OpenAccessOption
     );
   }
   const granted: AccessDecision = { granted: true, tenantId: parseTenantId(config.TENANT_ID) };
-  return { needsKey: false, authorize: () => granted, close: async () => {} };
+  return {
+    needsKey: false,
+    // Only of reads: a page that could send would learn nothing, and clients in containers send to names of this machine.
+    authorize: (header, scope) =>
+      scope === "ingest" || config.ALLOW_ANONYMOUS || isSentToLoopback(header("host"))
+        ? granted
+        : sentElsewhere,
+    close: async () => {},
+  };
 }
+
+/** What a web page sends whose name was made to resolve to this machine. */
+const sentElsewhere: AccessDecision = {
+  granted: false,
+  status: 403,
+  message:
+    "Without API keys traces are read at 127.0.0.1, [::1] and localhost only. Set API_KEYS_FILE or API_KEYS, or " +
+    "ALLOW_ANONYMOUS=true if something else keeps others out.",
+  challenge: 'Bearer realm="es"',
+};
 
 async function openFile(path: string, logger: Logger): Promise<Access> {
   const file = await openApiKeysFile(path, {
@@ -109,8 +128,4 @@ function withRing(ring: ApiKeyRing): Access {
     authorize: (header, scope) => authorizeRequest(ring, header, scope),
     close: async () => {},
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }

@@ -21,6 +21,7 @@ export {
 export { formatInstant, INSTANT_FORMAT, parseInstant } from "./instant.js";
 export { createJsonApi, type JsonApiOptions, RequestError } from "./jsonApi.js";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
+export { isLoopbackHost, isSentToLoopback } from "./loopback.js";
 export { type RunningService, type RunServiceOptions, runService } from "./runService.js";
 export {
   OWN_TELEMETRY_ATTRIBUTE,

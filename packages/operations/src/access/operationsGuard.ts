@@ -1,8 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { RequestError } from "@es/service";
+import { isLoopbackHost, isSentToLoopback, RequestError } from "@es/service";
 import type { Context, MiddlewareHandler } from "hono";
 import { z } from "zod";
-import { isLoopbackHost } from "./loopback.js";
 
 export interface OperationsAccess {
   /** Where the server listens. Without a token only a loopback host serves operations. */
@@ -55,8 +54,7 @@ function assertLocal(context: Context, host: string): void {
       `Operations are not served on ${host} without a token: set OPERATIONS_TOKEN`,
     );
   }
-  const named = (context.req.header("host") ?? "").replace(/:\d+$/, "");
-  if (!isLoopbackHost(named)) {
+  if (!isSentToLoopback(context.req.header("host"))) {
     throw new RequestError(
       403,
       "FORBIDDEN",
