@@ -129,7 +129,8 @@ describe.each(Object.keys(queues))("es dead-letters on a %s queue", (kind) => {
 
   it("says how far it got when the queue fails in the middle", async () => {
     healed = true;
-    const redriving = command("redrive", "--all", "--rate", "2");
+    // So slow that the second cannot go before the first was seen to have gone.
+    const redriving = command("redrive", "--all", "--rate", "0.2");
     await counts({ deadLetters: 2 });
     await work.queue.close();
     expect(await redriving).toMatchObject({

@@ -1,3 +1,6 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { text } from "node:stream/consumers";
 import { CliError, exitCodes } from "./cliError.js";
 
 const DEFAULT_URL = "http://127.0.0.1:4319";
@@ -38,11 +41,11 @@ export class OperationsClient {
 
   /** Gives the answer line by line, each as soon as it is there. @throws CliError also if the answer breaks off */
   async *postForLines<T>(path: string, body: unknown): AsyncGenerator<T> {
-    const response = await this.#fetch("POST", path, JSON.stringify(body));
-    if (!response.ok || response.body === null) throw this.#failure(response, parse(await response.text()));
+    const response = await this.#send("POST", path, JSON.stringify(body));
+    if (!isSuccess(response)) throw this.#failure(response, parse(await textOf(response)));
     let rest = "";
     try {
-      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      for await (const chunk of response.setEncoding("utf8")) {
         const lines = `${rest}${chunk}`.split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) yield JSON.parse(line) as T;
@@ -55,46 +58,60 @@ export class OperationsClient {
   }
 
   async #call<T>(method: string, path: string, body?: string): Promise<T> {
-    const response = await this.#fetch(method, path, body);
-    const text = await response.text().catch(() => "");
-    const answer = parse(text);
-    if (response.ok && answer !== undefined) return answer as T;
+    const response = await this.#send(method, path, body);
+    const answer = parse(await textOf(response));
+    if (isSuccess(response) && answer !== undefined) return answer as T;
     throw this.#failure(response, answer);
   }
 
-  #failure(response: Response, answer: unknown): CliError {
+  #failure({ statusCode }: IncomingMessage, answer: unknown): CliError {
     if (isProblem(answer)) {
       return new CliError(
-        response.status === 401 ? exitCodes.unreachable : exitCodes.failed,
-        response.status === 401
+        statusCode === 401 ? exitCodes.unreachable : exitCodes.failed,
+        statusCode === 401
           ? `${this.#url} refuses the token: ${this.#token === undefined ? "set OPERATIONS_TOKEN" : answer.error.message}`
           : answer.error.message,
       );
     }
     return new CliError(
       exitCodes.unreachable,
-      `${this.#url} answered ${response.status}, and not as a worker does: is OPERATIONS_URL right?`,
+      `${this.#url} answered ${statusCode}, and not as a worker does: is OPERATIONS_URL right?`,
     );
   }
 
-  async #fetch(method: string, path: string, body: string | undefined): Promise<Response> {
-    try {
-      return await fetch(`${this.#url}/operations/${path}`, {
-        method,
-        headers: {
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-        },
-        ...(body === undefined ? {} : { body }),
-      });
-    } catch (error) {
-      throw new CliError(
-        exitCodes.unreachable,
-        `${this.#url} does not answer (${reasonOf(error)}): start a worker or standalone, or set OPERATIONS_URL`,
-        { cause: error },
+  /** Not `fetch`, which gives up after five minutes without an answer: to compare all traces may take longer. */
+  #send(method: string, path: string, body: string | undefined): Promise<IncomingMessage> {
+    const url = new URL(`${this.#url}/operations/${path}`);
+    const send = url.protocol === "https:" ? httpsRequest : httpRequest;
+    const headers = {
+      ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      ...(body === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+    };
+    return new Promise((resolve, reject) => {
+      const outgoing = send(url, { method, headers, agent: false }, resolve);
+      outgoing.on("error", (error) =>
+        reject(
+          new CliError(
+            exitCodes.unreachable,
+            `${this.#url} does not answer (${reasonOf(error)}): start a worker or standalone, or set OPERATIONS_URL`,
+            { cause: error },
+          ),
+        ),
       );
-    }
+      outgoing.end(body);
+    });
   }
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+/** Of an answer that is cut it is "", which is no answer of ours. */
+function textOf(response: IncomingMessage): Promise<string> {
+  return text(response).catch(() => "");
 }
 
 interface Problem {
@@ -117,9 +134,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** What `fetch` hides below "fetch failed". */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  if (cause instanceof Error && "code" in cause && typeof cause.code === "string") return cause.code;
-  return cause instanceof Error ? cause.message : String(cause);
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
