@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { filesBelow, root, workspacePackages } from "./workspace.js";
 
 const published = workspacePackages().filter(({ group }) => group === "packages");
@@ -32,6 +33,21 @@ describe("the repository", () => {
     );
     const forbidden = /\b(?:describe|it|test)\.(?:skip|only|todo|fails)\b|\bTO[D]O\b|\bFIX[M]E\b/;
     expect(sources.filter((path) => forbidden.test(readFileSync(join(root, path), "utf8")))).toEqual([]);
+  });
+
+  it("says in every changeset what becomes of which published package, as a release reads it", () => {
+    const names = published.map(({ manifest }) => manifest.name);
+    const files = filesBelow(".changeset", [".md"]).filter((path) => !path.endsWith("README.md"));
+    for (const path of files) {
+      const [, head, summary] = /^---\n(.*?)\n---\n(.*)$/s.exec(readFileSync(join(root, path), "utf8")) ?? [];
+      const bumps: unknown = parse(head ?? "");
+      expect(bumps, path).toEqual(expect.any(Object));
+      for (const [name, bump] of Object.entries(bumps as object)) {
+        expect(names, path).toContain(name);
+        expect(["patch", "minor", "major"], path).toContain(bump);
+      }
+      expect(summary?.trim(), path).toMatch(/\S/);
+    }
   });
 
   it("pins every direct dependency through the lockfile and names no registry", () => {
