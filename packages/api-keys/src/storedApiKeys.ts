@@ -30,9 +30,9 @@ export async function addToApiKeysFile(path: string, entry: object): Promise<voi
   // A symbolic link stays one.
   const target = text === undefined ? path : await realpath(path);
   const mode = text === undefined ? 0o600 : (await stat(target)).mode & 0o777;
-  await mkdir(dirname(target), { recursive: true });
   const temporary = `${target}.${randomUUID()}`;
   try {
+    await mkdir(dirname(target), { recursive: true });
     const file = await open(temporary, "wx", mode);
     try {
       await file.writeFile(document);

@@ -58,6 +58,13 @@ describe("es-keys create", () => {
     expect(await readFile(path, "utf8")).toBe('{"keys": [');
   });
 
+  it("says where it cannot write, in one line", async () => {
+    const path = join(folder, "no-folder");
+    await writeFile(path, "");
+    const message = await failure("create", "--tenant", "a", "--file", join(path, "below", "keys.json"));
+    expect(message).toMatch(/^\S+keys\.json cannot be (?:read|written): \w+\.\n$/);
+  });
+
   it.each([
     [[], /command is create/],
     [["create"], /--tenant is missing/],
