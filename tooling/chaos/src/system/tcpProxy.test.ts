@@ -1,14 +1,16 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TcpProxy } from "./tcpProxy.js";
 
 describe("TcpProxy", () => {
-  const answer = "x".repeat(200_000);
+  let answer: string;
   let server: Server;
   let proxy: TcpProxy;
 
   beforeEach(async () => {
+    answer = "x".repeat(200_000);
     server = createServer((_, response) => response.end(answer));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -38,6 +40,23 @@ describe("TcpProxy", () => {
 
   it("passes everything on in good weather", async () => {
     expect(await get()).toBe(answer);
+  });
+
+  it("gathers no listeners on a connection that often has to wait", async () => {
+    answer = "x".repeat(30_000_000);
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on("warning", note);
+    const outgoing = request(`http://127.0.0.1:${proxy.port}/`).end();
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    let received = 0;
+    for await (const chunk of response) {
+      received += (chunk as Buffer).length;
+      await sleep(1);
+    }
+    expect(received).toBe(answer.length);
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
   });
 
   it("cuts answers in their middle, and is good again after", async () => {

@@ -106,8 +106,17 @@ export class TcpProxy {
         return;
       }
       if (to.destroyed) return;
-      if (!to.write(chunk)) await Promise.race([once(to, "drain"), once(to, "close")]);
+      if (!to.write(chunk)) await drained(to);
     }
     to.end();
   }
+}
+
+/** Resolves when there is room again, or never will be. A long connection must not gather the listeners of every wait. */
+async function drained(to: Socket): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  await Promise.race([once(to, "drain", { signal }), once(to, "close", { signal })]).finally(() =>
+    waiting.abort(),
+  );
 }
