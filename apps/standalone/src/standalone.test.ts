@@ -33,7 +33,7 @@ async function sendOne(ingestUrl: string): Promise<string | undefined> {
 }
 
 it("stops under load, and after the next start every span it acknowledged is projected", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "es-standalone-"));
   const config = readStandaloneConfig({

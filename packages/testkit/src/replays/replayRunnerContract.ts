@@ -189,7 +189,8 @@ export function replayRunnerContract(contract: ReplayRunnerContract): void {
     it("goes on where it was when another takes over", async () => {
       await storeAggregates();
       const first = startRunner();
-      const { definition } = await start({ ratePerSecond: 100 });
+      // So slow that it is not done before it was seen to have begun.
+      const { definition } = await start({ ratePerSecond: 10 });
       await reach(definition.id, ({ progress }) => (progress?.rebuilt ?? 0) >= 10);
       await first.stop();
       const left = await replays.get(definition.id);
