@@ -35,8 +35,8 @@ describe("the repository", () => {
     expect(sources.filter((path) => forbidden.test(readFileSync(join(root, path), "utf8")))).toEqual([]);
   });
 
-  it("says in every changeset what becomes of which published package, as a release reads it", () => {
-    const names = published.map(({ manifest }) => manifest.name);
+  it("says in every changeset what becomes of which package, as a release reads it", () => {
+    const names = workspacePackages().map(({ manifest }) => manifest.name);
     const files = filesBelow(".changeset", [".md"]).filter((path) => !path.endsWith("README.md"));
     for (const path of files) {
       const [, head, summary] = /^---\n(.*?)\n---\n(.*)$/s.exec(readFileSync(join(root, path), "utf8")) ?? [];
