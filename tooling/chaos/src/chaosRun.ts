@@ -145,15 +145,27 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
   try {
     const watching = new AbortController();
     const freshness = watchFreshness(rows, watching.signal);
-    const faults = runFaults(system, { planned, signal, onFault: onLine });
-    const load = runLoad({
-      shape,
-      ingests: system.ingests.length,
-      durationMs: seconds * 1_000,
-      exporter,
-      signal,
-    });
-    const [faultReport] = await Promise.all([faults, load]).finally(() => watching.abort());
+    // When one of both fails, neither goes on with a system that is about to stop.
+    const failing = new AbortController();
+    const either = AbortSignal.any([signal, failing.signal]);
+    const orEnd = <T>(work: Promise<T>) =>
+      work.catch((error: unknown) => {
+        failing.abort(error);
+        throw error;
+      });
+    const faults = orEnd(runFaults(system, { planned, signal: either, onFault: onLine }));
+    const load = orEnd(
+      runLoad({
+        shape,
+        ingests: system.ingests.length,
+        durationMs: seconds * 1_000,
+        exporter,
+        signal: either,
+      }),
+    );
+    await Promise.allSettled([faults, load]);
+    watching.abort();
+    const [faultReport] = await Promise.all([faults, load]);
     signal.throwIfAborted();
     onLine("Traffic has ended and every fault is healed.");
 

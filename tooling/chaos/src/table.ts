@@ -33,6 +33,9 @@ export function describeReport(report: ChaosReport): string {
     ...Object.entries(faults.impossible).map(
       ([name, reason]) => ["not possible here", `${name}: ${reason}`] as const,
     ),
+    ...(faults.skipped === 0
+      ? []
+      : [["skipped", `${faults.skipped} faults, for the machine was busy`] as const]),
     ["answers cut", String(report.cuts)],
     ["reconciled", `${report.reconciled} traces that lagged`],
     [

@@ -262,3 +262,11 @@ export function faultClassNamed(name: string): FaultClass {
   }
   return found;
 }
+
+/** Everything the fault breaks. */
+export function touchedBy({ name, target }: Pick<PlannedFault, "name" | "target">): readonly string[] {
+  return target === EVERYTHING ? faultClassNamed(name).targets : [target];
+}
+
+/** The target of a fault that breaks all of its targets. */
+export const EVERYTHING = "everything";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { faultClassNamed, faultNames } from "./faultClasses.js";
+import { faultNames, touchedBy } from "./faultClasses.js";
 import { planFaults } from "./schedule.js";
 
 const MINUTES = 3 * 60_000;
@@ -26,12 +26,10 @@ describe("planFaults", () => {
     "ends within the load and never breaks one thing in two ways at once: seed %i",
     (seed) => {
       const planned = planFaults({ seed, durationMs: MINUTES });
-      const targetsOf = ({ name, target }: (typeof planned)[number]) =>
-        target === "everything" ? faultClassNamed(name).targets : [target];
       for (const [index, fault] of planned.entries()) {
         expect(fault.at + fault.durationMs).toBeLessThan(MINUTES);
         for (const other of planned.slice(index + 1)) {
-          const shared = targetsOf(fault).some((target) => targetsOf(other).includes(target));
+          const shared = touchedBy(fault).some((target) => touchedBy(other).includes(target));
           if (shared) expect(other.at).toBeGreaterThan(fault.at + fault.durationMs);
         }
       }

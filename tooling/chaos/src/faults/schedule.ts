@@ -1,6 +1,6 @@
 import { createRandom } from "../random.js";
 import { type FaultName, type PlannedFault, randomDuration } from "./faultClass.js";
-import { faultClassNamed, faultNames } from "./faultClasses.js";
+import { EVERYTHING, faultClassNamed, faultNames, touchedBy } from "./faultClasses.js";
 
 export interface ScheduleOptions {
   readonly seed: number;
@@ -39,8 +39,8 @@ export function planFaults({
     if (name === undefined) break;
     const fault = faultClassNamed(name);
     const breaksAll = name === "kill-everything";
-    const target = breaksAll ? "everything" : random.pick(fault.targets);
-    const touched = breaksAll ? fault.targets : [target];
+    const target = breaksAll ? EVERYTHING : random.pick(fault.targets);
+    const touched = touchedBy({ name, target });
     const length = randomDuration(random, fault);
     const at = Math.max(next, ...touched.map((one) => (busyUntil.get(one) ?? 0) + REST_MS));
     const end = at + length + SLACK_MS;
