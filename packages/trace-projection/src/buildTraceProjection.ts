@@ -7,6 +7,7 @@ import {
   attributeToNumber,
   attributeToText,
 } from "./attributes/attributeText.js";
+import { attributeToObject, memberAt } from "./attributes/jsonMembers.js";
 import {
   type ContentLimits,
   cutJson,
@@ -18,11 +19,12 @@ import {
 } from "./content/contentLimits.js";
 import { isObject } from "./content/messages.js";
 import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "./content/readContent.js";
-import type { AttributeRule, ContentRule, ReportedClass } from "./conventions/convention.js";
+import type { AttributeRule, ContentRule, FirstTokenRule, ReportedClass } from "./conventions/convention.js";
 import { rules } from "./conventions/conventions.js";
+import { holds, nameBy } from "./conventions/ruleValue.js";
 import { type CostFacts, costOf, readReportedCost } from "./cost/traceCost.js";
 import type { SpanEvent } from "./spanEvent.js";
-import { failedAt, readSpanError } from "./spans/spanError.js";
+import { failedAt, hasFailed, readSpanError } from "./spans/spanError.js";
 import { buildSpanTree, type SpanTree } from "./spans/spanTree.js";
 import type {
   Json,
@@ -33,8 +35,9 @@ import type {
   TraceProjection,
   TraceStatus,
 } from "./traceProjection.js";
-import { addTokenCounts, countUsageOnce, inputOf } from "./usage/countOnce.js";
+import { addTokenCounts, countUsageOnce } from "./usage/countOnce.js";
 import { addTokens, noTokens, readSpanUsage, type TokenCounts } from "./usage/spanUsage.js";
+import { findTwinCalls, inputOf, type TwinCall } from "./usage/twinCalls.js";
 
 /**
  * What happened in the trace. A pure function of the set of spans: order, duplication and batching of what arrived make
@@ -57,7 +60,8 @@ interface Found {
 
 /** What one span says, read once. */
 interface SpanFacts extends CostFacts {
-  readonly role: SpanRole;
+  /** No span of the trace is above it. */
+  readonly isTop: boolean;
 }
 
 /** Spans of these roles give an input or output only where no other does. */
@@ -84,7 +88,7 @@ class ProjectionBuilder {
     const tree = this.#tree;
     const root = tree.spans[tree.root];
     const times = timesOf(tree.spans);
-    const facts = this.#readFacts();
+    const { facts, twins } = this.#readFacts();
     const rootFirst = this.#rootFirst(facts);
     // The earliest of several orphans, or of a cycle, names the trace but does not speak for the others.
     const speaks = tree.rootKind === "root" || (tree.rootKind === "orphan" && tree.orphans === 1);
@@ -92,10 +96,11 @@ class ProjectionBuilder {
     const others = rootFacts === undefined ? rootFirst : rootFirst.slice(1);
 
     const usage = this.#usage(facts);
-    const cost = costOf(tree, facts, times.start);
+    const cost = costOf(tree, facts, times.start, twins);
     this.#provenCost(cost.contributors, facts);
-    const errors = tree.spans.filter((span) => span.status.code === 2);
-    const rootStatus = root === undefined ? "unset" : (statuses[root.status.code] ?? "unset");
+    const errors = tree.spans.filter(hasFailed);
+    const rootStatus =
+      root === undefined ? "unset" : hasFailed(root) ? "error" : (statuses[root.status.code] ?? "unset");
     if (root !== undefined) {
       this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${tree.rootKind}` });
     }
@@ -146,18 +151,21 @@ class ProjectionBuilder {
     };
   }
 
-  #readFacts(): readonly SpanFacts[] {
+  #readFacts(): { readonly facts: readonly SpanFacts[]; readonly twins: readonly TwinCall[] } {
     const { spans } = this.#tree;
     const roles = spans.map(roleOf);
     const usages = spans.map((span, position) => readSpanUsage(span, roles[position] as SpanRole));
-    const counted = countUsageOnce(this.#tree, usages);
-    return spans.map((span, position) => ({
+    const twins = findTwinCalls(this.#tree, usages);
+    const counted = countUsageOnce(this.#tree, usages, twins, roles);
+    const facts = spans.map((span, position) => ({
       span,
+      isTop: this.#tree.parents[position] === -1,
       role: roles[position] as SpanRole,
       usage: usages[position],
       counted: counted[position],
       reported: readReportedCost(span),
     }));
+    return { facts, twins };
   }
 
   /** The root, then the others as they started. */
@@ -176,9 +184,9 @@ class ProjectionBuilder {
     const strong = contentReader(side, false);
     const weak = contentReader(side, true);
     const found =
-      (root && strong(root.span)) ??
+      (root && strong(root)) ??
       firstContent(others(), strong) ??
-      (root && weak(root.span)) ??
+      (root && weak(root)) ??
       firstContent(others(), weak);
     if (found === undefined) return null;
     const { span, rule, value } = found;
@@ -308,13 +316,14 @@ class ProjectionBuilder {
   ): readonly string[] {
     const values = new Map<string, Provenance>();
     for (const { span } of facts) {
-      for (const { id, key } of fieldRules) {
-        const value = attributeToName(span.attributes.get(key));
+      for (const rule of fieldRules) {
+        const value = nameBy(span, rule);
         if (value === undefined) continue;
-        if (!values.has(value)) values.set(value, { spanId: span.spanId, key, ruleId: id });
+        if (!values.has(value)) values.set(value, { spanId: span.spanId, key: rule.key, ruleId: rule.id });
         break;
       }
     }
+    if (field === "models") dropUndated(values);
     return this.#boundedDistinct(field, values);
   }
 
@@ -405,7 +414,7 @@ class ProjectionBuilder {
 const usageFields: readonly (readonly [string, readonly ReportedClass[], (counts: TokenCounts) => number])[] =
   [
     ["inputTokens", ["input", "uncached", "cacheRead", "cacheWrite"], inputOf],
-    ["outputTokens", ["output", "reasoning"], (counts) => counts.output],
+    ["outputTokens", ["output", "unreasoned", "reasoning"], (counts) => counts.output],
     ["totalTokens", ["total", "input", "output"], (counts) => counts.total],
     ["cacheReadTokens", ["cacheRead"], (counts) => counts.cacheRead],
     ["cacheWriteTokens", ["cacheWrite"], (counts) => counts.cacheWrite],
@@ -468,14 +477,29 @@ interface FoundContent {
   readonly value: ReadValue;
 }
 
-type ContentReader = (span: OtlpSpan) => FoundContent | undefined;
+/** What a provider puts behind a model's name to say which version of it answered. */
+const versionOfModel = /^[-@](\d{4}-\d\d-\d\d|20\d{6}|[01]\d[0-3]\d|0\d\d)(-v\d+(:\d+)?)?$/;
+
+/** Leaves out `gpt-4o` where `gpt-4o-2024-08-06` is: it is how that one was asked for. */
+function dropUndated(models: Map<string, Provenance>): void {
+  const names = [...models.keys()];
+  for (const name of names) {
+    const isAnswered = names.some(
+      (other) => other.startsWith(name) && versionOfModel.test(other.slice(name.length)),
+    );
+    if (isAnswered) models.delete(name);
+  }
+}
+
+type ContentReader = (facts: SpanFacts) => FoundContent | undefined;
 
 /** Reads a span by the first rule that finds something there: the weak ones, or those that are not. */
 function contentReader(side: ContentSide, weak: boolean): ContentReader {
   const tried = rules[side].filter((rule) => (rule.weak === true) === weak);
-  return (span) => {
+  return ({ span, isTop }) => {
     if (!mayHaveContent(span, side)) return undefined;
     for (const rule of tried) {
+      if (rule.topOnly === true && !isTop) continue;
       const value = readContent(span, rule, side);
       if (value !== undefined) return { span, rule, value };
     }
@@ -486,9 +510,9 @@ function contentReader(side: ContentSide, weak: boolean): ContentReader {
 /** Of spans in this order; tools, guardrails and evaluations only where no other has any. */
 function firstContent(order: readonly SpanFacts[], read: ContentReader): FoundContent | undefined {
   for (const aside of [false, true]) {
-    for (const { span, role } of order) {
-      if (asideRoles.has(role) !== aside) continue;
-      const found = read(span);
+    for (const facts of order) {
+      if (asideRoles.has(facts.role) !== aside) continue;
+      const found = read(facts);
       if (found !== undefined) return found;
     }
   }
@@ -507,9 +531,9 @@ function lastEndingFirst(facts: readonly SpanFacts[]): readonly SpanFacts[] {
 }
 
 function firstName(span: OtlpSpan, fieldRules: readonly AttributeRule[]): Found | undefined {
-  for (const { id, key } of fieldRules) {
-    const value = attributeToName(span.attributes.get(key));
-    if (value !== undefined) return { value, spanId: span.spanId, key, ruleId: id };
+  for (const rule of fieldRules) {
+    const value = nameBy(span, rule);
+    if (value !== undefined) return { value, spanId: span.spanId, key: rule.key, ruleId: rule.id };
   }
   return undefined;
 }
@@ -529,9 +553,13 @@ function earliestFirstToken(span: OtlpSpan): {
   early: number;
 } {
   const found = { latency: undefined as bigint | undefined, key: "", ruleId: "", early: 0 };
+  let readKey = "";
   for (const rule of rules.firstToken) {
-    const latency = rule.from === "event" ? eventLatency(span, rule.key) : attributeLatency(span, rule);
+    // Of rules for one key, which stand together, one reads it.
+    if (rule.key === readKey) continue;
+    const latency = firstTokenLatency(span, rule);
     if (latency === undefined) continue;
+    readKey = rule.key;
     if (latency < 0n) {
       found.early = 1;
     } else if (found.latency === undefined || latency < found.latency) {
@@ -541,6 +569,30 @@ function earliestFirstToken(span: OtlpSpan): {
     }
   }
   return found;
+}
+
+function firstTokenLatency(span: OtlpSpan, rule: FirstTokenRule): bigint | undefined {
+  switch (rule.from) {
+    case "event":
+      return eventLatency(span, rule.key);
+    case "instant":
+      return instantLatency(span, rule.key, rule.member);
+    case "attribute":
+      return holds(span, rule.when) ? attributeLatency(span, rule) : undefined;
+  }
+}
+
+function instantLatency(span: OtlpSpan, key: string, member: string | undefined): bigint | undefined {
+  const attribute = span.attributes.get(key);
+  if (attribute === undefined || attribute === null || span.startTimeUnixNano === 0n) return undefined;
+  const object = member === undefined ? undefined : attributeToObject(attribute);
+  const value = member === undefined ? attributeToText(attribute) : object && memberAt(object, member);
+  const text = String(value ?? "").replaceAll('"', "");
+  const milliseconds = /^\d{12,14}(\.\d+)?$/.test(text) ? Math.round(Number(text)) : Date.parse(text);
+  if (!Number.isSafeInteger(milliseconds) || milliseconds <= 0) return undefined;
+  const latency = BigInt(milliseconds) * 1_000_000n - span.startTimeUnixNano;
+  // Milliseconds are cut off, not rounded: a first token within the first of them is not before the start.
+  return latency < 0n && latency > -1_000_000n ? 0n : latency;
 }
 
 function eventLatency(span: OtlpSpan, name: string): bigint | undefined {

@@ -1,4 +1,4 @@
-import type { Attributes, AttributeValue } from "@es/otlp";
+import type { AttributeValue } from "@es/otlp";
 import type { Json } from "../traceProjection.js";
 
 /** Deeper values are replaced by a note: neither a stack nor a reader survives them. */
@@ -46,19 +46,6 @@ export function attributeToName(value: AttributeValue | undefined): string | und
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value === "string") return value.toWellFormed();
   return typeof value === "object" ? undefined : String(value);
-}
-
-/** The distinct names under these keys, in their order. */
-export function namesOf(
-  { attributes }: { readonly attributes: Attributes },
-  keys: readonly { readonly key: string }[],
-): readonly string[] {
-  const names: string[] = [];
-  for (const { key } of keys) {
-    const name = attributeToName(attributes.get(key));
-    if (name !== undefined && !names.includes(name)) names.push(name);
-  }
-  return names;
 }
 
 /** Zero or more, as int64, double or numeric string; undefined for anything else. */

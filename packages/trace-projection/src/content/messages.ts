@@ -33,6 +33,9 @@ const silentPart = /reasoning|thinking|tool|function|image|audio|video|^(file|in
 export function asMessages(value: Json): readonly Json[] | undefined {
   if (Array.isArray(value)) return messageList(value);
   if (!isObject(value)) return undefined;
+  if (isTurn(value)) return [value];
+  const choices = choicesIn(value);
+  if (choices !== undefined) return choices;
   for (const key of ["messages", "contents", "input"]) {
     const list = value[key];
     if (Array.isArray(list)) {
@@ -50,6 +53,29 @@ export function asMessages(value: Json): readonly Json[] | undefined {
   return undefined;
 }
 
+/** One message: somebody's we know, that says something. */
+function isTurn(value: JsonObject): boolean {
+  const message = isObject(value.message) ? value.message : value;
+  return (
+    typeof message.role === "string" &&
+    roleNamed(message.role) !== undefined &&
+    (message.content !== undefined || message.parts !== undefined || message.tool_calls !== undefined)
+  );
+}
+
+/** The answers in a response of OpenAI's chat completions or Gemini's. */
+function choicesIn({ choices, candidates, content }: JsonObject): readonly Json[] | undefined {
+  // Google's kit keeps the content of the one candidate.
+  if (isObject(content) && typeof content.role === "string") return [content];
+  const list = Array.isArray(choices)
+    ? choices.map((choice: Json) => (isObject(choice) ? choice.message : undefined))
+    : Array.isArray(candidates)
+      ? candidates.map((candidate: Json) => (isObject(candidate) ? candidate.content : undefined))
+      : [];
+  const messages = list.filter((message) => message !== undefined) as readonly Json[];
+  return messages.length > 0 && messages.every(isMessage) ? messages : undefined;
+}
+
 /** System instructions as a message; the AI SDK takes them as one, too. */
 export function systemMessage(system: Json): Json {
   return isObject(system) && system.role === "system" ? system : { role: "system", content: system };
@@ -58,7 +84,13 @@ export function systemMessage(system: Json): Json {
 /** LangChain batches its message lists: a list of lists is one list here. */
 function messageList(value: readonly Json[]): readonly Json[] | undefined {
   const flat = value.flatMap((item) => (Array.isArray(item) && !isPair(item) ? (item as Json[]) : [item]));
-  return flat.length > 0 && flat.every((item) => isMessage(item)) ? flat : undefined;
+  const areMessages = flat.some(isMessage) && flat.every((item) => isMessage(item) || isResponseItem(item));
+  return areMessages ? flat : undefined;
+}
+
+/** What stands beside messages in the lists of OpenAI's responses: thoughts, calls of tools and what they gave. */
+function isResponseItem(value: Json): boolean {
+  return isObject(value) && typeof value.type === "string" && /^reasoning$|_call(_output)?$/.test(value.type);
 }
 
 function isMessage(value: Json): boolean {
@@ -113,7 +145,8 @@ export function textOfMessage(message: Json): string | undefined {
   const data = isObject(message.data) ? message.data : undefined;
   for (const holder of [message, inner, kwargs, data]) {
     if (holder === undefined) continue;
-    for (const key of ["content", "parts", "contents", "text"]) {
+    // OpenInference has a message of several parts under `contents`, and may have one of them under `content` too.
+    for (const key of ["contents", "content", "parts", "text", "message"]) {
       const text = textOfContent(openParts(holder[key]), 0);
       if (text !== undefined) return text;
     }
@@ -148,7 +181,8 @@ function textOfParts(parts: readonly Json[], depth: number): string | undefined 
       typeof part === "string" ? part : isObject(part) ? textOfPart(part, depth + 1) : undefined,
     )
     .filter((text) => text !== undefined);
-  return texts.length === 0 ? undefined : texts.join("\n");
+  // No parts at all say nothing, but in words.
+  return texts.length === 0 && parts.length > 0 ? undefined : texts.join("\n");
 }
 
 function textOfPart(part: JsonObject, depth: number): string | undefined {
@@ -194,7 +228,12 @@ function textBy(messages: readonly Json[], role: MessageRole, pick: "first" | "l
 function hasToolCalls(message: Json): boolean {
   if (!isObject(message)) return false;
   const holder = isObject(message.message) ? message.message : message;
-  return Array.isArray(holder.tool_calls) || Array.isArray(holder.toolCalls) || Array.isArray(holder.parts);
+  const parts: readonly Json[] = Array.isArray(holder.parts) ? holder.parts : [];
+  return (
+    Array.isArray(holder.tool_calls) ||
+    Array.isArray(holder.toolCalls) ||
+    parts.some((part) => !isObject(part) || part.type !== "text")
+  );
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {

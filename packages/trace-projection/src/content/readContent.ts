@@ -67,7 +67,7 @@ function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm)
     case "attribute": {
       const value = present(span.attributes.get(source.key));
       if (value === undefined) return undefined;
-      if (source.unlessEmpty === true && (value === "" || value === "[]")) return undefined;
+      if (source.unlessEmpty === true && (value === "" || value === "[]" || value === "{}")) return undefined;
       const system = source.systemKey === undefined ? undefined : span.attributes.get(source.systemKey);
       const mimeType = source.mimeTypeKey === undefined ? undefined : span.attributes.get(source.mimeTypeKey);
       return readValue(value, source.shape, shortForm, mimeType, system);
@@ -125,7 +125,33 @@ function readValue(
   if (parsed === undefined) {
     return mustBeJson && text !== "" ? { ...plain, unparsed: true } : plain;
   }
-  const { json } = parsed;
+  return readJson(
+    shape === "call" ? argumentOf(parsed.json) : shape === "typed" ? untyped(parsed.json) : parsed.json,
+    {
+      plain,
+      declared,
+      mustBeJson,
+      shape,
+      shortForm,
+      system,
+    },
+  );
+}
+
+interface JsonReading {
+  /** The value as it was. */
+  readonly plain: ReadValue;
+  readonly declared: string | undefined;
+  readonly mustBeJson: boolean;
+  readonly shape: ContentShape;
+  readonly shortForm: ShortForm;
+  readonly system: AttributeValue | undefined;
+}
+
+function readJson(
+  json: Json,
+  { plain, declared, mustBeJson, shape, shortForm, system }: JsonReading,
+): ReadValue | undefined {
   // A number or boolean in JSON is plain text to any reader, and so is a string once it is taken out.
   if (typeof json !== "object" || json === null) {
     return mustBeJson && typeof json === "string" ? { ...plain, text: json } : plain;
@@ -135,13 +161,45 @@ function readValue(
   if (shape === "messages" && Array.isArray(json) && json.length === 0) return undefined;
   const found =
     prompt ?? asMessages(json) ?? (shape === "messages" && Array.isArray(json) ? json : undefined);
-  if (found === undefined) return { ...plain, mimeType: declared ?? "application/json" };
+  if (found === undefined) {
+    const said = saidIn(json);
+    if (said !== undefined) return { text: said };
+    // What was taken out of something else is written anew.
+    const rest = shape === "call" || shape === "typed" ? { text: JSON.stringify(json) } : plain;
+    return { ...rest, mimeType: declared ?? "application/json" };
+  }
   const messages = withSystem(found, system);
   return {
     text: shortForm(found).toWellFormed(),
     ...(declared === undefined ? {} : { mimeType: declared }),
     messages,
   };
+}
+
+/** The one argument of a call that has but one. */
+function argumentOf(json: Json): Json {
+  if (!isObject(json) || !Array.isArray(json.args) || json.args.length !== 1) return json;
+  const isAlone = !isObject(json.kwargs) || Object.keys(json.kwargs).length === 0;
+  return isAlone ? (json.args[0] as Json) : json;
+}
+
+/** What is in `{ type, value }`; of a list with one, that one. */
+function untyped(json: Json): Json {
+  if (!isObject(json) || typeof json.type !== "string" || json.value === undefined) return json;
+  const { type, value } = json;
+  return type === "list" && Array.isArray(value) && value.length === 1 ? untyped(value[0] as Json) : value;
+}
+
+/** Names under which a result, or the one argument of a function, is wrapped. */
+const wrappings = ["text", "input", "inputs", "output", "outputs"] as const;
+
+/** The text in an object that says nothing else in words, as `{ text, files: [] }` does. */
+function saidIn(json: Json): string | undefined {
+  if (!isObject(json)) return undefined;
+  const rest = Object.values(json).filter((value) => !(Array.isArray(value) && value.length === 0));
+  if (rest.length !== 1) return undefined;
+  const key = wrappings.find((name) => typeof json[name] === "string");
+  return key === undefined ? undefined : (json[key] as string);
 }
 
 /** Only what looks like JSON is parsed, where text is allowed too: a sentence that starts with a digit stays one. */

@@ -4,10 +4,11 @@ import type { SpanRole } from "../traceProjection.js";
  * How to read an input or output.
  *
  * `text` is taken as it is. `json` is text, or JSON that may hold a message list; `encoded` is always JSON, a plain
- * text too. `messages` has to be a message list, as a JSON
- * string or a structured value. `prompt` is the AI SDK's `{ system, prompt | messages }`.
+ * text too. `messages` has to be a message list, as a JSON string or a structured value. `prompt` is the AI SDK's
+ * `{ system, prompt | messages }`, `call` the arguments of a call as OpenLLMetry has them, `{ args, kwargs }`, and `typed`
+ * LangWatch's `{ type, value }`.
  */
-export type ContentShape = "text" | "json" | "encoded" | "messages" | "prompt";
+export type ContentShape = "text" | "json" | "encoded" | "messages" | "prompt" | "call" | "typed";
 
 export type ContentSource =
   | {
@@ -18,7 +19,7 @@ export type ContentSource =
       readonly mimeTypeKey?: string;
       /** The attribute with the system instructions, which then come first in the message list. */
       readonly systemKey?: string;
-      /** An empty string or list is no value here: another rule may have a better one. */
+      /** An empty string, list or object is no value here: another rule may have a better one. */
       readonly unlessEmpty?: true;
     }
   /** A message list flattened into `key.N.*`. */
@@ -50,12 +51,25 @@ export interface ContentRule {
   readonly pick?: "first" | "last";
   /** Only where no span of the trace has a value by any other rule. */
   readonly weak?: true;
+  /** Only where no span of the trace is above: what a span of the middle was given is not what the trace was. */
+  readonly topOnly?: true;
+}
+
+/** Another attribute that has to have this value. */
+export interface RuleCondition {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** The value of an attribute, as it is. */
 export interface AttributeRule {
   readonly id: string;
   readonly key: string;
+  readonly when?: RuleCondition;
+  /** Values that say nothing. */
+  readonly except?: readonly string[];
+  /** The name of the span's service says nothing either. */
+  readonly exceptService?: true;
 }
 
 export interface RoleRule extends AttributeRule {
@@ -65,18 +79,26 @@ export interface RoleRule extends AttributeRule {
   readonly present?: SpanRole;
 }
 
-/** The classes emitters report. `uncached` is what is left of the input when cache reads and writes are taken off. */
+/**
+ * The classes emitters report. `uncached` is what is left of the input when cache reads and writes are taken off,
+ * `unreasoned` what is left of the output without reasoning.
+ */
 export type ReportedClass =
   | "input"
   | "uncached"
   | "output"
+  | "unreasoned"
   | "total"
   | "cacheRead"
   | "cacheWrite"
   | "reasoning";
 
-export interface UsageRule extends AttributeRule {
+export interface UsageRule {
+  readonly id: string;
+  readonly key: string;
   readonly class: ReportedClass;
+  /** The attribute is a JSON object, and the count the sum of these members of it that are there: `a.b` is b of a. */
+  readonly members?: readonly string[];
   /** Where the model is Anthropic's, the emitter passes on its API's counts: cached tokens are beside the input, not in it. */
   readonly rawAnthropic?: true;
 }
@@ -85,13 +107,38 @@ export interface CostRule {
   readonly id: string;
   /** The cost is the sum of those that are there. USD. */
   readonly keys: readonly string[];
+  /** The attributes are JSON objects, and the cost the sum of these members, or of all. */
+  readonly members?: readonly string[] | "all";
 }
 
 export type FirstTokenRule =
-  /** Latency from the span's start. */
-  | { readonly id: string; readonly from: "attribute"; readonly key: string; readonly unit: "s" | "ms" }
+  /** Latency from the span's start. Of several rules for one key the first that applies counts. */
+  | {
+      readonly id: string;
+      readonly from: "attribute";
+      readonly key: string;
+      readonly unit: "s" | "ms";
+      readonly when?: RuleCondition;
+    }
+  /** The instant itself: a date and time as ISO 8601 has it, in quotes or not, or Unix milliseconds. */
+  | {
+      readonly id: string;
+      readonly from: "instant";
+      readonly key: string;
+      /** Of a JSON object. */
+      readonly member?: string;
+    }
   /** The earliest event of the name. */
   | { readonly id: string; readonly from: "event"; readonly key: string };
+
+/** A span that failed says so by this, whatever its status is. */
+export interface ErrorRule {
+  readonly id: string;
+  readonly key: string;
+  readonly value: string;
+  /** What went wrong. */
+  readonly messageKey?: string;
+}
 
 export interface SessionRule extends AttributeRule {
   /** Smaller wins on one span. */
@@ -123,6 +170,7 @@ export interface Convention {
   readonly usage?: readonly UsageRule[];
   readonly cost?: readonly CostRule[];
   readonly firstToken?: readonly FirstTokenRule[];
+  readonly errors?: readonly ErrorRule[];
   readonly sessions?: readonly SessionRule[];
   readonly users?: readonly AttributeRule[];
   /** A list of strings, as array, JSON string or single string. */

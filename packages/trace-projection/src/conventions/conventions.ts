@@ -1,12 +1,38 @@
+import { claudeCode } from "./claudeCode.js";
 import type { Convention } from "./convention.js";
 import { generic } from "./generic.js";
+import { genkit } from "./genkit.js";
+import { googleAdk } from "./googleAdk.js";
+import { langfuse } from "./langfuse.js";
+import { langSmith } from "./langSmith.js";
+import { langWatch } from "./langWatch.js";
+import { logfire } from "./logfire.js";
+import { mastra } from "./mastra.js";
+import { mlflow } from "./mlflow.js";
 import { openInference } from "./openInference.js";
 import { openLlmetry } from "./openLlmetry.js";
 import { otelGenAi } from "./otelGenAi.js";
 import { vercelAiSdk } from "./vercelAiSdk.js";
+import { voltAgent } from "./voltAgent.js";
 
 /** Every convention, the more specific first: spans often carry the keys of two, and the first value counts. */
-const conventions: readonly Convention[] = [vercelAiSdk, openInference, otelGenAi, openLlmetry, generic];
+const conventions: readonly Convention[] = [
+  vercelAiSdk,
+  langfuse,
+  langWatch,
+  openInference,
+  otelGenAi,
+  openLlmetry,
+  googleAdk,
+  mastra,
+  logfire,
+  langSmith,
+  genkit,
+  mlflow,
+  claudeCode,
+  voltAgent,
+  generic,
+];
 
 type Rules = { readonly [Field in Exclude<keyof Convention, "name">]-?: NonNullable<Convention[Field]> };
 
@@ -24,6 +50,7 @@ export const rules: Rules = {
   usage: all("usage"),
   cost: all("cost"),
   firstToken: all("firstToken"),
+  errors: all("errors"),
   sessions: all("sessions").toSorted((a, b) => a.rank - b.rank),
   users: all("users"),
   tags: all("tags"),

@@ -1,6 +1,7 @@
 import {
   ATTR_DB_SYSTEM,
   ATTR_DB_SYSTEM_NAME,
+  ATTR_GEN_AI_REQUEST_MODEL,
   ATTR_HTTP_METHOD,
   ATTR_HTTP_REQUEST_METHOD,
   ATTR_MESSAGING_SYSTEM,
@@ -13,6 +14,7 @@ import type { Convention } from "./convention.js";
 export const generic: Convention = {
   name: "generic",
   roles: [
+    { id: "generic.model", key: ATTR_GEN_AI_REQUEST_MODEL, present: "llm" },
     { id: "generic.rpc", key: ATTR_RPC_SYSTEM_NAME, present: "rpc" },
     { id: "generic.rpc-system", key: ATTR_RPC_SYSTEM, present: "rpc" },
     { id: "generic.db", key: ATTR_DB_SYSTEM_NAME, present: "db" },
@@ -21,9 +23,31 @@ export const generic: Convention = {
     { id: "generic.http", key: ATTR_HTTP_REQUEST_METHOD, present: "http" },
     { id: "generic.http-method", key: ATTR_HTTP_METHOD, present: "http" },
   ],
-  input: [{ id: "generic.http-target", source: { from: "http", key: ATTR_HTTP_REQUEST_METHOD }, weak: true }],
-  sessions: [
-    // The first of the session precedence; the rest of that convention is not read yet.
-    { id: "generic.langfuse-session", key: "langfuse.session.id", rank: 0 },
+  input: [
+    {
+      id: "generic.input",
+      source: { from: "attribute", key: "input", shape: "json" },
+      weak: true,
+      topOnly: true,
+    },
+    {
+      id: "generic.http-target",
+      source: { from: "http", key: ATTR_HTTP_REQUEST_METHOD },
+      weak: true,
+      topOnly: true,
+    },
   ],
+  output: [
+    {
+      id: "generic.output",
+      source: { from: "attribute", key: "output", shape: "json" },
+      weak: true,
+      topOnly: true,
+    },
+  ],
+  firstToken: [
+    { id: "generic.first-token", from: "event", key: "first_token" },
+    { id: "generic.llm-first-token", from: "event", key: "llm.first_token" },
+  ],
+  sessions: [{ id: "generic.thread", key: "thread_id", rank: 7 }],
 };

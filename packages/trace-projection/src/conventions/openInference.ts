@@ -138,7 +138,10 @@ export const openInference: Convention = {
     { id: "openinference.cost-total", keys: [LLM_COST_TOTAL] },
     { id: "openinference.cost-parts", keys: [LLM_COST_PROMPT, LLM_COST_COMPLETION] },
   ],
-  firstToken: [{ id: "openinference.completion-chunk", from: "event", key: "llm.content.completion.chunk" }],
+  firstToken: [
+    { id: "openinference.first-token", from: "event", key: "First Token Stream Event" },
+    { id: "openinference.completion-chunk", from: "event", key: "llm.content.completion.chunk" },
+  ],
   sessions: [{ id: "openinference.session", key: SESSION_ID, rank: 1 }],
   users: [{ id: "openinference.user", key: USER_ID }],
   tags: [{ id: "openinference.tags", key: TAG_TAGS }],

@@ -23,7 +23,7 @@ export const openLlmetry: Convention = {
     { id: "openllmetry.prompts", source: { from: "indexed", key: ATTR_GEN_AI_PROMPT } },
     {
       id: "openllmetry.entity-input",
-      source: { from: "attribute", key: SpanAttributes.TRACELOOP_ENTITY_INPUT, shape: "encoded" },
+      source: { from: "attribute", key: SpanAttributes.TRACELOOP_ENTITY_INPUT, shape: "call" },
     },
   ],
   output: [

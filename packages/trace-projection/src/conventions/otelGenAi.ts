@@ -33,6 +33,12 @@ import {
 } from "@opentelemetry/semantic-conventions/incubating";
 import type { Convention } from "./convention.js";
 
+/** Frameworks put their own name, or their service's, where they don't know whose model they call. */
+const noProvider = {
+  except: ["langchain", "LangChain", "langgraph", "llamaindex", "spring_ai", "strands-agents", "traceloop"],
+  exceptService: true,
+} as const;
+
 /** OpenTelemetry's GenAI semantic conventions, with the attributes and events of their earlier versions. */
 export const otelGenAi: Convention = {
   name: "otel-gen-ai",
@@ -169,8 +175,8 @@ export const otelGenAi: Convention = {
     { id: "otel-gen-ai.request-model", key: ATTR_GEN_AI_REQUEST_MODEL },
   ],
   providers: [
-    { id: "otel-gen-ai.provider", key: ATTR_GEN_AI_PROVIDER_NAME },
-    { id: "otel-gen-ai.system", key: ATTR_GEN_AI_SYSTEM },
+    { id: "otel-gen-ai.provider", key: ATTR_GEN_AI_PROVIDER_NAME, ...noProvider },
+    { id: "otel-gen-ai.system", key: ATTR_GEN_AI_SYSTEM, ...noProvider },
   ],
   usage: [
     { id: "otel-gen-ai.input-tokens", key: ATTR_GEN_AI_USAGE_INPUT_TOKENS, class: "input" },
@@ -192,6 +198,11 @@ export const otelGenAi: Convention = {
       key: ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
       class: "reasoning",
     },
+    {
+      id: "otel-gen-ai.cache-write-tokens",
+      key: "gen_ai.usage.cache_write.input_tokens",
+      class: "cacheWrite",
+    },
     { id: "otel-gen-ai.input-tokens-cached", key: "gen_ai.usage.input_tokens.cached", class: "cacheRead" },
     {
       id: "otel-gen-ai.input-tokens-cache-write",
@@ -211,6 +222,20 @@ export const otelGenAi: Convention = {
       from: "attribute",
       key: ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
       unit: "s",
+    },
+    {
+      id: "otel-gen-ai.operation-time-to-first-chunk",
+      from: "attribute",
+      key: "gen_ai.client.operation.time_to_first_chunk",
+      unit: "s",
+    },
+    {
+      // As the metric of this name has it. Others that put it on spans have milliseconds.
+      id: "otel-gen-ai.openlit-time-to-first-token",
+      from: "attribute",
+      key: "gen_ai.server.time_to_first_token",
+      unit: "s",
+      when: { key: "telemetry.sdk.name", value: "openlit" },
     },
     {
       id: "otel-gen-ai.time-to-first-token",

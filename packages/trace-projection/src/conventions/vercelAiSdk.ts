@@ -1,5 +1,7 @@
 import type { Convention } from "./convention.js";
 
+const providerMetadata = "ai.response.providerMetadata";
+
 /**
  * The Vercel AI SDK's telemetry. An outer span (`ai.generateText`) wraps one inner span per step (`.doGenerate`); both
  * report usage, and both carry OTel GenAI's keys too. No package ships its keys as constants.
@@ -116,6 +118,54 @@ export const vercelAiSdk: Convention = {
       class: "cacheWrite",
     },
     { id: "vercel-ai-sdk.reasoning-tokens", key: "ai.usage.reasoningTokens", class: "reasoning" },
+    // What version 4, and 5 for Anthropic's, only pass on as the provider said it.
+    {
+      id: "vercel-ai-sdk.openai-cached-tokens",
+      key: providerMetadata,
+      class: "cacheRead",
+      members: ["openai.cachedPromptTokens"],
+    },
+    {
+      id: "vercel-ai-sdk.openai-reasoning-tokens",
+      key: providerMetadata,
+      class: "reasoning",
+      members: ["openai.reasoningTokens"],
+    },
+    {
+      id: "vercel-ai-sdk.anthropic-usage-cache-read-tokens",
+      key: providerMetadata,
+      class: "cacheRead",
+      members: ["anthropic.usage.cache_read_input_tokens"],
+      rawAnthropic: true,
+    },
+    {
+      id: "vercel-ai-sdk.anthropic-cache-read-tokens",
+      key: providerMetadata,
+      class: "cacheRead",
+      members: ["anthropic.cacheReadInputTokens"],
+      rawAnthropic: true,
+    },
+    {
+      id: "vercel-ai-sdk.anthropic-cache-creation-tokens",
+      key: providerMetadata,
+      class: "cacheWrite",
+      members: ["anthropic.cacheCreationInputTokens"],
+      rawAnthropic: true,
+    },
+    {
+      id: "vercel-ai-sdk.bedrock-cache-read-tokens",
+      key: providerMetadata,
+      class: "cacheRead",
+      members: ["bedrock.usage.cacheReadInputTokens"],
+      rawAnthropic: true,
+    },
+    {
+      id: "vercel-ai-sdk.bedrock-cache-write-tokens",
+      key: providerMetadata,
+      class: "cacheWrite",
+      members: ["bedrock.usage.cacheWriteInputTokens"],
+      rawAnthropic: true,
+    },
     {
       id: "vercel-ai-sdk.output-reasoning-tokens",
       key: "ai.usage.outputTokenDetails.reasoningTokens",
@@ -137,14 +187,30 @@ export const vercelAiSdk: Convention = {
     },
     { id: "vercel-ai-sdk.first-chunk", from: "event", key: "ai.stream.firstChunk" },
   ],
-  sessions: [{ id: "vercel-ai-sdk.session", key: "ai.telemetry.metadata.sessionId", rank: 3 }],
-  users: [{ id: "vercel-ai-sdk.user", key: "ai.telemetry.metadata.userId" }],
-  tags: [{ id: "vercel-ai-sdk.tags", key: "ai.telemetry.metadata.tags" }],
+  // Version 7 has a call's context in place of metadata.
+  sessions: [
+    { id: "vercel-ai-sdk.session", key: "ai.telemetry.metadata.sessionId", rank: 3 },
+    { id: "vercel-ai-sdk.context-session", key: "ai.settings.context.sessionId", rank: 3 },
+  ],
+  users: [
+    { id: "vercel-ai-sdk.user", key: "ai.telemetry.metadata.userId" },
+    { id: "vercel-ai-sdk.context-user", key: "ai.settings.context.userId" },
+  ],
+  tags: [
+    { id: "vercel-ai-sdk.tags", key: "ai.telemetry.metadata.tags" },
+    { id: "vercel-ai-sdk.context-tags", key: "ai.settings.context.tags" },
+  ],
   metadata: [
     {
       id: "vercel-ai-sdk.metadata",
       from: "prefix",
       key: "ai.telemetry.metadata",
+      except: ["sessionId", "userId", "tags"],
+    },
+    {
+      id: "vercel-ai-sdk.context",
+      from: "prefix",
+      key: "ai.settings.context",
       except: ["sessionId", "userId", "tags"],
     },
   ],

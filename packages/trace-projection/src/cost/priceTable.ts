@@ -1,6 +1,6 @@
 import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
-import { inputOf } from "../usage/countOnce.js";
 import type { TokenCounts } from "../usage/spanUsage.js";
+import { inputOf } from "../usage/twinCalls.js";
 import { exactMoney, type Money, money, zeroMoney } from "./money.js";
 
 /** The price table that is pinned; a test holds it to the version installed. */
@@ -139,7 +139,12 @@ function lookUp(model: string, provider: string | undefined, at?: Date) {
   const providerId = known?.startsWith("azure.") === true && known !== "azure.ai.openai" ? "azure" : known;
   // A gateway names whose model it is before the slash.
   const named = providerId === undefined ? /^([^/]+)\/(.+)$/.exec(model) : null;
-  return priceOf(model, providerId, at) ?? (named === null ? null : priceOf(named[2] ?? "", named[1], at));
+  return (
+    priceOf(model, providerId, at) ??
+    (named === null ? null : priceOf(named[2] ?? "", named[1], at)) ??
+    // Amazon's own models without the vendor that their ids begin with.
+    (providerId === "aws" ? priceOf(`amazon.${model}`, "aws", at) : null)
+  );
 }
 
 function priceOf(model: string, providerId: string | undefined, at: Date | undefined) {

@@ -1,10 +1,14 @@
 import type { OtlpSpan } from "@es/otlp";
-import { attributeToNumber, namesOf } from "../attributes/attributeText.js";
+import { attributeToNumber } from "../attributes/attributeText.js";
+import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
+import type { CostRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
+import { namesOf } from "../conventions/ruleValue.js";
+import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
-import type { CostReason, TraceCost } from "../traceProjection.js";
-import { inputOf } from "../usage/countOnce.js";
+import type { CostReason, SpanRole, TraceCost } from "../traceProjection.js";
 import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
+import { inputOf, type TwinCall } from "../usage/twinCalls.js";
 import { type Money, money, moneyToString, zeroMoney } from "./money.js";
 import { PRICE_TABLE_VERSION, priceTokens } from "./priceTable.js";
 
@@ -20,21 +24,42 @@ export function readReportedCost(span: OtlpSpan): ReportedCost | undefined {
     let amount: Money | undefined;
     let found = "";
     for (const key of rule.keys) {
-      const value = span.attributes.get(key);
-      if (attributeToNumber(value) === undefined) continue;
-      const part = money(typeof value === "string" ? value.trim() : (value as number | bigint));
-      if (part === undefined) continue;
-      if (amount === undefined) found = key;
-      amount = (amount ?? zeroMoney).plus(part);
+      for (const value of costValues(span, key, rule)) {
+        const part = money(typeof value === "string" ? value.trim() : value);
+        if (part === undefined) continue;
+        if (amount === undefined) found = key;
+        amount = (amount ?? zeroMoney).plus(part);
+      }
     }
     if (amount !== undefined) return { amount, key: found, ruleId: rule.id };
   }
   return undefined;
 }
 
+/** What an attribute says by a rule, as far as it is a number. */
+function costValues(
+  span: OtlpSpan,
+  key: string,
+  { members }: CostRule,
+): readonly (string | number | bigint)[] {
+  const value = span.attributes.get(key);
+  if (members === undefined) return isAmount(value) ? [value] : [];
+  const object = attributeToObject(value);
+  if (object === undefined) return [];
+  const values: readonly unknown[] =
+    members === "all" ? Object.values(object) : members.map((member) => memberAt(object, member));
+  return values.filter(isAmount);
+}
+
+function isAmount(value: unknown): value is string | number | bigint {
+  const isScalar = typeof value === "string" || typeof value === "number" || typeof value === "bigint";
+  return isScalar && attributeToNumber(value) !== undefined;
+}
+
 /** What the cost of a span is made of. */
 export interface CostFacts {
   readonly span: OtlpSpan;
+  readonly role: SpanRole;
   readonly reported: ReportedCost | undefined;
   readonly usage: SpanUsage | undefined;
   /** What the span's usage adds to the trace's. */
@@ -60,12 +85,17 @@ interface Gap {
  * The cost of the trace. A reported cost counts, like usage, as far as the costs reported below it don't explain it, and
  * stands for all that happens below it. Tokens that no reported cost stands for are priced from the table.
  */
-export function costOf(tree: SpanTree, facts: readonly CostFacts[], traceStart: bigint): CostResult {
+export function costOf(
+  tree: SpanTree,
+  facts: readonly CostFacts[],
+  traceStart: bigint,
+  twins: readonly TwinCall[] = [],
+): CostResult {
   const anyReported = facts.some((fact) => fact.reported !== undefined);
-  const covered = anyReported ? coveredByReport(tree, facts) : undefined;
+  const covered = anyReported ? coveredByReport(tree, facts, twins) : undefined;
   const contributors: number[] = [];
   const gaps: Gap[] = [];
-  let total = anyReported ? reportedOnce(tree, facts, contributors) : undefined;
+  let total = anyReported ? reportedOnce(tree, facts, twins, contributors) : undefined;
   let priced = false;
   let pricedTokens = false;
   facts.forEach(({ span, reported, usage, counted }, position) => {
@@ -109,22 +139,53 @@ export function costOf(tree: SpanTree, facts: readonly CostFacts[], traceStart: 
 }
 
 /** The sum of what each reported cost adds to those reported below it. */
-function reportedOnce(tree: SpanTree, facts: readonly CostFacts[], contributors: number[]): Money {
+function reportedOnce(
+  tree: SpanTree,
+  facts: readonly CostFacts[],
+  twins: readonly TwinCall[],
+  contributors: number[],
+): Money {
   const below: (Money | undefined)[] = new Array(tree.spans.length);
+  // As with usage: see `countUsageOnce`.
+  const beside: (Money | undefined)[] = new Array(tree.spans.length);
+  const addTo = (sums: (Money | undefined)[], position: number, amount: Money | undefined) => {
+    if (amount !== undefined) sums[position] = amount.plus(sums[position] ?? zeroMoney);
+  };
+  const toldByTwin = new Map<number, Money>();
+  const repeated = new Map<number, Money>();
+  for (const { outer, inner, meet } of twins.toSorted((a, b) => b.inner - a.inner)) {
+    const own = facts[inner]?.reported?.amount;
+    const after = toldByTwin.get(inner);
+    const told = own === undefined || after?.gt(own) === true ? after : own;
+    if (told === undefined) continue;
+    toldByTwin.set(outer, told);
+    if (meet !== -1) repeated.set(meet, told.plus(repeated.get(meet) ?? zeroMoney));
+  }
   let total = zeroMoney;
   for (const position of tree.bottomUp) {
     const reported = facts[position]?.reported;
-    let subtree = below[position];
+    const twice = repeated.get(position);
+    if (twice !== undefined) {
+      const sums = below[position]?.gte(twice) === true ? below : beside;
+      sums[position] = sums[position]?.minus(twice);
+    }
+    addTo(below, position, toldByTwin.get(position));
     if (reported !== undefined) {
-      const rest = reported.amount.minus(subtree ?? zeroMoney);
+      if (facts[position]?.role !== "llm") {
+        addTo(below, position, beside[position]);
+        beside[position] = undefined;
+      }
+      const rest = reported.amount.minus(below[position] ?? zeroMoney);
       if (!rest.isNegative()) {
-        if (!rest.isZero() || subtree === undefined) contributors.push(position);
+        if (!rest.isZero() || below[position] === undefined) contributors.push(position);
         total = total.plus(rest);
-        subtree = reported.amount;
+        below[position] = reported.amount;
       }
     }
     const parent = tree.parents[position] as number;
-    if (parent !== -1 && subtree !== undefined) below[parent] = subtree.plus(below[parent] ?? zeroMoney);
+    if (parent === -1) continue;
+    addTo(isOwnWork(facts[position]?.role) ? beside : below, parent, below[position]);
+    addTo(beside, parent, beside[position]);
   }
   return total;
 }
@@ -153,14 +214,29 @@ function priceSpan(
   return { priced: false, reason };
 }
 
-/** Whether some ancestor reports a cost, which then stands for all below it. */
-function coveredByReport(tree: SpanTree, facts: readonly CostFacts[]): Uint8Array {
+/** Whether some ancestor reports a cost, which then stands for all below it, or a twin or one above that. */
+function coveredByReport(
+  tree: SpanTree,
+  facts: readonly CostFacts[],
+  twins: readonly TwinCall[],
+): Uint8Array {
   const covered = new Uint8Array(tree.spans.length);
+  const byCall = new Uint8Array(tree.spans.length);
   for (const position of tree.bottomUp.toReversed()) {
     const parent = tree.parents[position] as number;
-    if (parent !== -1 && (covered[parent] === 1 || facts[parent]?.reported !== undefined)) {
-      covered[position] = 1;
-    }
+    if (parent === -1) continue;
+    const above = facts[parent];
+    const isCall = above?.role === "llm";
+    if (covered[parent] === 1 || (above?.reported !== undefined && !isCall)) covered[position] = 1;
+    // What one call of a model cost does not stand for the tools and agents below it.
+    if (isOwnWork(facts[position]?.role)) continue;
+    if (byCall[parent] === 1 || (above?.reported !== undefined && isCall)) byCall[position] = 1;
+  }
+  byCall.forEach((isCovered, position) => {
+    if (isCovered === 1) covered[position] = 1;
+  });
+  for (const { outer, inner } of twins) {
+    if (covered[outer] === 1 || facts[outer]?.reported !== undefined) covered[inner] = 1;
   }
   return covered;
 }

@@ -72,7 +72,7 @@ describe("demoTraces", () => {
         {
           "cost": "0.00000945",
           "first": undefined,
-          "input": "{"args":["Autumn recipes"],"kwargs":{}}",
+          "input": "Autumn recipes",
           "models": [
             "gpt-4o-mini-2024-07-18",
           ],
@@ -88,7 +88,6 @@ describe("demoTraces", () => {
           "first": "318250000",
           "input": "Where is my parcel?",
           "models": [
-            "gpt-4.1",
             "gpt-4.1-2025-04-14",
           ],
           "name": "Vercel AI SDK: streamText",

@@ -6,6 +6,7 @@ import {
   ATTR_EXCEPTION_TYPE,
 } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName, attributeToText } from "../attributes/attributeText.js";
+import { rules } from "../conventions/conventions.js";
 
 const EXCEPTION_EVENT = "exception";
 
@@ -15,6 +16,11 @@ export interface SpanError {
   /** What gave the message, or the type if there is no message. */
   readonly key: string;
   readonly ruleId: string;
+}
+
+/** Whether a span failed: by its status, or as its convention says it. */
+export function hasFailed(span: OtlpSpan): boolean {
+  return span.status.code === 2 || rules.errors.some(({ key, value }) => span.attributes.get(key) === value);
 }
 
 /** What went wrong in a failed span: its newest exception event says, then its attributes, then its status message. */
@@ -32,6 +38,11 @@ export function readSpanError(span: OtlpSpan): SpanError {
   for (const key of [ATTR_EXCEPTION_MESSAGE, ATTR_ERROR_MESSAGE]) {
     const message = textOf(span.attributes.get(key));
     if (message !== undefined) return { type, message, key, ruleId: "error.attribute" };
+  }
+  for (const { id, key, value, messageKey } of rules.errors) {
+    if (messageKey === undefined || span.attributes.get(key) !== value) continue;
+    const message = textOf(span.attributes.get(messageKey));
+    if (message !== undefined) return { type, message, key: messageKey, ruleId: id };
   }
   const { message } = span.status;
   return {

@@ -1,5 +1,8 @@
+import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
+import type { SpanRole } from "../traceProjection.js";
 import { addTokens, noTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
+import { inputOf, type TwinCall } from "./twinCalls.js";
 
 /** What a subtree was counted with, and how much of its uncached input may turn out to be cached. */
 interface Explained extends TokenCounts {
@@ -17,36 +20,85 @@ type Sum = { -readonly [Field in keyof Explained]: number };
  * The classes of the input are explained together: of two spans over one call often only one says how much was cached,
  * the outer or the inner, and its word counts. Where it is the outer's, what it adds is the move of tokens from uncached
  * to cached: its `uncached` is then negative. Sums over a subtree never are.
+ *
+ * One call of a model never reports what was used by a tool or agent that runs below it: that explains only what spans
+ * further up report.
+ *
+ * Of twins, see `findTwinCalls`, the outer counts as if the inner were below it. Both explain what the spans above each of
+ * them report, and from where they meet they do so once.
  */
 export function countUsageOnce(
   tree: SpanTree,
   usages: readonly (SpanUsage | undefined)[],
+  twins: readonly TwinCall[] = [],
+  roles: readonly SpanRole[] = [],
 ): readonly (TokenCounts | undefined)[] {
   const counted: (TokenCounts | undefined)[] = new Array(tree.spans.length);
   const below: (Sum | undefined)[] = new Array(tree.spans.length);
+  // Of tools and agents below a span; apart from the rest for as long as a call of a model may come above them.
+  const beside: (Sum | undefined)[] = new Array(tree.spans.length);
+  const told: (Sum | undefined)[] = new Array(twins.length === 0 ? 0 : tree.spans.length);
+  const repeated = new Map<number, Sum>();
+  const count = (position: number, usage: SpanUsage, subtree: Sum) => {
+    const moved = movedToCache(usage.own, subtree);
+    const rest = remainder(usage.own, subtree, moved);
+    counted[position] = rest;
+    addTokenCounts(subtree, rest);
+    subtree.vague = namesCache(usage.own) ? subtree.vague - moved : addTokens(subtree.vague, rest.uncached);
+    return subtree;
+  };
+  // The last of a chain first.
+  for (const { outer, inner, meet } of twins.toSorted((a, b) => b.inner - a.inner)) {
+    const last = told[inner] ?? count(inner, usages[inner] as SpanUsage, noSum());
+    told[inner] = last;
+    told[outer] = count(outer, usages[outer] as SpanUsage, { ...last });
+    if (meet === -1) continue;
+    const sum = repeated.get(meet);
+    if (sum === undefined) repeated.set(meet, { ...last });
+    else addSum(sum, last);
+  }
+  const addTo = (sums: (Sum | undefined)[], position: number, added: Sum | undefined) => {
+    if (added === undefined) return;
+    const sum = sums[position];
+    // The first child's sum goes on as its parent's: nobody asks for the child's again.
+    if (sum === undefined) sums[position] = added;
+    else addSum(sum, added);
+  };
   for (const position of tree.bottomUp) {
     const usage = usages[position];
-    let subtree = below[position];
-    if (usage !== undefined) {
-      subtree ??= { ...noTokens(), vague: 0 };
-      const moved = movedToCache(usage.own, subtree);
-      const rest = remainder(usage.own, subtree, moved);
-      counted[position] = rest;
-      addTokenCounts(subtree, rest);
-      subtree.vague = namesCache(usage.own) ? subtree.vague - moved : addTokens(subtree.vague, rest.uncached);
+    const twice = repeated.get(position);
+    if (twice !== undefined) takeOff(below[position], beside[position], twice);
+    if (told[position] !== undefined) {
+      below[position] = told[position];
+    } else if (usage !== undefined) {
+      if (roles[position] !== "llm") {
+        addTo(below, position, beside[position]);
+        beside[position] = undefined;
+      }
+      below[position] = count(position, usage, below[position] ?? noSum());
     }
     const parent = tree.parents[position] as number;
-    if (parent === -1 || subtree === undefined) continue;
-    const sum = below[parent];
-    if (sum === undefined) {
-      // The first child's sum goes on as its parent's: nobody asks for the child's again.
-      below[parent] = subtree;
-    } else {
-      addTokenCounts(sum, subtree);
-      sum.vague = addTokens(sum.vague, subtree.vague);
-    }
+    if (parent === -1) continue;
+    addTo(isOwnWork(roles[position]) ? beside : below, parent, below[position]);
+    addTo(beside, parent, beside[position]);
   }
   return counted;
+}
+
+function addSum(sum: Sum, added: Sum): void {
+  addTokenCounts(sum, added);
+  sum.vague = addTokens(sum.vague, added.vague);
+}
+
+function noSum(): Sum {
+  return { ...noTokens(), vague: 0 };
+}
+
+/** Takes `part`, which is in them twice, off once: off the one where it is whole. */
+function takeOff(below: Sum | undefined, beside: Sum | undefined, part: Sum): void {
+  const sum = below !== undefined && below.total >= part.total ? below : beside;
+  if (sum === undefined) return;
+  for (const field of Object.keys(sum) as (keyof Sum)[]) sum[field] = Math.max(0, sum[field] - part[field]);
 }
 
 function namesCache(own: TokenCounts): boolean {
@@ -82,11 +134,6 @@ function remainder(own: TokenCounts, explained: Explained, moved: number): Token
     reasoning: Math.max(0, own.reasoning - explained.reasoning),
     total: Math.max(0, own.total - explained.total),
   };
-}
-
-/** All input. */
-export function inputOf({ uncached, cacheRead, cacheWrite }: TokenCounts): number {
-  return addTokens(uncached, addTokens(cacheRead, cacheWrite));
 }
 
 /** Adds `counts` to `sum`. */

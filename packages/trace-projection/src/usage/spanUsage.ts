@@ -1,8 +1,10 @@
 import type { OtlpSpan } from "@es/otlp";
-import { attributeToCount, attributeToName } from "../attributes/attributeText.js";
+import { attributeToCount } from "../attributes/attributeText.js";
+import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import type { AttributeRule, ReportedClass, UsageRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
-import type { SpanRole } from "../traceProjection.js";
+import { nameBy } from "../conventions/ruleValue.js";
+import type { Json, SpanRole } from "../traceProjection.js";
 
 /**
  * Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. As what a
@@ -37,9 +39,34 @@ interface RankedRule extends UsageRule {
 }
 
 /** By key: a span has fewer attributes than there are rules. */
-const usageRules: ReadonlyMap<string, RankedRule> = new Map(
-  rules.usage.map((rule, rank) => [rule.key, { ...rule, rank }]),
-);
+const usageRules: ReadonlyMap<string, readonly RankedRule[]> = rankedByKey();
+
+function rankedByKey(): ReadonlyMap<string, readonly RankedRule[]> {
+  const byKey = new Map<string, RankedRule[]>();
+  for (const [rank, rule] of rules.usage.entries()) {
+    const ranked = { ...rule, rank };
+    const others = byKey.get(rule.key);
+    if (others === undefined) byKey.set(rule.key, [ranked]);
+    else others.push(ranked);
+  }
+  return byKey;
+}
+
+/** The sum of the members that are counts; undefined if none is. */
+function countMembers(
+  object: { readonly [key: string]: Json } | undefined,
+  members: readonly string[],
+): number | undefined {
+  if (object === undefined) return undefined;
+  let sum: number | undefined;
+  for (const member of members) {
+    const value = memberAt(object, member);
+    const count =
+      typeof value === "number" || typeof value === "string" ? attributeToCount(value) : undefined;
+    if (count !== undefined) sum = addTokens(sum ?? 0, count);
+  }
+  return sum;
+}
 
 /** Sums stay whole numbers, and the same in every order, by stopping at 2⁵³ − 1. */
 export function addTokens(a: number, b: number): number {
@@ -56,14 +83,22 @@ export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undef
   const used: Partial<Record<ReportedClass, RankedRule>> = {};
   let any = false;
   for (const [key, value] of span.attributes) {
-    const rule = usageRules.get(key);
-    if (rule === undefined) continue;
-    const count = attributeToCount(value);
-    const other = used[rule.class];
-    if (count === undefined || (other !== undefined && other.rank < rule.rank)) continue;
-    reported[rule.class] = count;
-    used[rule.class] = rule;
-    any = true;
+    const candidates = usageRules.get(key);
+    if (candidates === undefined) continue;
+    let object: ReturnType<typeof attributeToObject> | null = null;
+    for (const rule of candidates) {
+      const other = used[rule.class];
+      if (other !== undefined && other.rank < rule.rank) continue;
+      if (rule.members !== undefined && object === null) object = attributeToObject(value);
+      const count =
+        rule.members === undefined
+          ? attributeToCount(value)
+          : countMembers(object ?? undefined, rule.members);
+      if (count === undefined) continue;
+      reported[rule.class] = count;
+      used[rule.class] = rule;
+      any = true;
+    }
   }
   if (!any) return undefined;
   if (role === "embedding" && reported.total !== undefined && (reported.input ?? 0) === 0) {
@@ -76,7 +111,7 @@ export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undef
   const cached = addTokens(cacheRead, cacheWrite);
   const input = reported.input ?? 0;
   const reasoning = reported.reasoning ?? 0;
-  const reportedOutput = reported.output ?? 0;
+  const reportedOutput = reported.output ?? reported.unreasoned ?? 0;
 
   const uncached = Math.max(
     reported.uncached ?? 0,
@@ -84,9 +119,8 @@ export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undef
       ? input
       : Math.max(0, input - cached),
   );
-  const output = outputExcludesReasoning(reported, cached)
-    ? addTokens(reportedOutput, reasoning)
-    : reportedOutput;
+  const excludesReasoning = reported.output === undefined || outputExcludesReasoning(reported, cached);
+  const output = excludesReasoning ? addTokens(reportedOutput, reasoning) : reportedOutput;
   return {
     own: {
       uncached,
@@ -122,7 +156,7 @@ const passesAnthropicOn = /aws|amazon|bedrock|vertex|google|gcp|^gateway$/i;
 
 function isAnthropic(span: OtlpSpan): boolean {
   const named = (fieldRules: readonly AttributeRule[], pattern: RegExp) =>
-    fieldRules.some(({ key }) => pattern.test(attributeToName(span.attributes.get(key)) ?? ""));
+    fieldRules.some((rule) => pattern.test(nameBy(span, rule) ?? ""));
   return (
     named(rules.providers, /anthropic|claude/i) ||
     (named(rules.providers, passesAnthropicOn) && named(rules.models, /claude/i))

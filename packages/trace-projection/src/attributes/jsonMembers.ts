@@ -1,0 +1,34 @@
+import type { AttributeValue } from "@es/otlp";
+import type { Json } from "../traceProjection.js";
+import { attributeToJson } from "./attributeText.js";
+
+/** An attribute that is a JSON object, as text or structured; undefined if it is none. */
+export function attributeToObject(
+  value: AttributeValue | undefined,
+): { readonly [key: string]: Json } | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string") return asObject(attributeToJson(value));
+  if (!/^\s*\{/.test(value)) return undefined;
+  try {
+    return asObject(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A member of an object, `a.b` for b of a. */
+export function memberAt(object: { readonly [key: string]: Json }, path: string): Json | undefined {
+  let at: Json | undefined = object;
+  for (const step of path.split(".")) {
+    const within: { readonly [key: string]: Json } | undefined = asObject(at);
+    if (within === undefined || !Object.hasOwn(within, step)) return undefined;
+    at = within[step];
+  }
+  return at;
+}
+
+function asObject(value: Json | undefined): { readonly [key: string]: Json } | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as { readonly [key: string]: Json })
+    : undefined;
+}

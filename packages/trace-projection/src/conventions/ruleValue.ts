@@ -1,0 +1,28 @@
+import type { OtlpSpan } from "@es/otlp";
+import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
+import { attributeToName } from "../attributes/attributeText.js";
+import type { AttributeRule, RuleCondition } from "./convention.js";
+
+/** Whether a rule's condition, if it has one, holds for the span. */
+export function holds(span: OtlpSpan, condition: RuleCondition | undefined): boolean {
+  return condition === undefined || span.attributes.get(condition.key) === condition.value;
+}
+
+/** The name that a rule finds in a span. */
+export function nameBy(span: OtlpSpan, rule: AttributeRule): string | undefined {
+  const name = attributeToName(span.attributes.get(rule.key));
+  if (name === undefined || rule.except?.includes(name) === true || !holds(span, rule.when)) return undefined;
+  if (rule.exceptService === true && name === span.resource.attributes.get(ATTR_SERVICE_NAME))
+    return undefined;
+  return name;
+}
+
+/** The distinct names that rules find in a span, in their order. */
+export function namesOf(span: OtlpSpan, rules: readonly AttributeRule[]): readonly string[] {
+  const names: string[] = [];
+  for (const rule of rules) {
+    const name = nameBy(span, rule);
+    if (name !== undefined && !names.includes(name)) names.push(name);
+  }
+  return names;
+}
