@@ -134,11 +134,13 @@ describe("a ClickHouse that has too much to do", () => {
 
 /** Stands between a store and the engine, and passes on, holds back, or cuts what goes through. */
 class EngineProxy {
+  readonly #target: URL;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #holding = false;
 
   constructor(target: URL) {
+    this.#target = target;
     this.#server = createServer((client) => {
       const engine = connect(Number(target.port), target.hostname);
       for (const socket of [client, engine]) {
@@ -162,7 +164,11 @@ class EngineProxy {
     await once(this.#server, "listening");
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("no port");
-    return `http://127.0.0.1:${address.port}`;
+    // With the credentials of the engine behind it.
+    const url = new URL(this.#target);
+    url.hostname = "127.0.0.1";
+    url.port = String(address.port);
+    return url.href;
   }
 
   hold(): void {
@@ -210,9 +216,16 @@ describe("a ClickHouse that does not answer", () => {
     return { client, store: new EventStoreClickHouse<ContractEvent>(client, { database: db.database }) };
   };
 
+  /** Past the proxy, with all the time it takes. */
+  const stored = (aggregateId: string) =>
+    new EventStoreClickHouse<ContractEvent>(db.client, { database: db.database }).storeEvents(
+      [event(aggregateId)],
+      context,
+    );
+
   it("is unavailable when the request times out, and when the connection is cut in the middle", async () => {
+    await stored("a");
     const { client, store } = through(500);
-    await store.storeEvents([event("a")], context);
     proxy.hold();
     const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
     await expect(store.getEvents("a", context)).rejects.toMatchObject(unavailable);
@@ -237,8 +250,8 @@ describe("a ClickHouse that does not answer", () => {
   }, 60_000);
 
   it("lets runs wait until it does, each tried once by the queue", async () => {
+    await stored("run");
     const { client, store } = through(300);
-    await store.storeEvents([event("run")], context);
     const [onAway, onBack] = [vi.fn(), vi.fn()];
     const probe = new EngineProbe({
       probe: async () => {
