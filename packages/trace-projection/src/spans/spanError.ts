@@ -31,26 +31,31 @@ export function readSpanError(span: OtlpSpan): SpanError {
     attributeToName(span.attributes.get(ATTR_ERROR_TYPE)) ??
     attributeToName(span.attributes.get(ATTR_EXCEPTION_TYPE)) ??
     null;
-  const fromEvent = textOf(exception?.attributes.get(ATTR_EXCEPTION_MESSAGE));
+  for (const message of errorMessages(span)) return { type, ...message };
+  return { type, message: null, ...statusMessage };
+}
+
+const statusMessage = { key: "status", ruleId: "error.status" } as const;
+
+/** What a failed span says went wrong, the one to take first. */
+export function* errorMessages(
+  span: OtlpSpan,
+): Generator<Omit<SpanError, "type" | "message"> & { readonly message: string }, undefined> {
+  const fromEvent = textOf(newestException(span)?.attributes.get(ATTR_EXCEPTION_MESSAGE));
   if (fromEvent !== undefined) {
-    return { type, message: fromEvent, key: EXCEPTION_EVENT, ruleId: "error.exception-event" };
+    yield { message: fromEvent, key: EXCEPTION_EVENT, ruleId: "error.exception-event" };
   }
   for (const key of [ATTR_EXCEPTION_MESSAGE, ATTR_ERROR_MESSAGE]) {
     const message = textOf(span.attributes.get(key));
-    if (message !== undefined) return { type, message, key, ruleId: "error.attribute" };
+    if (message !== undefined) yield { message, key, ruleId: "error.attribute" };
   }
   for (const { id, key, value, messageKey } of rules.errors) {
     if (messageKey === undefined || span.attributes.get(key) !== value) continue;
     const message = textOf(span.attributes.get(messageKey));
-    if (message !== undefined) return { type, message, key: messageKey, ruleId: id };
+    if (message !== undefined) yield { message, key: messageKey, ruleId: id };
   }
   const { message } = span.status;
-  return {
-    type,
-    message: message === "" ? null : message.toWellFormed(),
-    key: "status",
-    ruleId: "error.status",
-  };
+  if (message !== "") yield { message: message.toWellFormed(), ...statusMessage };
 }
 
 /** When a failed span failed: at its newest exception, else at its end. Unix nanoseconds, 0 if unknown. */
@@ -59,6 +64,14 @@ export function failedAt(span: OtlpSpan): bigint {
   return exception !== undefined && exception.timeUnixNano !== 0n
     ? exception.timeUnixNano
     : span.endTimeUnixNano;
+}
+
+/** Of those that failed at one instant the innermost is first: it started last. */
+export function failedBefore(a: OtlpSpan, b: OtlpSpan): boolean {
+  const [at, bt] = [failedAt(a), failedAt(b)];
+  if (at !== bt) return at !== 0n && (bt === 0n || at < bt);
+  if (a.startTimeUnixNano !== b.startTimeUnixNano) return a.startTimeUnixNano > b.startTimeUnixNano;
+  return a.spanId < b.spanId;
 }
 
 function newestException(span: OtlpSpan): TimedEvent | undefined {

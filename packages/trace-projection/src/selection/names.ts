@@ -1,0 +1,88 @@
+import type { OtlpSpan } from "@es/otlp";
+import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
+import { attributeToName } from "../attributes/attributeText.js";
+import type { AttributeRule } from "../conventions/convention.js";
+import { nameBy } from "../conventions/ruleValue.js";
+import type { SpanFacts } from "../spans/spanFacts.js";
+import type { Provenance } from "../traceProjection.js";
+
+export interface FoundName {
+  readonly value: string;
+  readonly span: OtlpSpan;
+  readonly key: string;
+  readonly ruleId: string;
+}
+
+/** The names in a span, the one to take first. */
+export function* namesIn(span: OtlpSpan, rules: readonly AttributeRule[]): Generator<FoundName, undefined> {
+  for (const rule of rules) {
+    const value = nameBy(span, rule);
+    if (value !== undefined) yield { value, span, key: rule.key, ruleId: rule.id };
+  }
+}
+
+/** What the first rule says that finds a name in the span. */
+export function firstNameIn(span: OtlpSpan, rules: readonly AttributeRule[]): FoundName | undefined {
+  for (const rule of rules) {
+    const value = nameBy(span, rule);
+    if (value !== undefined) return { value, span, key: rule.key, ruleId: rule.id };
+  }
+  return undefined;
+}
+
+/** The first name over spans in this order. */
+export function firstName(
+  order: readonly SpanFacts[],
+  rules: readonly AttributeRule[],
+): FoundName | undefined {
+  for (const { span } of order) {
+    const found = firstNameIn(span, rules);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The names that spans have, one each, in order of first use. */
+export function distinctNames(
+  facts: readonly SpanFacts[],
+  rules: readonly AttributeRule[],
+): Map<string, Provenance> {
+  const values = new Map<string, Provenance>();
+  for (const { span } of facts) {
+    const found = firstNameIn(span, rules);
+    if (found === undefined || values.has(found.value)) continue;
+    values.set(found.value, { spanId: span.spanId, key: found.key, ruleId: found.ruleId });
+  }
+  return values;
+}
+
+/** What a provider puts behind a model's name to say which version of it answered. */
+const versionOfModel = /^[-@](\d{4}-\d\d-\d\d|20\d{6}|[01]\d[0-3]\d|0\d\d)(-v\d+(:\d+)?)?$/;
+
+/** Leaves out `gpt-4o` where `gpt-4o-2024-08-06` is: it is how that one was asked for. */
+export function dropUndated(models: Map<string, Provenance>): Map<string, Provenance> {
+  const names = [...models.keys()];
+  for (const name of names) {
+    const isAnswered = names.some(
+      (other) => other.startsWith(name) && versionOfModel.test(other.slice(name.length)),
+    );
+    if (isAnswered) models.delete(name);
+  }
+  return models;
+}
+
+export function serviceOf({ resource }: OtlpSpan): string | undefined {
+  return attributeToName(resource.attributes.get(ATTR_SERVICE_NAME));
+}
+
+export const serviceRule = { key: ATTR_SERVICE_NAME, ruleId: "resource.service" } as const;
+
+export function distinctServices(facts: readonly SpanFacts[]): Map<string, Provenance> {
+  const values = new Map<string, Provenance>();
+  for (const { span } of facts) {
+    const value = serviceOf(span);
+    if (value === undefined || values.has(value)) continue;
+    values.set(value, { spanId: span.spanId, ...serviceRule });
+  }
+  return values;
+}

@@ -1,0 +1,65 @@
+import type { OtlpSpan } from "@es/otlp";
+import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
+import { sanitizeJson } from "../content/contentLimits.js";
+import { isObject } from "../content/messages.js";
+import { rules } from "../conventions/conventions.js";
+import type { Json } from "../traceProjection.js";
+
+type TagVisitor = (tag: string, rule: { readonly id: string; readonly key: string }) => void;
+
+/** Calls `visit` with each tag of a span, in the order in which they count. */
+export function visitTags(span: OtlpSpan, visit: TagVisitor): void {
+  for (const rule of rules.tags) {
+    for (const tag of tagsIn(span, rule.key)) visit(tag, rule);
+  }
+}
+
+function tagsIn(span: OtlpSpan, key: string): readonly string[] {
+  const value = span.attributes.get(key);
+  if (value === undefined || value === null || value === "") return [];
+  let list: Json = attributeToJson(value);
+  if (typeof list === "string" && list.startsWith("[")) list = parseOr(list, list);
+  const items: readonly Json[] = Array.isArray(list) ? list : [list];
+  return items
+    .filter((item) => item !== null && item !== "")
+    .map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
+}
+
+type MetadataVisitor = (
+  key: string,
+  value: () => Json,
+  rule: { readonly id: string; readonly key: string },
+) => void;
+
+const metadataRules = rules.metadata.map((rule) => ({ rule, start: `${rule.key}.` }));
+
+/** Calls `visit` with each key and how to read its value, in the order in which the values count. */
+export function visitMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
+  for (const { rule, start } of metadataRules) {
+    if (rule.from === "attribute") {
+      const value = span.attributes.get(rule.key);
+      if (value === undefined || value === null) continue;
+      const json = typeof value === "string" ? parseOr(value, null) : attributeToJson(value);
+      if (isObject(json)) {
+        for (const [key, member] of Object.entries(json)) visit(key, () => member, rule);
+      } else if (value !== "") {
+        visit(rule.key, () => attributeToText(value).toWellFormed(), rule);
+      }
+    } else {
+      for (const [key, value] of span.attributes) {
+        if (!key.startsWith(start)) continue;
+        const name = key.slice(start.length);
+        if (name === "" || rule.except.includes(name)) continue;
+        visit(name.toWellFormed(), () => attributeToJson(value), { id: rule.id, key });
+      }
+    }
+  }
+}
+
+function parseOr(text: string, fallback: Json): Json {
+  try {
+    return sanitizeJson(JSON.parse(text));
+  } catch {
+    return fallback;
+  }
+}
