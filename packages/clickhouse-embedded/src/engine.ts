@@ -72,6 +72,9 @@ let openEngine: Engine | undefined;
 const openConnections = new Set<EngineConnection>();
 let exitHookInstalled = false;
 
+/** Of 10 ms each: stopped merges end within a block, but a disk may hang. */
+const MERGE_WAITS = 500;
+
 /**
  * What runs is stopped when the process exits, by a call or by an uncaught error: Node would wait for it, for ever if it
  * waits for a client.
@@ -88,6 +91,15 @@ function leaveProcess(): void {
       Atomics.wait(pause, 0, 0, 10);
     }
     releaseAllPipes();
+    // A merge that still runs while the engine's own exit handlers tear it down crashes the process.
+    control.runSync("SYSTEM STOP MERGES");
+    for (
+      let waits = 0;
+      waits < MERGE_WAITS && control.runSync("SELECT 1 FROM system.merges LIMIT 1") !== "";
+      waits += 1
+    ) {
+      Atomics.wait(pause, 0, 0, 10);
+    }
   } catch {
     // Leaving is all that is left to do.
   }
