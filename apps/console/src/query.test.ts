@@ -5,6 +5,7 @@ import { readListQuery, readTraceId } from "./query.js";
 describe("readListQuery", () => {
   it("has a default limit and leaves out what is not asked", () => {
     expect(readListQuery({})).toEqual({ limit: 50 });
+    expect(readListQuery({ kind: "retriever" })).toEqual({ limit: 50, kind: "retriever" });
   });
 
   it.each([
@@ -31,6 +32,7 @@ describe("readListQuery", () => {
     { limit: "ten" },
     { limit: "1e2" },
     { status: "OK" },
+    { kind: "LLM" },
     { order: "asc" },
   ])("refuses %o and says what to write", (query) => {
     expect(() => readListQuery(query as Record<string, string>)).toThrow(RequestError);

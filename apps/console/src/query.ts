@@ -1,4 +1,5 @@
 import { INSTANT_FORMAT, parseInstant, RequestError } from "@es/service";
+import { type SpanKind, spanKinds } from "@es/trace-projection";
 
 export interface ListQuery {
   readonly limit: number;
@@ -8,11 +9,12 @@ export interface ListQuery {
   /** Exclusive, Unix nanoseconds. */
   readonly to?: bigint;
   readonly status?: "ok" | "error" | "unset";
+  readonly kind?: SpanKind;
 }
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
-const parameters = ["limit", "cursor", "from", "to", "status"];
+const parameters = ["limit", "cursor", "from", "to", "status", "kind"];
 
 /** @throws RequestError 400 `BAD_QUERY` */
 export function readListQuery(query: Readonly<Record<string, string>>): ListQuery {
@@ -20,13 +22,14 @@ export function readListQuery(query: Readonly<Record<string, string>>): ListQuer
   if (unknown !== undefined) {
     throw badQuery(`There is no parameter ${JSON.stringify(unknown)}; there are ${parameters.join(", ")}`);
   }
-  const { limit, cursor, from, to, status } = query;
+  const { limit, cursor, from, to, status, kind } = query;
   return {
     limit: limit === undefined ? DEFAULT_LIMIT : readLimit(limit),
     ...(cursor === undefined ? {} : { cursor }),
     ...(from === undefined ? {} : { from: readInstant("from", from) }),
     ...(to === undefined ? {} : { to: readInstant("to", to) }),
     ...(status === undefined ? {} : { status: readStatus(status) }),
+    ...(kind === undefined ? {} : { kind: readKind(kind) }),
   };
 }
 
@@ -56,6 +59,12 @@ function readInstant(name: string, value: string): bigint {
 function readStatus(value: string): "ok" | "error" | "unset" {
   if (value === "ok" || value === "error" || value === "unset") return value;
   throw badQuery(`status is ${JSON.stringify(value)}: expected ok, error or unset`);
+}
+
+function readKind(value: string): SpanKind {
+  const kind = spanKinds.find((known) => known === value);
+  if (kind !== undefined) return kind;
+  throw badQuery(`kind is ${JSON.stringify(value)}: expected one of ${spanKinds.join(", ")}`);
 }
 
 /** The request asks for something that cannot be; the message says what to write instead. */

@@ -1299,7 +1299,7 @@ describe("session, user, tags, metadata, services", () => {
 });
 
 describe("plain traces", () => {
-  it("HTTP, RPC and database spans give name, times, status, services and roles", () => {
+  it("HTTP, RPC and database spans give name, times, status, services and kinds", () => {
     const p = project([
       span("a", { name: "GET /", ...attributes({ "http.method": "GET", "http.target": "/?q=1" }) }),
       span("b", { parentSpanId: "a", ...attributes({ "rpc.system": "grpc" }) }),
@@ -1315,7 +1315,7 @@ describe("plain traces", () => {
       cost: null,
       costReason: "no-usage",
       timeToFirstTokenNano: null,
-      spanRoles: { http: 1, rpc: 1, db: 1 },
+      spanKinds: { server: 1, client: 1, database: 1 },
       truncated: false,
     });
   });

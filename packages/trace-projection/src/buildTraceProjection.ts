@@ -24,7 +24,7 @@ import { buildSpanTree, type SpanTree } from "./spans/spanTree.js";
 import type {
   Json,
   Provenance,
-  SpanRole,
+  SpanKind,
   TraceContent,
   TraceError,
   TraceProjection,
@@ -108,7 +108,7 @@ class ProjectionBuilder {
       userId: this.#firstName("userId", rootFirst, rules.users),
       tags: this.#tags(rootFirst),
       metadata: this.#metadata(rootFirst),
-      spanRoles: countRoles(facts),
+      spanKinds: countKinds(facts),
     };
     this.#noteCut("unpricedModels", this.#limits.distinct, cost.unpricedModels.length);
     return {
@@ -332,9 +332,9 @@ function provenanceOf({
   return { spanId: span.spanId, key, ruleId };
 }
 
-function countRoles(facts: readonly SpanFacts[]): Partial<Record<SpanRole, number>> {
-  const counts: Partial<Record<SpanRole, number>> = {};
-  for (const { role } of facts) counts[role] = (counts[role] ?? 0) + 1;
+function countKinds(facts: readonly SpanFacts[]): Partial<Record<SpanKind, number>> {
+  const counts: Partial<Record<SpanKind, number>> = {};
+  for (const { kind } of facts) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
 

@@ -3,13 +3,15 @@ export { type ContentLimits, defaultContentLimits } from "./content/contentLimit
 export { PRICE_TABLE_VERSION } from "./cost/priceTable.js";
 export { createSpanEvent, type SpanEvent } from "./spanEvent.js";
 export { type SpanJson, type SpanJsonAttribute, type SpanJsonValue, spanToJson } from "./spans/spanJson.js";
+export { type SpanKindFound, spanKindOf } from "./spans/spanKind.js";
 export {
   type ContentCut,
   type CostReason,
   type Json,
   type Provenance,
   type RootKind,
-  type SpanRole,
+  type SpanKind,
+  spanKinds,
   type TraceContent,
   type TraceCost,
   type TraceError,

@@ -11,23 +11,30 @@ export type RootKind = "root" | "orphan" | "none";
 
 export type TraceStatus = "ok" | "error" | "unset";
 
-/** What a span does, in one vocabulary over all conventions. */
-export type SpanRole =
-  | "llm"
-  | "embedding"
-  | "agent"
-  | "chain"
-  | "tool"
-  | "retriever"
-  | "reranker"
-  | "guardrail"
-  | "evaluation"
-  | "prompt"
-  | "http"
-  | "rpc"
-  | "db"
-  | "messaging"
-  | "other";
+/**
+ * What a span does, in one vocabulary over all conventions. `chain` is a step that only holds others together. Spans that no
+ * convention says more of are what OpenTelemetry's own kind says, `server` to `internal`.
+ */
+export const spanKinds = [
+  "llm",
+  "embedding",
+  "agent",
+  "chain",
+  "tool",
+  "retriever",
+  "reranker",
+  "guardrail",
+  "evaluator",
+  "prompt",
+  "database",
+  "server",
+  "client",
+  "producer",
+  "consumer",
+  "internal",
+] as const;
+
+export type SpanKind = (typeof spanKinds)[number];
 
 /** What was kept of a value that did not fit. */
 export interface ContentCut {
@@ -156,7 +163,7 @@ export interface TraceProjection {
   /** Merged over all spans; of a key set twice the root's value stays, else the earliest. */
   readonly metadata: Readonly<Record<string, Json>>;
   /** Spans by what they do. */
-  readonly spanRoles: Readonly<Partial<Record<SpanRole, number>>>;
+  readonly spanKinds: Readonly<Partial<Record<SpanKind, number>>>;
   /** Something was cut; `flags.cuts` says what and how much. */
   readonly truncated: boolean;
   readonly flags: TraceFlags;

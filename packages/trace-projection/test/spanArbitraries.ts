@@ -203,7 +203,7 @@ const knownKeys: readonly string[] = [
       return keys;
     }),
     ...[
-      rules.roles,
+      rules.kinds,
       rules.models,
       rules.providers,
       rules.usage,

@@ -1,6 +1,8 @@
-import type { TraceProjection } from "@es/trace-projection";
+import type { OtlpSpan } from "@es/otlp";
+import { spanKindOf, type TraceProjection } from "@es/trace-projection";
 import type { Fixture, Truth, TruthApi } from "./fixture.js";
 import { invoiceOf } from "./invoice.js";
+import { expectedSpanKind } from "./spanKinds.js";
 
 /** The fields that are compared, in the order of the page's columns. */
 export const columns = [
@@ -44,7 +46,11 @@ const CLOCK_NANO = 2_000_000n;
 const BUSY_NANO = 250_000_000n;
 
 /** What the projection of a fixture's main trace says, field by field; a field without an entry is as it should be. */
-export function compare(fixture: Fixture, projection: TraceProjection): ReadonlyMap<Column, Difference> {
+export function compare(
+  fixture: Fixture,
+  spans: readonly OtlpSpan[],
+  projection: TraceProjection,
+): ReadonlyMap<Column, Difference> {
   const { truth } = fixture;
   const differences = new Map<Column, Difference>();
   const same = (column: Column, expected: string, got: string) => {
@@ -91,13 +97,7 @@ export function compare(fixture: Fixture, projection: TraceProjection): Readonly
     list(ids.map(([expected]) => expected ?? NONE)),
     list(ids.map(([expected, got]) => (expected === "any" && got !== null ? "any" : (got ?? NONE)))),
   );
-  const missing = kindsOf(truth).filter((kind) => !(kind in projection.spanRoles));
-  if (missing.length > 0) {
-    differences.set("kinds", {
-      expected: list(kindsOf(truth)),
-      got: list(Object.keys(projection.spanRoles)),
-    });
-  }
+  compareKinds(fixture, spans, projection, differences);
   return differences;
 }
 
@@ -123,8 +123,38 @@ function statusOf({ status, firstError }: TraceProjection): string {
   return firstError?.message || firstError?.type ? "error" : "error without a reason";
 }
 
+/** Each span is of the kind its name says, they are counted, and none of those is missing that the scenario has. */
+function compareKinds(
+  { id, truth }: Fixture,
+  spans: readonly OtlpSpan[],
+  { spanKinds }: TraceProjection,
+  differences: Map<Column, Difference>,
+): void {
+  const expected = spans.map((span) => expectedSpanKind(id, span));
+  const wrong = spans.flatMap((span, index) => {
+    const { kind } = spanKindOf(span);
+    return kind === expected[index] ? [] : [{ name: span.name, kind, expected: expected[index] }];
+  });
+  if (wrong.length > 0) {
+    differences.set("kinds", {
+      expected: list(new Set(wrong.map((span) => `${span.name}: ${span.expected}`))),
+      got: list(new Set(wrong.map((span) => `${span.name}: ${span.kind}`))),
+    });
+    return;
+  }
+  const counts: Record<string, number> = {};
+  for (const kind of expected) counts[kind] = (counts[kind] ?? 0) + 1;
+  const missing = kindsOf(truth).filter((kind) => !(kind in spanKinds));
+  const sameCounts =
+    Object.keys(counts).length === Object.keys(spanKinds).length &&
+    Object.entries(spanKinds).every(([kind, count]) => counts[kind] === count);
+  if (missing.length > 0 || !sameCounts) {
+    differences.set("kinds", { expected: list(kindsOf(truth)), got: list(Object.keys(spanKinds)) });
+  }
+}
+
 function kindsOf({ calls, kinds }: Truth): readonly string[] {
-  if (calls.length === 0) return ["http"];
+  if (calls.length === 0) return ["server"];
   return [calls[0]?.api === "openai.embeddings" ? "embedding" : "llm", ...kinds];
 }
 

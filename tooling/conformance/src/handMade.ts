@@ -287,7 +287,7 @@ const emitters: readonly HandMade[] = [
     id: "springAi/chatClient",
     sdk: "Spring AI (Java)",
     scenario: "A chat client's call in a server",
-    truth: { calls: [billed(100, 20)], input: "POST /ask", output: null, kinds: ["http"] },
+    truth: { calls: [billed(100, 20)], input: "POST /ask", output: null, kinds: ["client"] },
     roots: [
       {
         name: "http post /ask",

@@ -15,7 +15,7 @@ export function rowOf(fixture: Fixture): Row {
   const traces = tracesOf(fixture);
   const [main] = traces;
   if (main === undefined) throw new Error(`${fixture.id} has no spans.`);
-  return { fixture, traces: traces.length, differences: compare(fixture, project(main)) };
+  return { fixture, traces: traces.length, differences: compare(fixture, main, project(main)) };
 }
 
 /** Why a difference is accepted; undefined if it is not. */
@@ -52,7 +52,7 @@ export function renderMatrix(recorded: readonly Row[], handMade: readonly Row[])
       "✓ is as it should be. A number says why a field is not, below the tables; what the projection says instead stands",
       "before it. *tokens in* are all, and those read from and written to a cache; *tokens out* are all, and those of reasoning;",
       "*cost* is the invoice's to the picodollar; *first token* lies between the first and the last piece the endpoint sent;",
-      "*kinds*: the spans of models, tools and agents are known as such; *spans*: all are there.",
+      "*kinds*: every span, of models, tools, agents, servers and the rest, is known as what it is; *spans*: all are there.",
     ].join("\n"),
     ...sections(recorded),
     "## Written by hand",

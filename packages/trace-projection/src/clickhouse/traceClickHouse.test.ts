@@ -18,7 +18,7 @@ import { newTestDatabase, type TestDatabase } from "../../test/testDatabase.js";
 import { demoTraces } from "../demo/demoTraces.js";
 import { buildSpan } from "../demo/spanBuilder.js";
 import { createSpanEvent } from "../spanEvent.js";
-import type { TraceProjection } from "../traceProjection.js";
+import type { SpanKind, TraceProjection } from "../traceProjection.js";
 import { TraceProjectionEventHandler } from "../traceProjectionEventHandler.js";
 import {
   SpanIngestionWriteRepositoryClickHouse,
@@ -330,6 +330,25 @@ describe("TraceReadRepositoryClickHouse", () => {
       expect(list.traces.map(({ traceId }) => traceId)).toEqual([traceIdOf(2)]);
       expect(list.nextCursor).toBeNull();
     }
+  });
+
+  it("filters by the kinds of spans in the latest version", async () => {
+    const tenantId = newTenant();
+    const retrieved = { spanKinds: { llm: 1, retriever: 2 } };
+    await store.projectionStore.storeProjections(
+      [
+        record(traceIdOf(1), 1, retrieved),
+        record(traceIdOf(2), 1, { spanKinds: { llm: 1 } }),
+        record(traceIdOf(3), 1, retrieved),
+        record(traceIdOf(3), 2, { spanKinds: {} }),
+      ],
+      { tenantId },
+    );
+    const ids = async (kind: SpanKind) =>
+      (await store.reads.listTraces({ tenantId, kind })).traces.map(({ traceId }) => traceId);
+    expect(await ids("retriever")).toEqual([traceIdOf(1)]);
+    expect(await ids("llm")).toEqual([traceIdOf(1), traceIdOf(2)]);
+    expect(await ids("tool")).toEqual([]);
   });
 
   it("filters by start, from inclusive, to exclusive", async () => {

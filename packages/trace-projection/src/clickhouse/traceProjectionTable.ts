@@ -39,6 +39,7 @@ function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProject
     SessionId: p.sessionId ?? "",
     UserId: p.userId ?? "",
     Tags: p.tags,
+    SpanKinds: p.spanKinds,
     Truncated: p.truncated,
   };
 }

@@ -38,6 +38,12 @@ export const traceProjectionColumns: readonly ColumnDescription[] = [
   { name: "SessionId", type: "String", codec: "ZSTD(1)" },
   { name: "UserId", type: "String", codec: "ZSTD(1)" },
   { name: "Tags", type: names, codec: "ZSTD(1)" },
+  {
+    name: "SpanKinds",
+    type: "Map(LowCardinality(String), UInt64)",
+    codec: "ZSTD(1)",
+    comment: "Spans by what they do",
+  },
   { name: "Truncated", type: "Bool", codec: "ZSTD(1)" },
 ];
 

@@ -26,6 +26,7 @@ const members: Readonly<Record<string, readonly [kind: Kind, orNull?: "orNull"]>
   userId: ["text", "orNull"],
   tags: ["list"],
   metadata: ["object"],
+  spanKinds: ["object"],
   truncated: ["flag"],
   flags: ["object"],
   provenance: ["object"],

@@ -19,9 +19,10 @@ import {
   type Row,
   readSettings,
 } from "@es/store-clickhouse";
-import { SpanKind, trace } from "@opentelemetry/api";
+import { SpanKind as OtelSpanKind, trace } from "@opentelemetry/api";
 import { type SpanJson, spanToJson } from "../spans/spanJson.js";
 import {
+  type SpanKind,
   type TraceProjection,
   type TraceProjectionJson,
   type TraceStatus,
@@ -53,6 +54,8 @@ export interface ListTracesOptions {
   /** Only traces that start before this instant, Unix nanoseconds. */
   readonly to?: bigint;
   readonly status?: TraceStatus;
+  /** Only traces with a span of this kind. */
+  readonly kind?: SpanKind;
 }
 
 export interface TraceList {
@@ -115,6 +118,7 @@ export class TraceReadRepositoryClickHouse {
         ...(options.from === undefined ? [] : ["start >= {from: UInt64}"]),
         ...(options.to === undefined ? [] : ["start < {to: UInt64}"]),
         ...(options.status === undefined ? [] : ["status = {status: String}"]),
+        ...(options.kind === undefined ? [] : ["mapContains(argMax(SpanKinds, Version), {kind: String})"]),
         ...(after === undefined
           ? []
           : ["(start < {start: UInt64} OR (start = {start: UInt64} AND id > unhex({id: String})))"]),
@@ -135,6 +139,7 @@ export class TraceReadRepositoryClickHouse {
           ...(options.from === undefined ? {} : { from: toUInt64(options.from) }),
           ...(options.to === undefined ? {} : { to: toUInt64(options.to) }),
           ...(options.status === undefined ? {} : { status: options.status }),
+          ...(options.kind === undefined ? {} : { kind: options.kind }),
           ...(after === undefined ? {} : { start: after[0], id: after[1] }),
         },
       );
@@ -272,7 +277,7 @@ export class TraceReadRepositoryClickHouse {
     about: Readonly<Record<string, string>>,
     work: Parameters<typeof withSpan<T>>[3],
   ): Promise<T> {
-    return withSpan(tracer, `${NAME}.${name}`, { kind: SpanKind.CLIENT, attributes: about }, work);
+    return withSpan(tracer, `${NAME}.${name}`, { kind: OtelSpanKind.CLIENT, attributes: about }, work);
   }
 
   async #query<TRow>(

@@ -3,6 +3,13 @@ import type { Convention } from "./convention.js";
 /** What Claude Code's traces say beside OTel GenAI's attributes. Answers are not in them. */
 export const claudeCode: Convention = {
   name: "claude-code",
+  kinds: [
+    {
+      id: "claude-code.type",
+      key: "span.type",
+      values: { interaction: "agent", llm_request: "llm", tool: "tool" },
+    },
+  ],
   input: [
     { id: "claude-code.user-prompt", source: { from: "attribute", key: "user_prompt", shape: "text" } },
   ],

@@ -1,4 +1,4 @@
-import type { SpanRole } from "../traceProjection.js";
+import type { SpanKind } from "../traceProjection.js";
 
 /**
  * How to read an input or output.
@@ -72,11 +72,11 @@ export interface AttributeRule {
   readonly exceptService?: true;
 }
 
-export interface RoleRule extends AttributeRule {
-  /** By the attribute's value; a value that is not listed says nothing. */
-  readonly values?: Readonly<Record<string, SpanRole>>;
+export interface KindRule extends AttributeRule {
+  /** By the attribute's value, in any case and in quotes or not; a value that is not listed says nothing. */
+  readonly values?: Readonly<Record<string, SpanKind>>;
   /** For an attribute that says it by being there. */
-  readonly present?: SpanRole;
+  readonly present?: SpanKind;
 }
 
 /**
@@ -162,7 +162,7 @@ export type MetadataRule =
  */
 export interface Convention {
   readonly name: string;
-  readonly roles?: readonly RoleRule[];
+  readonly kinds?: readonly KindRule[];
   readonly input?: readonly ContentRule[];
   readonly output?: readonly ContentRule[];
   readonly models?: readonly AttributeRule[];

@@ -1,5 +1,6 @@
 import { claudeCode } from "./claudeCode.js";
 import type { Convention } from "./convention.js";
+import { geminiCli } from "./geminiCli.js";
 import { generic } from "./generic.js";
 import { genkit } from "./genkit.js";
 import { googleAdk } from "./googleAdk.js";
@@ -12,6 +13,8 @@ import { mlflow } from "./mlflow.js";
 import { openInference } from "./openInference.js";
 import { openLlmetry } from "./openLlmetry.js";
 import { otelGenAi } from "./otelGenAi.js";
+import { springAi } from "./springAi.js";
+import { strands } from "./strands.js";
 import { vercelAiSdk } from "./vercelAiSdk.js";
 import { voltAgent } from "./voltAgent.js";
 
@@ -30,6 +33,9 @@ const conventions: readonly Convention[] = [
   genkit,
   mlflow,
   claudeCode,
+  geminiCli,
+  strands,
+  springAi,
   voltAgent,
   generic,
 ];
@@ -42,7 +48,7 @@ function all<Field extends keyof Rules>(field: Field): Rules[Field] {
 
 /** The rules of all conventions, field by field, in the order in which they are tried. */
 export const rules: Rules = {
-  roles: all("roles"),
+  kinds: all("kinds"),
   input: all("input"),
   output: all("output"),
   models: all("models"),

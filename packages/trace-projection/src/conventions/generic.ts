@@ -2,26 +2,17 @@ import {
   ATTR_DB_SYSTEM,
   ATTR_DB_SYSTEM_NAME,
   ATTR_GEN_AI_REQUEST_MODEL,
-  ATTR_HTTP_METHOD,
   ATTR_HTTP_REQUEST_METHOD,
-  ATTR_MESSAGING_SYSTEM,
-  ATTR_RPC_SYSTEM,
-  ATTR_RPC_SYSTEM_NAME,
 } from "@opentelemetry/semantic-conventions/incubating";
 import type { Convention } from "./convention.js";
 
 /** What holds for every trace, whether a model is in it or not. Its values give way to those of any other convention. */
 export const generic: Convention = {
   name: "generic",
-  roles: [
+  kinds: [
     { id: "generic.model", key: ATTR_GEN_AI_REQUEST_MODEL, present: "llm" },
-    { id: "generic.rpc", key: ATTR_RPC_SYSTEM_NAME, present: "rpc" },
-    { id: "generic.rpc-system", key: ATTR_RPC_SYSTEM, present: "rpc" },
-    { id: "generic.db", key: ATTR_DB_SYSTEM_NAME, present: "db" },
-    { id: "generic.db-system", key: ATTR_DB_SYSTEM, present: "db" },
-    { id: "generic.messaging", key: ATTR_MESSAGING_SYSTEM, present: "messaging" },
-    { id: "generic.http", key: ATTR_HTTP_REQUEST_METHOD, present: "http" },
-    { id: "generic.http-method", key: ATTR_HTTP_METHOD, present: "http" },
+    { id: "generic.db", key: ATTR_DB_SYSTEM_NAME, present: "database" },
+    { id: "generic.db-system", key: ATTR_DB_SYSTEM, present: "database" },
   ],
   input: [
     {

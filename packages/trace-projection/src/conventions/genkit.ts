@@ -6,20 +6,22 @@ const output = "genkit:output";
 /** Genkit's actions. A model's name is the action's; its usage is in what the action gives. */
 export const genkit: Convention = {
   name: "genkit",
-  roles: [
+  kinds: [
     {
       id: "genkit.subtype",
       key: subtype,
       values: {
         model: "llm",
+        "background-model": "llm",
         embedder: "embedding",
         flow: "chain",
         tool: "tool",
         retriever: "retriever",
         indexer: "retriever",
         reranker: "reranker",
-        evaluator: "evaluation",
+        evaluator: "evaluator",
         prompt: "prompt",
+        "executable-prompt": "prompt",
         agent: "agent",
       },
     },

@@ -7,7 +7,7 @@ const metadata = "langsmith.metadata";
 /** What LangSmith's OTel export adds to OTel GenAI's earlier attributes. */
 export const langSmith: Convention = {
   name: "langsmith",
-  roles: [
+  kinds: [
     {
       id: "langsmith.kind",
       key: "langsmith.span.kind",

@@ -5,7 +5,7 @@ const metrics = "langwatch.metrics";
 /** LangWatch's SDKs. Model names are OTel GenAI's. No package ships its keys as constants. */
 export const langWatch: Convention = {
   name: "langwatch",
-  roles: [
+  kinds: [
     {
       id: "langwatch.type",
       key: "langwatch.span.type",
@@ -20,10 +20,12 @@ export const langWatch: Convention = {
         tool: "tool",
         rag: "retriever",
         guardrail: "guardrail",
-        evaluation: "evaluation",
+        evaluation: "evaluator",
         prompt: "prompt",
-        server: "http",
-        client: "http",
+        server: "server",
+        client: "client",
+        producer: "producer",
+        consumer: "consumer",
       },
     },
   ],

@@ -10,7 +10,7 @@ const cost = `${observation}.cost_details`;
  */
 export const langfuse: Convention = {
   name: "langfuse",
-  roles: [
+  kinds: [
     {
       id: "langfuse.type",
       key: `${observation}.type`,
@@ -22,7 +22,7 @@ export const langfuse: Convention = {
         chain: "chain",
         retriever: "retriever",
         guardrail: "guardrail",
-        evaluator: "evaluation",
+        evaluator: "evaluator",
       },
     },
   ],

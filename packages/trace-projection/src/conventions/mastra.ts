@@ -23,7 +23,7 @@ const metadata = "mastra.metadata";
 /** What Mastra's OTel exporter adds to OTel GenAI, which its spans of model calls follow. */
 export const mastra: Convention = {
   name: "mastra",
-  roles: [
+  kinds: [
     {
       id: "mastra.type",
       key: "mastra.span.type",
@@ -34,10 +34,22 @@ export const mastra: Convention = {
         model_generation: "chain",
         model_step: "chain",
         model_inference: "llm",
+        workflow_conditional: "chain",
+        workflow_conditional_eval: "chain",
+        workflow_parallel: "chain",
+        workflow_loop: "chain",
         tool_call: "tool",
         mcp_tool_call: "tool",
+        client_tool_call: "tool",
+        provider_tool_call: "tool",
+        workspace_action: "tool",
+        mcp_server_request: "server",
         processor_run: "guardrail",
-        scorer_run: "evaluation",
+        rag_embedding: "embedding",
+        rag_vector_operation: "retriever",
+        scorer_run: "evaluator",
+        scorer_step: "evaluator",
+        classifier_evaluation: "evaluator",
       },
     },
   ],

@@ -5,23 +5,23 @@ const usage = "mlflow.chat.tokenUsage";
 /** MLflow's tracing, whose attributes are all JSON: a plain text is in quotes. */
 export const mlflow: Convention = {
   name: "mlflow",
-  roles: [
+  kinds: [
     {
       id: "mlflow.type",
       key: "mlflow.spanType",
       values: {
-        '"LLM"': "llm",
-        '"CHAT_MODEL"': "llm",
-        '"AGENT"': "agent",
-        '"TOOL"': "tool",
-        '"CHAIN"': "chain",
-        '"WORKFLOW"': "chain",
-        '"TASK"': "chain",
-        '"RETRIEVER"': "retriever",
-        '"EMBEDDING"': "embedding",
-        '"RERANKER"': "reranker",
-        '"GUARDRAIL"': "guardrail",
-        '"EVALUATOR"': "evaluation",
+        LLM: "llm",
+        CHAT_MODEL: "llm",
+        AGENT: "agent",
+        TOOL: "tool",
+        CHAIN: "chain",
+        WORKFLOW: "chain",
+        TASK: "chain",
+        RETRIEVER: "retriever",
+        EMBEDDING: "embedding",
+        RERANKER: "reranker",
+        GUARDRAIL: "guardrail",
+        EVALUATOR: "evaluator",
       },
     },
   ],

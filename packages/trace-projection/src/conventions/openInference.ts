@@ -38,7 +38,7 @@ import type { Convention } from "./convention.js";
 /** OpenInference, as Arize's instrumentations of LangChain, LlamaIndex, the OpenAI SDK and others emit it. */
 export const openInference: Convention = {
   name: "openinference",
-  roles: [
+  kinds: [
     {
       id: "openinference.kind",
       key: SemanticConventions.OPENINFERENCE_SPAN_KIND,
@@ -51,7 +51,7 @@ export const openInference: Convention = {
         EMBEDDING: "embedding",
         RERANKER: "reranker",
         GUARDRAIL: "guardrail",
-        EVALUATOR: "evaluation",
+        EVALUATOR: "evaluator",
         PROMPT: "prompt",
       },
     },

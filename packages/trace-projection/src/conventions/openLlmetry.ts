@@ -7,11 +7,11 @@ const properties = SpanAttributes.TRACELOOP_ASSOCIATION_PROPERTIES;
 /** OpenLLMetry by Traceloop. Model, provider and the plain token counts are OTel GenAI's own keys. */
 export const openLlmetry: Convention = {
   name: "openllmetry",
-  roles: [
+  kinds: [
     {
       id: "openllmetry.kind",
       key: SpanAttributes.TRACELOOP_SPAN_KIND,
-      values: { workflow: "chain", task: "chain", agent: "agent", tool: "tool" },
+      values: { workflow: "chain", task: "chain", session: "chain", agent: "agent", tool: "tool" },
     },
     {
       id: "openllmetry.request-type",

@@ -42,7 +42,7 @@ const noProvider = {
 /** OpenTelemetry's GenAI semantic conventions, with the attributes and events of their earlier versions. */
 export const otelGenAi: Convention = {
   name: "otel-gen-ai",
-  roles: [
+  kinds: [
     {
       id: "otel-gen-ai.operation",
       key: ATTR_GEN_AI_OPERATION_NAME,
@@ -57,6 +57,11 @@ export const otelGenAi: Convention = {
         invoke_agent: "agent",
         create_agent: "agent",
         invoke_workflow: "chain",
+        plan: "chain",
+        // What version 7 of the AI SDK and Mastra call one round of an agent.
+        agent_step: "chain",
+        workflow: "chain",
+        rerank: "reranker",
         retrieval: "retriever",
       },
     },

@@ -8,7 +8,7 @@ const providerMetadata = "ai.response.providerMetadata";
  */
 export const vercelAiSdk: Convention = {
   name: "vercel-ai-sdk",
-  roles: [
+  kinds: [
     {
       id: "vercel-ai-sdk.operation",
       key: "ai.operationId",

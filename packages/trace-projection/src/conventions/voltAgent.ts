@@ -3,7 +3,7 @@ import type { Convention } from "./convention.js";
 /** VoltAgent's spans; what went in and came out is in the plain `input` and `output`. */
 export const voltAgent: Convention = {
   name: "voltagent",
-  roles: [
+  kinds: [
     {
       id: "voltagent.type",
       key: "span.type",
@@ -16,6 +16,7 @@ export const voltAgent: Convention = {
         retriever: "retriever",
         embedding: "embedding",
         guardrail: "guardrail",
+        vector: "retriever",
       },
     },
     { id: "voltagent.agent-state", key: "agent.state", present: "agent" },

@@ -6,7 +6,7 @@ import { rules } from "../conventions/conventions.js";
 import { namesOf } from "../conventions/ruleValue.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
-import type { CostReason, SpanRole, TraceCost } from "../traceProjection.js";
+import type { CostReason, SpanKind, TraceCost } from "../traceProjection.js";
 import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
 import { inputOf, type TwinCall } from "../usage/twinCalls.js";
 import { type Money, money, moneyToString, zeroMoney } from "./money.js";
@@ -59,7 +59,7 @@ function isAmount(value: unknown): value is string | number | bigint {
 /** What the cost of a span is made of. */
 export interface CostFacts {
   readonly span: OtlpSpan;
-  readonly role: SpanRole;
+  readonly kind: SpanKind;
   readonly reported: ReportedCost | undefined;
   readonly usage: SpanUsage | undefined;
   /** What the span's usage adds to the trace's. */
@@ -171,7 +171,7 @@ function reportedOnce(
     }
     addTo(below, position, toldByTwin.get(position));
     if (reported !== undefined) {
-      if (facts[position]?.role !== "llm") {
+      if (facts[position]?.kind !== "llm") {
         addTo(below, position, beside[position]);
         beside[position] = undefined;
       }
@@ -184,7 +184,7 @@ function reportedOnce(
     }
     const parent = tree.parents[position] as number;
     if (parent === -1) continue;
-    addTo(isOwnWork(facts[position]?.role) ? beside : below, parent, below[position]);
+    addTo(isOwnWork(facts[position]?.kind) ? beside : below, parent, below[position]);
     addTo(beside, parent, beside[position]);
   }
   return total;
@@ -226,10 +226,10 @@ function coveredByReport(
     const parent = tree.parents[position] as number;
     if (parent === -1) continue;
     const above = facts[parent];
-    const isCall = above?.role === "llm";
+    const isCall = above?.kind === "llm";
     if (covered[parent] === 1 || (above?.reported !== undefined && !isCall)) covered[position] = 1;
     // What one call of a model cost does not stand for the tools and agents below it.
-    if (isOwnWork(facts[position]?.role)) continue;
+    if (isOwnWork(facts[position]?.kind)) continue;
     if (byCall[parent] === 1 || (above?.reported !== undefined && isCall)) byCall[position] = 1;
   }
   byCall.forEach((isCovered, position) => {

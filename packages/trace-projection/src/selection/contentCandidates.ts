@@ -3,7 +3,7 @@ import { type ContentSide, mayHaveContent, type ReadValue, readContent } from ".
 import type { ContentRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import type { SpanFacts, TraceFacts } from "../spans/spanFacts.js";
-import type { SpanRole } from "../traceProjection.js";
+import type { SpanKind } from "../traceProjection.js";
 
 export interface ContentCandidate {
   readonly span: OtlpSpan;
@@ -14,8 +14,8 @@ export interface ContentCandidate {
 /** Told of a value that a rule for spans without parent found further down. */
 export type RefusedContent = (candidate: ContentCandidate) => void;
 
-/** Spans of these roles give an input or output only where no other does. */
-export const asideRoles: ReadonlySet<SpanRole> = new Set(["evaluation", "guardrail", "tool"]);
+/** Spans of these kinds give an input or output only where no other does. */
+export const asideKinds: ReadonlySet<SpanKind> = new Set(["evaluator", "guardrail", "tool"]);
 
 const tried = { input: byWeakness("input"), output: byWeakness("output") } as const;
 
@@ -40,7 +40,7 @@ export function* contentCandidates(
     ordered ??= side === "input" ? others : lastEndingFirst(others);
     for (const aside of [false, true]) {
       for (const facts of ordered) {
-        if (asideRoles.has(facts.role) !== aside || !mayHaveContent(facts.span, side)) continue;
+        if (asideKinds.has(facts.kind) !== aside || !mayHaveContent(facts.span, side)) continue;
         yield* contentsOf(facts, side, fieldRules, refused);
       }
     }

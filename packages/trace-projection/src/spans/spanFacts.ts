@@ -1,10 +1,9 @@
-import type { OtlpSpan } from "@es/otlp";
-import { rules } from "../conventions/conventions.js";
 import { type CostFacts, readReportedCost } from "../cost/traceCost.js";
-import type { SpanRole } from "../traceProjection.js";
+import type { SpanKind } from "../traceProjection.js";
 import { countUsageOnce } from "../usage/countOnce.js";
 import { readSpanUsage } from "../usage/spanUsage.js";
 import { findTwinCalls, type TwinCall } from "../usage/twinCalls.js";
+import { spanKindOf } from "./spanKind.js";
 import type { SpanTree } from "./spanTree.js";
 
 /** What one span says, read once. */
@@ -27,14 +26,14 @@ export interface TraceFacts {
 
 export function readTraceFacts(tree: SpanTree): TraceFacts {
   const { spans } = tree;
-  const roles = spans.map(roleOf);
-  const usages = spans.map((span, position) => readSpanUsage(span, roles[position] as SpanRole));
+  const kinds = spans.map((span) => spanKindOf(span).kind);
+  const usages = spans.map((span, position) => readSpanUsage(span, kinds[position] as SpanKind));
   const twins = findTwinCalls(tree, usages);
-  const counted = countUsageOnce(tree, usages, twins, roles);
+  const counted = countUsageOnce(tree, usages, twins, kinds);
   const facts = spans.map((span, position) => ({
     span,
     isTop: tree.parents[position] === -1,
-    role: roles[position] as SpanRole,
+    kind: kinds[position] as SpanKind,
     usage: usages[position],
     counted: counted[position],
     reported: readReportedCost(span),
@@ -49,18 +48,4 @@ export function readTraceFacts(tree: SpanTree): TraceFacts {
 function orderRootFirst({ root }: SpanTree, facts: readonly SpanFacts[]): readonly SpanFacts[] {
   if (root <= 0) return facts;
   return [facts[root] as SpanFacts, ...facts.slice(0, root), ...facts.slice(root + 1)];
-}
-
-function roleOf(span: OtlpSpan): SpanRole {
-  for (const rule of rules.roles) {
-    const value = span.attributes.get(rule.key);
-    if (value === undefined || value === null) continue;
-    if (rule.present !== undefined) return rule.present;
-    const role =
-      typeof value === "string" && rule.values !== undefined && Object.hasOwn(rule.values, value)
-        ? rule.values[value]
-        : undefined;
-    if (role !== undefined) return role;
-  }
-  return "other";
 }

@@ -1,5 +1,8 @@
 import type { Attributes, AttributeValue, OtlpSpan } from "@es/otlp";
 
+import type { SpanKind } from "../traceProjection.js";
+import { spanKindOf } from "./spanKind.js";
+
 /** An OTLP/JSON `AnyValue`: int64 and bytes as strings, so that type and value survive exactly. `{}` is no value. */
 export type SpanJsonValue =
   | { readonly stringValue: string }
@@ -25,6 +28,8 @@ export interface SpanJson {
   readonly flags: number;
   readonly name: string;
   readonly kind: number;
+  /** What the span does, in one vocabulary over all conventions. Not of OTLP. */
+  readonly spanKind: SpanKind;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly attributes: readonly SpanJsonAttribute[];
@@ -66,6 +71,7 @@ export function spanToJson(span: OtlpSpan): SpanJson {
     span;
   return {
     ...rest,
+    spanKind: spanKindOf(span).kind,
     startTimeUnixNano: String(startTimeUnixNano),
     endTimeUnixNano: String(endTimeUnixNano),
     attributes: attributesToJson(attributes),

@@ -1,6 +1,6 @@
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
-import type { SpanRole } from "../traceProjection.js";
+import type { SpanKind } from "../traceProjection.js";
 import { addTokens, noTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 import { inputOf, type TwinCall } from "./twinCalls.js";
 
@@ -31,7 +31,7 @@ export function countUsageOnce(
   tree: SpanTree,
   usages: readonly (SpanUsage | undefined)[],
   twins: readonly TwinCall[] = [],
-  roles: readonly SpanRole[] = [],
+  kinds: readonly SpanKind[] = [],
 ): readonly (TokenCounts | undefined)[] {
   const counted: (TokenCounts | undefined)[] = new Array(tree.spans.length);
   const below: (Sum | undefined)[] = new Array(tree.spans.length);
@@ -71,7 +71,7 @@ export function countUsageOnce(
     if (told[position] !== undefined) {
       below[position] = told[position];
     } else if (usage !== undefined) {
-      if (roles[position] !== "llm") {
+      if (kinds[position] !== "llm") {
         addTo(below, position, beside[position]);
         beside[position] = undefined;
       }
@@ -79,7 +79,7 @@ export function countUsageOnce(
     }
     const parent = tree.parents[position] as number;
     if (parent === -1) continue;
-    addTo(isOwnWork(roles[position]) ? beside : below, parent, below[position]);
+    addTo(isOwnWork(kinds[position]) ? beside : below, parent, below[position]);
     addTo(beside, parent, beside[position]);
   }
   return counted;

@@ -4,7 +4,7 @@ import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import type { AttributeRule, ReportedClass, UsageRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { nameBy } from "../conventions/ruleValue.js";
-import type { Json, SpanRole } from "../traceProjection.js";
+import type { Json, SpanKind } from "../traceProjection.js";
 
 /**
  * Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. As what a
@@ -76,9 +76,9 @@ export function addTokens(a: number, b: number): number {
 /**
  * The usage a span reports, in the normal classes; undefined if it reports none. One alias counts once.
  *
- * @param role of an embedding a total alone is all input
+ * @param kind of an embedding a total alone is all input
  */
-export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undefined {
+export function readSpanUsage(span: OtlpSpan, kind: SpanKind): SpanUsage | undefined {
   const reported: Partial<Record<ReportedClass, number>> = {};
   const used: Partial<Record<ReportedClass, RankedRule>> = {};
   let any = false;
@@ -101,7 +101,7 @@ export function readSpanUsage(span: OtlpSpan, role: SpanRole): SpanUsage | undef
     }
   }
   if (!any) return undefined;
-  if (role === "embedding" && reported.total !== undefined && (reported.input ?? 0) === 0) {
+  if (kind === "embedding" && reported.total !== undefined && (reported.input ?? 0) === 0) {
     reported.input = reported.total;
     if (used.total !== undefined) used.input = used.total;
   }
