@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { ProjectionQueue, ProjectionRun } from "@es/core";
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import { ProjectionQueueMemory } from "@es/queue-memory";
+import { type Percentiles, percentilesOf } from "./harness/percentiles.js";
 import { offer } from "./offer.js";
-import { type Percentiles, percentilesOf } from "./percentiles.js";
 
 export interface FairnessLoad {
   /** Measured, after a warm-up in which the backlog of the noisy tenants builds up. */

@@ -6,27 +6,36 @@ const START_TIMEOUT_MS = 60_000;
 export interface ChildServiceOptions {
   readonly command: string;
   readonly args: readonly string[];
+  /** Added to this process's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Resolves the service's address from a line it prints, or returns `undefined` while it isn't ready. */
   readonly ready: (line: string) => string | undefined;
   /** Removed when the service is closed. */
-  readonly dataDir: string;
+  readonly dataDir?: string;
+}
+
+export interface ChildService {
+  readonly url: string;
+  readonly pid: number;
+  close(): Promise<void>;
 }
 
 /** Starts a server as a child process and waits until it says it is ready. It ends with this process. */
-export async function startChildService(
-  options: ChildServiceOptions,
-): Promise<{ url: string; close(): Promise<void> }> {
-  const { command, args, dataDir } = options;
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+export async function startChildService(options: ChildServiceOptions): Promise<ChildService> {
+  const { command, args, environment, dataDir } = options;
+  const child = spawn(command, args, {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const endWithUs = () => child.kill("SIGKILL");
   process.once("exit", endWithUs);
   const close = async () => {
     process.removeListener("exit", endWithUs);
     await stop(child);
-    await rm(dataDir, { recursive: true, force: true });
+    if (dataDir !== undefined) await rm(dataDir, { recursive: true, force: true });
   };
   try {
-    return { url: await readiness(child, options), close };
+    return { url: await readiness(child, options), pid: child.pid ?? 0, close };
   } catch (error) {
     await close();
     throw error;
@@ -36,6 +45,7 @@ export async function startChildService(
 function readiness(child: ChildProcess, { command, args, ready }: ChildServiceOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
+    let isReady = false;
     const fail = (why: string) =>
       reject(new Error(`${command} ${args.join(" ")} ${why}. It printed:\n${output.trim() || "(nothing)"}`));
     const timer = setTimeout(
@@ -43,10 +53,12 @@ function readiness(child: ChildProcess, { command, args, ready }: ChildServiceOp
       START_TIMEOUT_MS,
     );
     const read = (chunk: Buffer) => {
+      if (isReady) return;
       output += chunk.toString("utf8");
       for (const line of output.split("\n")) {
         const url = ready(line);
         if (url === undefined) continue;
+        isReady = true;
         clearTimeout(timer);
         resolve(url);
         return;

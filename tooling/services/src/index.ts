@@ -1,3 +1,4 @@
+export { type ChildService, type ChildServiceOptions, startChildService } from "./childService.js";
 export { startContainerServices } from "./containerServices.js";
 export type { ImageBuildOptions } from "./distributionImages.js";
 export { freePort } from "./freePort.js";

@@ -9,11 +9,11 @@ import type { EngineProcess } from "./testServices.js";
 export async function startLocalClickHouse(): Promise<EngineProcess> {
   const manifest = createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json");
   const dataDir = await mkdtemp(join(tmpdir(), "es-clickhouse-"));
-  const { url, close } = await startChildService({
+  const { url, pid, close } = await startChildService({
     command: process.execPath,
     args: [join(dirname(manifest), "bin/clickhouse-embedded.cjs"), "--data-dir", dataDir, "--port", "0"],
     ready: (line) => /https?:\/\/[^\s"',]+/.exec(line)?.[0],
     dataDir,
   });
-  return { url, source: "local @es/clickhouse-embedded", close };
+  return { url, pid, source: "local @es/clickhouse-embedded", close };
 }

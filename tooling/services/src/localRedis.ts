@@ -16,7 +16,7 @@ export async function startLocalRedis(): Promise<EngineProcess> {
   });
   const dataDir = await mkdtemp(join(tmpdir(), "es-redis-"));
   const port = await freePort();
-  const { url, close } = await startChildService({
+  const { url, pid, close } = await startChildService({
     command: "redis-server",
     args: [
       ...["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir],
@@ -25,5 +25,5 @@ export async function startLocalRedis(): Promise<EngineProcess> {
     ready: (line) => (line.includes("Ready to accept connections") ? `redis://127.0.0.1:${port}` : undefined),
     dataDir,
   });
-  return { url, source: "local redis-server", close };
+  return { url, pid, source: "local redis-server", close };
 }

@@ -1,0 +1,162 @@
+import { encodeTraceRequest, type OtlpEncoding } from "@es/otlp";
+import { insertSettings } from "@es/store-clickhouse";
+import type { ChildService, TestServices } from "@es/tooling-services";
+import { type Place, takePlace } from "../../engines/place.js";
+import { startService } from "../../engines/service.js";
+import { migrateTraceTables, nativeBlock } from "../../engines/traceTables.js";
+import type { Contender, Round } from "../../harness/comparison.js";
+import { watchProcesses } from "../../harness/processUsage.js";
+import { Program } from "../../harness/program.js";
+import { genAiTraces, SPANS_PER_TRACE } from "../../load/genAiTraces.js";
+import type { HttpLoadResult, HttpLoadRun, HttpLoadTarget } from "../../load/httpLoad.js";
+import { ID_PREFIX } from "../../load/patchedBody.js";
+import type { LiteralIngestOptions } from "./literalIngest.js";
+
+export interface IngestLoad {
+  readonly encoding: OtlpEncoding;
+  readonly spansPerRequest: number;
+  readonly connections: number;
+  readonly seconds: number;
+  /** Spans that are sent per second; without it, as many as are acknowledged. */
+  readonly spansPerSecond?: number;
+}
+
+/** What a contender sends to: a server that takes requests. */
+interface Receiver {
+  readonly target: HttpLoadTarget;
+  readonly pids: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+/** Rows of a block that goes straight to the engine: more are not faster there. */
+const FLOOR_ROWS = 10_000;
+const FLOOR_CONNECTIONS = 2;
+/** Different requests that are sent in turns, as many as hold this many spans, and at least one per connection. */
+const TEMPLATE_SPANS = 4_000;
+
+export const OURS = "ours";
+export const FLOOR = "floor: Native blocks straight to the engine";
+export const LITERAL = "an insert per request";
+
+export function oursTakes(services: TestServices, load: IngestLoad): Contender {
+  return contender({ name: OURS, role: "ours", services, load }, async (place) => {
+    const service: ChildService = await startService("ingest", place.environment);
+    return {
+      target: otlpTarget(service.url, load),
+      pids: { ingest: service.pid },
+      close: () => service.close(),
+    };
+  });
+}
+
+export function literalTakes(services: TestServices, load: IngestLoad): Contender {
+  return contender({ name: LITERAL, role: "baseline", services, load }, async (place) => {
+    await migrateTraceTables(place);
+    const program = await Program.start("scenarios/ingest/literalIngest.js");
+    const { clickhouseUrl, database, redisUrl, prefix } = place;
+    const url = await program.call<string>("listen", {
+      clickhouseUrl,
+      database,
+      redisUrl,
+      prefix,
+    } satisfies LiteralIngestOptions);
+    return { target: otlpTarget(url, load), pids: { ingest: program.pid }, close: () => program.stop() };
+  });
+}
+
+export function engineTakes(services: TestServices, load: IngestLoad): Contender {
+  const blocks = {
+    ...load,
+    spansPerRequest: FLOOR_ROWS,
+    connections: FLOOR_CONNECTIONS,
+  };
+  return contender({ name: FLOOR, role: "floor", services, load: blocks }, async (place) => {
+    await migrateTraceTables(place);
+    const bodies: Uint8Array[] = [];
+    let query = "";
+    for (let seed = 1; seed <= FLOOR_CONNECTIONS; seed++) {
+      const { statement, block } = await nativeBlock(place, FLOOR_ROWS / SPANS_PER_TRACE, seed);
+      bodies.push(block);
+      query = statement;
+    }
+    const url = new URL(place.clickhouseUrl);
+    for (const [name, value] of Object.entries({ query, ...insertSettings }))
+      url.searchParams.set(name, String(value));
+    return {
+      target: { url: url.href, headers: {}, bodies, ids: "hex", expectedReply: "" },
+      pids: {},
+      close: async () => {},
+    };
+  });
+}
+
+interface ContenderSetUp {
+  readonly name: string;
+  readonly role: Contender["role"];
+  readonly services: TestServices;
+  readonly load: IngestLoad;
+}
+
+function contender(
+  { name, role, services, load }: ContenderSetUp,
+  openReceiver: (place: Place) => Promise<Receiver>,
+): Contender {
+  const closers: (() => Promise<void>)[] = [];
+  let place: Place;
+  let receiver: Receiver;
+  let generator: Program;
+  return {
+    name,
+    role,
+    async open() {
+      place = takePlace(services);
+      closers.push(() => place.close());
+      receiver = await openReceiver(place);
+      closers.push(() => receiver.close());
+      generator = await Program.start("load/httpLoad.js");
+      closers.push(() => generator.stop());
+      await generator.call("aim", receiver.target);
+    },
+    async prepare() {
+      await place.empty("spans");
+      await place.forgetQueue();
+    },
+    async round(): Promise<Round> {
+      const { connections, seconds, spansPerRequest, spansPerSecond } = load;
+      const used = watchProcesses({ ...receiver.pids, ...place.pids, load: generator.pid });
+      const run: HttpLoadRun = {
+        connections,
+        seconds,
+        ...(spansPerSecond === undefined ? {} : { requestsPerSecond: spansPerSecond / spansPerRequest }),
+      };
+      const result = await generator.call<HttpLoadResult>("run", run);
+      const processes = used();
+      const count = result.acknowledged * spansPerRequest;
+      const stored = await place.count(
+        `SELECT count() FROM (SELECT DISTINCT TraceId, SpanId FROM ${place.database}.spans)`,
+      );
+      if (stored < count) throw new Error(`${name}: ${count} spans were acknowledged, ${stored} are stored.`);
+      const { p50, p95, p99 } = result.latencyMs;
+      return { count, seconds: result.seconds, figures: { p50, p95, p99 }, processes };
+    },
+    async close() {
+      for (const close of closers.splice(0).reverse()) await close();
+    },
+  };
+}
+
+function otlpTarget(url: string, { encoding, spansPerRequest, connections }: IngestLoad): HttpLoadTarget {
+  const templates = Math.max(connections, Math.ceil(TEMPLATE_SPANS / spansPerRequest));
+  return {
+    url: `${url}/v1/traces`,
+    headers: { "content-type": encoding === "json" ? "application/json" : "application/x-protobuf" },
+    bodies: Array.from({ length: templates }, (_, seed) =>
+      encodeTraceRequest(
+        genAiTraces({ traces: spansPerRequest / SPANS_PER_TRACE, seed: seed + 1, idPrefix: ID_PREFIX }),
+        encoding,
+      ),
+    ),
+    ids: encoding === "json" ? "hex" : "bytes",
+    expectedReply: encoding === "json" ? "{}" : "",
+  };
+}

@@ -1,0 +1,118 @@
+// The projection worker as its first description reads: a job is a query of its trace, a fold and an insert. Without the
+// limit of ten jobs per second, which would be all that is measured.
+import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "@clickhouse/client";
+import {
+  buildProjectionMetadata,
+  createEventStream,
+  defaultConcurrency,
+  makeProjectionVersion,
+  parseTenantId,
+} from "@es/core";
+import { insertSettings, type Row, readSettings } from "@es/store-clickhouse";
+import { TraceProjectionEventHandler } from "@es/trace-projection";
+import { spanTable, traceProjectionTable } from "@es/trace-projection/clickhouse";
+import { Queue, Worker } from "bullmq";
+import { answerCalls } from "../../harness/program.js";
+import type { RebuildPlace } from "./rebuilding.js";
+
+const QUEUE_NAME = "projections";
+const tenantId = parseTenantId("bench");
+const events = spanTable();
+const projections = traceProjectionTable();
+const handler = new TraceProjectionEventHandler();
+let queue: Queue<{ readonly traceId: string }>;
+let rebuilt = 0;
+let failure: Error | undefined;
+let close = async () => {};
+
+answerCalls({ open, rebuild }, () => close());
+
+async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace): Promise<void> {
+  const client = createClient({ url: clickhouseUrl, database });
+  const select = [...Object.values(events.columns), ...events.selectColumns]
+    .map((column) =>
+      typeof column === "string" ? `\`${column}\`` : `${column.expression} AS \`${column.name}\``,
+    )
+    .join(", ");
+  const connection = { url: redisUrl };
+  queue = new Queue(QUEUE_NAME, {
+    connection,
+    prefix,
+    defaultJobOptions: {
+      attempts: 3,
+      backoff: { type: "exponential", delay: 2_000 },
+      removeOnComplete: true,
+    },
+  });
+
+  async function project(traceId: string): Promise<void> {
+    const result = await client.query({
+      query: `SELECT ${select} FROM ${events.name} FINAL WHERE TenantId = {tenantId: String} AND TraceId = {traceId: String}`,
+      format: "JSONEachRow",
+      query_params: { tenantId, traceId },
+      clickhouse_settings: readSettings,
+    });
+    const stream = createEventStream(traceId, (await result.json<Row>()).map(events.fromRow));
+    const record = {
+      aggregateId: traceId,
+      version: makeProjectionVersion({
+        eventCount: stream.metadata.count,
+        acceptedSum: stream.metadata.acceptedSum,
+        handlerVersion: handler.version,
+        revision: 0,
+      }),
+      projection: handler.handle(stream),
+      metadata: buildProjectionMetadata(stream),
+    };
+    await client.insert({
+      table: projections.name,
+      format: "JSONEachRow",
+      values: [
+        {
+          [projections.columns.tenantId]: tenantId,
+          [projections.columns.aggregateId]: traceId,
+          [projections.columns.version]: String(record.version),
+          [projections.columns.projection]: projections.encode?.(record.projection),
+          [projections.columns.metadata]: JSON.stringify(record.metadata),
+          ...projections.toTypedColumns?.(record, tenantId),
+        },
+      ],
+      clickhouse_settings: insertSettings,
+    });
+  }
+
+  const worker = new Worker<{ readonly traceId: string }>(QUEUE_NAME, ({ data }) => project(data.traceId), {
+    connection,
+    prefix,
+    concurrency: defaultConcurrency(availableParallelism()),
+  });
+  worker.on("completed", () => {
+    rebuilt++;
+  });
+  worker.on("failed", (_job, error) => {
+    failure = error;
+  });
+  close = async () => {
+    await worker.close();
+    await queue.close();
+    await client.close();
+  };
+}
+
+/** Seconds. */
+async function rebuild(traceIds: readonly string[]): Promise<number> {
+  rebuilt = 0;
+  const start = performance.now();
+  await Promise.all(
+    traceIds.map((traceId) =>
+      queue.add("project", { traceId }, { deduplication: { id: `${tenantId}:${traceId}` } }),
+    ),
+  );
+  while (rebuilt < traceIds.length) {
+    if (failure !== undefined) throw failure;
+    await sleep(10);
+  }
+  return (performance.now() - start) / 1_000;
+}

@@ -1,0 +1,44 @@
+// The worker on the queue in memory, wired as standalone wires it.
+import { startWorker, type WorkerConfig, workerVariables } from "@es/app-worker";
+import { parseTenantId } from "@es/core";
+import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
+import { createLogger } from "@es/service";
+import { openTraceStore } from "@es/trace-service";
+import { z } from "zod";
+import { answerCalls } from "../../harness/program.js";
+import { drained } from "./drained.js";
+import type { RebuildPlace } from "./rebuilding.js";
+
+const tenantId = parseTenantId("bench");
+const queue = new ProjectionQueueMemory({ delayMs: 0, limiter: null });
+let close = async () => {};
+
+answerCalls({ open, rebuild }, () => close());
+
+async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
+  const logger = createLogger({ name: "bench", defaultLevel: "warn" });
+  const store = openTraceStore({ CLICKHOUSE_URL: clickhouseUrl, CLICKHOUSE_DATABASE: database }, logger);
+  await store.opened;
+  // It looks at what lags once, at the start, when there is nothing yet.
+  const config: WorkerConfig = z.object(workerVariables).parse({ RECONCILE_INTERVAL_MS: "0" });
+  const worker = startWorker(config, {
+    store,
+    queue,
+    leases: new LeasesMemory(),
+    work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
+    logger,
+  });
+  close = async () => {
+    await queue.close();
+    await worker.stop();
+    await store.close();
+  };
+}
+
+/** Seconds. */
+async function rebuild(traceIds: readonly string[]): Promise<number> {
+  const start = performance.now();
+  await queue.schedule(traceIds.map((aggregateId) => ({ tenantId, aggregateId })));
+  await drained(queue);
+  return (performance.now() - start) / 1_000;
+}

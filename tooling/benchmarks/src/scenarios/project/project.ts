@@ -1,0 +1,44 @@
+import type { Scenario } from "../../harness/scenario.js";
+import {
+  batchProjects,
+  bullMqProjects,
+  FLOOR,
+  LITERAL,
+  literalProjects,
+  memoryProjects,
+  OURS_BULLMQ,
+  OURS_MEMORY,
+} from "./projectContenders.js";
+
+/** Per second of a round: about as many as are rebuilt in it. */
+const TRACES = 1_500;
+const TRACES_ONE_BY_ONE = 60;
+
+export const project: Scenario = {
+  name: "project",
+  title: "Projections",
+  about:
+    "Traces rebuilt, of ten spans of about 900 bytes each that are stored already: from the first schedule call to the last stored " +
+    "projection. On BullMQ that is `apps/worker`, with the calls that ingest would make in another process; in memory it is the " +
+    "worker's code on the queue of standalone. The floor reads, folds and writes 500 traces at once with the same stores, without a " +
+    "queue. A query and an insert per trace is a BullMQ worker that does just that, at three quarters of the cores and without a limit of its rate.",
+  async run({ options, engines, compare }) {
+    const services = await engines();
+    const traces = options.quick ? 200 : Math.round(TRACES * options.secondsPerRound);
+    const oneByOne = options.quick ? 20 : Math.round(TRACES_ONE_BY_ONE * options.secondsPerRound);
+    await compare({
+      name: "traces of ten spans",
+      unit: "traces",
+      contenders: [
+        bullMqProjects(services, traces),
+        memoryProjects(services, traces),
+        literalProjects(services, oneByOne),
+        batchProjects(services, traces),
+      ],
+      targets: [OURS_BULLMQ, OURS_MEMORY].flatMap((contender) => [
+        { says: `${contender}: at least 30 times one by one`, contender, relativeTo: LITERAL, atLeast: 30 },
+        { says: `${contender}: at least 0.6 of the floor`, contender, relativeTo: FLOOR, atLeast: 0.6 },
+      ]),
+    });
+  },
+};

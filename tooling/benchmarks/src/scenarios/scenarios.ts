@@ -1,0 +1,6 @@
+import type { Scenario } from "../harness/scenario.js";
+import { ingest } from "./ingest/ingest.js";
+import { project } from "./project/project.js";
+
+/** In the order they run. */
+export const scenarios: readonly Scenario[] = [ingest, project];
