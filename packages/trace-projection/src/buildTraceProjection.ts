@@ -73,6 +73,9 @@ class ProjectionBuilder {
     const usage = this.#usage(facts);
     const cost = costOf(tree, facts, times.start, trace.twins);
     this.#provenCost(cost.contributors, facts);
+    if (times.startFrom !== undefined)
+      this.#provenance.set("startTimeUnixNano", provenanceOf(times.startFrom));
+    if (times.endFrom !== undefined) this.#provenance.set("endTimeUnixNano", provenanceOf(times.endFrom));
     const errors = tree.spans.filter(hasFailed);
     const rootStatus =
       root === undefined ? "unset" : hasFailed(root) ? "error" : (statuses[root.status.code] ?? "unset");

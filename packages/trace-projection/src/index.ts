@@ -1,6 +1,16 @@
 export { buildTraceProjection } from "./buildTraceProjection.js";
 export { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
 export { PRICE_TABLE_VERSION } from "./cost/priceTable.js";
+export { type ExplainOptions, explain } from "./explain/explain.js";
+export type {
+  ExplainedCandidate,
+  ExplainedSum,
+  FieldExplanation,
+  LosingCandidate,
+  LosingReason,
+  SumPart,
+  TraceExplanation,
+} from "./explain/traceExplanation.js";
 export { createSpanEvent, type SpanEvent } from "./spanEvent.js";
 export { type SpanJson, type SpanJsonAttribute, type SpanJsonValue, spanToJson } from "./spans/spanJson.js";
 export { type SpanKindFound, spanKindOf } from "./spans/spanKind.js";

@@ -62,3 +62,16 @@ export const rules: Rules = {
   tags: all("tags"),
   metadata: all("metadata"),
 };
+
+const conventionsByRule: ReadonlyMap<string, string> = new Map(
+  conventions.flatMap(({ name, ...fields }) =>
+    Object.values(fields)
+      .flat()
+      .map((rule) => [rule.id, name] as const),
+  ),
+);
+
+/** The convention a rule belongs to; `null` for what holds whatever the convention, such as times and status. */
+export function conventionOf(ruleId: string): string | null {
+  return conventionsByRule.get(ruleId) ?? null;
+}

@@ -17,6 +17,20 @@ export function nameBy(span: OtlpSpan, rule: AttributeRule): string | undefined 
   return name;
 }
 
+/** Why an attribute that is there gives no name. */
+export type NoNameReason = "empty" | "no-name" | "condition-not-met" | "says-nothing" | "names-service";
+
+/** Why {@link nameBy} finds no name although the attribute is there; undefined if it is not, or gives one. */
+export function whyNoName(span: OtlpSpan, rule: AttributeRule): NoNameReason | undefined {
+  const value = span.attributes.get(rule.key);
+  if (value === undefined || value === null || nameBy(span, rule) !== undefined) return undefined;
+  if (value === "") return "empty";
+  const name = attributeToName(value);
+  if (name === undefined) return "no-name";
+  if (!holds(span, rule.when)) return "condition-not-met";
+  return rule.except?.includes(name) === true ? "says-nothing" : "names-service";
+}
+
 /** The distinct names that rules find in a span, in their order. */
 export function namesOf(span: OtlpSpan, rules: readonly AttributeRule[]): readonly string[] {
   const names: string[] = [];

@@ -73,9 +73,23 @@ export interface CostResult {
   readonly priceTableVersion: string | null;
   /** Positions of the spans that the amount comes from, in the order of the tree. */
   readonly contributors: readonly number[];
+  /** What could not be priced, in the order of the tree. */
+  readonly gaps: readonly CostGap[];
 }
 
-interface Gap {
+/** What became of the cost of one span. */
+export type CostStep =
+  /** What was reported, and how much of it those reported below don't explain. */
+  | { readonly kind: "reported"; readonly position: number; readonly own: Money; readonly counted: Money }
+  | { readonly kind: "priced"; readonly position: number; readonly counted: Money }
+  | { readonly kind: "unpriced"; readonly position: number; readonly reason: CostReason }
+  /** A reported cost stands for it. */
+  | { readonly kind: "covered"; readonly position: number }
+  /** All its tokens are counted below. */
+  | { readonly kind: "counted-below"; readonly position: number };
+
+export interface CostGap {
+  readonly position: number;
   readonly model: string | undefined;
   readonly reason: CostReason;
   readonly hasTokens: boolean;
@@ -84,38 +98,52 @@ interface Gap {
 /**
  * The cost of the trace. A reported cost counts, like usage, as far as the costs reported below it don't explain it, and
  * stands for all that happens below it. Tokens that no reported cost stands for are priced from the table.
+ *
+ * @param seen told of every span that has a cost or tokens
  */
 export function costOf(
   tree: SpanTree,
   facts: readonly CostFacts[],
   traceStart: bigint,
   twins: readonly TwinCall[] = [],
+  seen?: (step: CostStep) => void,
 ): CostResult {
   const anyReported = facts.some((fact) => fact.reported !== undefined);
   const covered = anyReported ? coveredByReport(tree, facts, twins) : undefined;
   const contributors: number[] = [];
-  const gaps: Gap[] = [];
-  let total = anyReported ? reportedOnce(tree, facts, twins, contributors) : undefined;
+  const gaps: CostGap[] = [];
+  let total = anyReported ? reportedOnce(tree, facts, twins, contributors, seen) : undefined;
   let priced = false;
   let pricedTokens = false;
   facts.forEach(({ span, reported, usage, counted }, position) => {
     if (reported !== undefined || usage === undefined || counted === undefined) return;
-    if (covered?.[position] === 1) return;
+    if (covered?.[position] === 1) {
+      seen?.({ kind: "covered", position });
+      return;
+    }
     const counts = hasTokens(counted);
     // All of it is explained, and so priced, below.
-    if (!counts && hasTokens(usage.own)) return;
+    if (!counts && hasTokens(usage.own)) {
+      seen?.({ kind: "counted-below", position });
+      return;
+    }
     const models = namesOf(span, rules.models);
     const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
     const price = priceSpan(namesOf(span, rules.providers), models, usage, counted, at);
     if (price.priced) {
       // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
-      if (anyReported && price.amount.isNegative()) return;
+      if (anyReported && price.amount.isNegative()) {
+        seen?.({ kind: "covered", position });
+        return;
+      }
+      seen?.({ kind: "priced", position, counted: price.amount });
       total = (total ?? zeroMoney).plus(price.amount);
       contributors.push(position);
       priced = true;
       pricedTokens ||= counts;
     } else {
-      gaps.push({ model: models[0], reason: price.reason, hasTokens: counts });
+      seen?.({ kind: "unpriced", position, reason: price.reason });
+      gaps.push({ position, model: models[0], reason: price.reason, hasTokens: counts });
     }
   });
   // A gap without tokens costs nothing where anything else is known; else the earliest names the reason.
@@ -135,6 +163,7 @@ export function costOf(
     unpricedModels: [...new Set(open.flatMap(({ model }) => (model === undefined ? [] : [model])))],
     priceTableVersion: priced ? PRICE_TABLE_VERSION : null,
     contributors: contributors.sort((a, b) => a - b),
+    gaps: open,
   };
 }
 
@@ -144,6 +173,7 @@ function reportedOnce(
   facts: readonly CostFacts[],
   twins: readonly TwinCall[],
   contributors: number[],
+  seen: ((step: CostStep) => void) | undefined,
 ): Money {
   const below: (Money | undefined)[] = new Array(tree.spans.length);
   // As with usage: see `countUsageOnce`.
@@ -176,6 +206,12 @@ function reportedOnce(
         beside[position] = undefined;
       }
       const rest = reported.amount.minus(below[position] ?? zeroMoney);
+      seen?.({
+        kind: "reported",
+        position,
+        own: reported.amount,
+        counted: rest.isNegative() ? zeroMoney : rest,
+      });
       if (!rest.isNegative()) {
         if (!rest.isZero() || below[position] === undefined) contributors.push(position);
         total = total.plus(rest);

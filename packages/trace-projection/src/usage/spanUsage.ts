@@ -52,6 +52,19 @@ function rankedByKey(): ReadonlyMap<string, readonly RankedRule[]> {
   return byKey;
 }
 
+/** Calls `visit` with each count an attribute of the span gives by any rule, whether {@link readSpanUsage} takes it or not. */
+export function visitUsage(span: OtlpSpan, visit: (rule: UsageRule, count: number) => void): void {
+  for (const [key, value] of span.attributes) {
+    for (const rule of usageRules.get(key) ?? []) {
+      const count =
+        rule.members === undefined
+          ? attributeToCount(value)
+          : countMembers(attributeToObject(value), rule.members);
+      if (count !== undefined) visit(rule, count);
+    }
+  }
+}
+
 /** The sum of the members that are counts; undefined if none is. */
 function countMembers(
   object: { readonly [key: string]: Json } | undefined,

@@ -1,0 +1,74 @@
+import type { OtlpSpan } from "@es/otlp";
+import { errorMessages, failedAt, failedBefore, hasFailed, readSpanError } from "../spans/spanError.js";
+import { type ExplainedTrace, type FoundValue, fieldOf, Losers } from "./explainField.js";
+import { SumParts } from "./sumParts.js";
+import type { FieldExplanation } from "./traceExplanation.js";
+
+/** Which span gives the trace its name. */
+export function explainRoot(of: ExplainedTrace): readonly FieldExplanation[] {
+  const { tree, projection } = of;
+  const root = tree.spans[tree.root];
+  const ruleId = `name.${tree.rootKind}`;
+  const foundIn = (span: OtlpSpan): FoundValue => ({ span, key: "name", ruleId, value: span.name });
+  const losers = new Losers(of);
+  const isOrphan = (position: number) =>
+    tree.parents[position] === -1 && tree.spans[position]?.parentSpanId !== "";
+  for (const [position, span] of tree.spans.entries()) {
+    if (position === tree.root) continue;
+    if (tree.rootKind === "root" && span.parentSpanId === "") losers.add(foundIn(span), "later-span");
+    else if (tree.rootKind === "orphan" && isOrphan(position)) losers.add(foundIn(span), "later-span");
+    else if (tree.rootKind === "none") losers.add(foundIn(span), "later-span");
+  }
+  if (tree.rootKind === "root") {
+    for (const [position, span] of tree.spans.entries()) {
+      if (isOrphan(position)) losers.add(foundIn(span), "parent-missing");
+    }
+  }
+  return [
+    fieldOf(of, "name", projection.name, { winner: root && foundIn(root), losers }),
+    fieldOf(of, "rootSpanId", projection.rootSpanId, { from: ["name"] }),
+  ];
+}
+
+/** Whether the trace failed, how often, and what went wrong first. */
+export function explainStatus(of: ExplainedTrace): readonly FieldExplanation[] {
+  const { tree, projection } = of;
+  const root = tree.spans[tree.root];
+  const failed = tree.spans.filter(hasFailed);
+  const foundIn = (span: OtlpSpan): FoundValue => {
+    const { type, message, key, ruleId } = readSpanError(span);
+    return { span, key, ruleId, value: message ?? type ?? "" };
+  };
+  const count = new SumParts(of);
+  for (const span of failed) {
+    count.add({ found: foundIn(span), own: "1", counted: "1", isFirst: true });
+  }
+  const order = failed.toSorted((a, b) => (a === b ? 0 : failedBefore(a, b) ? -1 : 1));
+  const [first] = order;
+  const losers = new Losers(of);
+  if (first !== undefined) {
+    let isFirst = true;
+    for (const { message, key, ruleId } of errorMessages(first)) {
+      if (!isFirst) losers.add({ span: first, key, ruleId, value: message }, "lower-precedence-rule");
+      isFirst = false;
+    }
+    const at = failedAt(first);
+    for (const span of order.slice(1)) {
+      losers.add(foundIn(span), failedAt(span) === at ? "outer-span" : "failed-later");
+    }
+  }
+  return [
+    fieldOf(of, "status", projection.status, { from: [failed.length > 0 ? "firstError" : "rootStatus"] }),
+    fieldOf(of, "rootStatus", projection.rootStatus, {
+      winner: root && { span: root, key: "status", ruleId: "status.root", value: projection.rootStatus },
+    }),
+    fieldOf(of, "errorCount", projection.errorCount, {
+      winner: count.first,
+      sum: count.sum(String(projection.errorCount)),
+    }),
+    fieldOf(of, "firstError", projection.firstError?.message ?? projection.firstError?.type ?? null, {
+      winner: first && foundIn(first),
+      losers,
+    }),
+  ];
+}
