@@ -1,6 +1,6 @@
 import { RequestError } from "@es/service";
 import { describe, expect, it } from "vitest";
-import { readListQuery, readTraceId } from "./query.js";
+import { readExplainQuery, readListQuery, readTraceId } from "./query.js";
 
 describe("readListQuery", () => {
   it("has a default limit and leaves out what is not asked", () => {
@@ -38,6 +38,22 @@ describe("readListQuery", () => {
     expect(() => readListQuery(query as Record<string, string>)).toThrow(RequestError);
     expect(() => readListQuery(query as Record<string, string>)).toThrow(/expected|there are/);
   });
+});
+
+describe("readExplainQuery", () => {
+  it("leaves the number of candidates to the default, or takes what is asked", () => {
+    expect(readExplainQuery({})).toEqual({});
+    expect(readExplainQuery({ candidates: "0" })).toEqual({ candidates: 0 });
+    expect(readExplainQuery({ candidates: "500" })).toEqual({ candidates: 500 });
+  });
+
+  it.each([{ candidates: "501" }, { candidates: "-1" }, { candidates: "" }, { limit: "1" }])(
+    "refuses %o and says what to write",
+    (query) => {
+      expect(() => readExplainQuery(query as Record<string, string>)).toThrow(RequestError);
+      expect(() => readExplainQuery(query as Record<string, string>)).toThrow(/expected|there are/);
+    },
+  );
 });
 
 describe("readTraceId", () => {

@@ -1,5 +1,5 @@
 import { INSTANT_FORMAT, parseInstant, RequestError } from "@es/service";
-import { type SpanKind, spanKinds } from "@es/trace-projection";
+import { type ExplainOptions, type SpanKind, spanKinds } from "@es/trace-projection";
 
 export interface ListQuery {
   readonly limit: number;
@@ -14,23 +14,30 @@ export interface ListQuery {
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
+const MAX_CANDIDATES = 500;
 const parameters = ["limit", "cursor", "from", "to", "status", "kind"];
 
 /** @throws RequestError 400 `BAD_QUERY` */
 export function readListQuery(query: Readonly<Record<string, string>>): ListQuery {
-  const unknown = Object.keys(query).find((name) => !parameters.includes(name));
-  if (unknown !== undefined) {
-    throw badQuery(`There is no parameter ${JSON.stringify(unknown)}; there are ${parameters.join(", ")}`);
-  }
+  refuseUnknown(query, parameters);
   const { limit, cursor, from, to, status, kind } = query;
   return {
-    limit: limit === undefined ? DEFAULT_LIMIT : readLimit(limit),
+    limit: limit === undefined ? DEFAULT_LIMIT : readNumber("limit", limit, 1, MAX_LIMIT),
     ...(cursor === undefined ? {} : { cursor }),
     ...(from === undefined ? {} : { from: readInstant("from", from) }),
     ...(to === undefined ? {} : { to: readInstant("to", to) }),
     ...(status === undefined ? {} : { status: readStatus(status) }),
     ...(kind === undefined ? {} : { kind: readKind(kind) }),
   };
+}
+
+/** @throws RequestError 400 `BAD_QUERY` */
+export function readExplainQuery(query: Readonly<Record<string, string>>): ExplainOptions {
+  refuseUnknown(query, ["candidates"]);
+  const { candidates } = query;
+  return candidates === undefined
+    ? {}
+    : { candidates: readNumber("candidates", candidates, 0, MAX_CANDIDATES) };
 }
 
 /** @throws RequestError 400 `BAD_QUERY` */
@@ -42,12 +49,18 @@ export function readTraceId(value: string): string {
   return traceId;
 }
 
-function readLimit(value: string): number {
-  const limit = /^\d{1,6}$/.test(value) ? Number(value) : 0;
-  if (limit < 1 || limit > MAX_LIMIT) {
-    throw badQuery(`limit is ${JSON.stringify(value)}: expected a number from 1 to ${MAX_LIMIT}`);
+function refuseUnknown(query: Readonly<Record<string, string>>, known: readonly string[]): void {
+  const unknown = Object.keys(query).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw badQuery(`There is no parameter ${JSON.stringify(unknown)}; there are ${known.join(", ")}`);
+}
+
+function readNumber(name: string, value: string, least: number, most: number): number {
+  const number = /^\d{1,6}$/.test(value) ? Number(value) : -1;
+  if (number < least || number > most) {
+    throw badQuery(`${name} is ${JSON.stringify(value)}: expected a number from ${least} to ${most}`);
   }
-  return limit;
+  return number;
 }
 
 function readInstant(name: string, value: string): bigint {

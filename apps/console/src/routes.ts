@@ -2,10 +2,13 @@ import { isEventSourcingError, type TenantId } from "@es/core";
 import { type Access, createJsonApi, RequestError } from "@es/service";
 import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { Hono } from "hono";
-import { readListQuery, readTraceId } from "./query.js";
+import { readExplainQuery, readListQuery, readTraceId } from "./query.js";
 
 export interface RoutesOptions {
-  readonly repository: Pick<TraceReadRepositoryClickHouse, "listTraces" | "getTrace" | "getSpans">;
+  readonly repository: Pick<
+    TraceReadRepositoryClickHouse,
+    "listTraces" | "getTrace" | "getSpans" | "explainTrace"
+  >;
   readonly access: Pick<Access, "authorize">;
   readonly onError: (error: unknown) => void;
 }
@@ -50,6 +53,24 @@ export function createRoutes({ repository, access, onError }: RoutesOptions): Ho
     const spans = await repository.getSpans(context.var.tenantId, traceId);
     if (spans.length === 0) throw unknownTrace(traceId);
     return context.json({ traceId, spans });
+  });
+
+  app.get("/api/traces/:traceId/explain", async (context) => {
+    const traceId = readTraceId(context.req.param("traceId"));
+    const options = readExplainQuery(context.req.query());
+    const read = await repository.explainTrace(context.var.tenantId, traceId, options);
+    switch (read.status) {
+      case "explained":
+        return context.json(read.explanation);
+      case "absent":
+        throw unknownTrace(traceId);
+      case "too-large":
+        throw new RequestError(
+          422,
+          "TRACE_TOO_LARGE",
+          `Trace ${traceId} is too large to explain: ${read.spanCount} spans, ${read.bytes} bytes`,
+        );
+    }
   });
 
   return app;

@@ -52,6 +52,10 @@ function valuesOf(projection: TraceProjection): ReadonlyMap<string, Json> {
     ["rootStatus", projection.rootStatus],
     ["errorCount", projection.errorCount],
     ["firstError", projection.firstError?.message ?? projection.firstError?.type ?? null],
+    ...Object.entries(projection.spanKinds).map(([kind, count]): [string, Json] => [
+      `spanKinds.${kind}`,
+      count,
+    ]),
     ["input", projection.input?.text ?? null],
     ["output", projection.output?.text ?? null],
     ["models", models],
@@ -84,7 +88,7 @@ function isGivenAsIs(field: string): boolean {
 
 /** The others follow from fields that have it, or are lists of which the items have it. */
 function hasProvenance(field: string): boolean {
-  return !/^(rootStatus|errorCount|costReason|unpricedModels\[\d+\]|tags\[\d+\])$/.test(field);
+  return !/^(rootStatus|errorCount|spanKinds\.\w+|costReason|unpricedModels\[\d+\]|tags\[\d+\])$/.test(field);
 }
 
 function expectSum(

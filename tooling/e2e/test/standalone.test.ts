@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { createClient } from "@clickhouse/client";
 import { freePort } from "@es/tooling-services";
+import type { TraceExplanation } from "@es/trace-projection";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, temporaryFolder, until } from "./processes.js";
@@ -124,10 +125,34 @@ describe("standalone", () => {
       expect(await listed("unset")).toEqual([]);
     });
 
+    it("explains a trace: what gave each field, and what lost", async () => {
+      const root = makeSpan({ attributes: new Map([["input.value", "root's"]]) });
+      const child = makeSpan({
+        traceId: root.traceId,
+        parentSpanId: root.spanId,
+        attributes: new Map([["input.value", "child's"]]),
+      });
+      await sendSpans(standalone.ingestUrl, [root, child]);
+      const projection = await completeProjection(standalone.consoleUrl, root.traceId, 2);
+      const { status, body } = await get(`/api/traces/${root.traceId}/explain?candidates=5`);
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ traceId: root.traceId, spanCount: 2 });
+      const input = (body as unknown as TraceExplanation).fields.find(({ field }) => field === "input");
+      expect(input).toMatchObject({
+        value: projection.input?.text,
+        winner: projection.provenance.input,
+        losers: [{ spanId: child.spanId, key: "input.value", reason: "not-root" }],
+        moreLosers: 0,
+      });
+    });
+
     it.each([
       ["/api/traces/00000000000000000000000000000001", 404, "TRACE_NOT_FOUND"],
       ["/api/traces/00000000000000000000000000000001/spans", 404, "TRACE_NOT_FOUND"],
+      ["/api/traces/00000000000000000000000000000001/explain", 404, "TRACE_NOT_FOUND"],
       ["/api/traces/not-an-id", 400, "BAD_QUERY"],
+      ["/api/traces/not-an-id/explain", 400, "BAD_QUERY"],
+      ["/api/traces/00000000000000000000000000000001/explain?candidates=501", 400, "BAD_QUERY"],
       ["/api/traces?limit=0", 400, "BAD_QUERY"],
       ["/api/traces?limit=501", 400, "BAD_QUERY"],
       ["/api/traces?status=broken", 400, "BAD_QUERY"],

@@ -196,6 +196,7 @@ describe("a cursor", () => {
     for (const id of traces.get(ada) as string[]) {
       expect((await get(bob, `/api/traces/${id}`)).status).toBe(404);
       expect((await get(bob, `/api/traces/${id}/spans`)).status).toBe(404);
+      expect((await get(bob, `/api/traces/${id}/explain`)).status).toBe(404);
     }
   });
 });
@@ -281,6 +282,7 @@ describe("a request without the right key", () => {
       "/api/traces",
       `/api/traces/${"0".repeat(31)}1`,
       `/api/traces/${"0".repeat(31)}1/spans`,
+      `/api/traces/${"0".repeat(31)}1/explain`,
     ]) {
       const without = await get(undefined, path);
       expect(without.status).toBe(401);

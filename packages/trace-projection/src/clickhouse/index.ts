@@ -13,6 +13,9 @@ export {
 export { traceGenerationStorageClickHouse } from "./traceGenerationStorageClickHouse.js";
 export { traceProjectionTable } from "./traceProjectionTable.js";
 export {
+  defaultExplainLimits,
+  type ExplainLimits,
+  type ExplainRead,
   type ListTracesOptions,
   type TraceList,
   TraceReadRepositoryClickHouse,

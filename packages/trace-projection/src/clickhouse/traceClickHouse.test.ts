@@ -437,6 +437,60 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(paged).toEqual(read);
     expect(await store.reads.getSpans(newTenant(), traceIdOf(7))).toEqual([]);
   });
+
+  it("explains a trace of its tenant from what is stored, each span once", async () => {
+    const tenantId = newTenant();
+    const spans = [
+      spanOf(8, 1, { parentSpanId: "", attributes: new Map([["session.id", "root's"]]) }),
+      spanOf(8, 2, { attributes: new Map([["session.id", "before"]]) }),
+      spanOf(8, 2, { attributes: new Map([["session.id", "sent again"]]) }),
+    ];
+    await store.eventStore.storeEvents(
+      spans.map((span, index) => createSpanEvent(span, BigInt(index + 1))),
+      { tenantId },
+    );
+    const [read, other] = await Promise.all([
+      store.reads.explainTrace(tenantId, traceIdOf(8), { candidates: 1 }),
+      store.reads.explainTrace(newTenant(), traceIdOf(8)),
+    ]);
+    expect(other).toEqual({ status: "absent" });
+    if (read.status !== "explained") throw new Error(read.status);
+    expect(read.explanation).toMatchObject({ traceId: traceIdOf(8), spanCount: 2 });
+    const session = read.explanation.fields.find(({ field }) => field === "sessionId");
+    expect(session).toMatchObject({
+      value: "root's",
+      winner: { spanName: "span 1", key: "session.id" },
+      losers: [{ spanName: "span 2", value: "sent again", reason: "not-root" }],
+      moreLosers: 0,
+    });
+  });
+
+  it("says of a trace that is too large to explain how large it is, and explains the next", async () => {
+    const tenantId = newTenant();
+    const reads = new TraceReadRepositoryClickHouse(db.client, {
+      database: db.database,
+      explainLimits: { spans: 2, bytes: 10_000 },
+    });
+    const long = { attributes: new Map([["long", "x".repeat(10_000)]]) };
+    const spans = [
+      spanOf(9, 1),
+      spanOf(9, 2),
+      spanOf(9, 3),
+      spanOf(10, 1, long),
+      spanOf(11, 1),
+      spanOf(11, 2),
+    ];
+    await store.eventStore.storeEvents(
+      spans.map((span, index) => createSpanEvent(span, BigInt(index + 1))),
+      { tenantId },
+    );
+    const [many, large, small] = await Promise.all(
+      [9, 10, 11].map((trace) => reads.explainTrace(tenantId, traceIdOf(trace))),
+    );
+    expect(many).toMatchObject({ status: "too-large", spanCount: 3 });
+    expect(large).toMatchObject({ status: "too-large", spanCount: 1 });
+    expect(small).toMatchObject({ status: "explained", explanation: { spanCount: 2 } });
+  });
 });
 
 describe("traceLagSourceClickHouse", () => {

@@ -12,6 +12,7 @@ import {
   telemetryNames,
   withSpan,
 } from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
 import {
   classifyClickHouseError,
   qualifiedName,
@@ -20,6 +21,8 @@ import {
   readSettings,
 } from "@es/store-clickhouse";
 import { SpanKind as OtelSpanKind, trace } from "@opentelemetry/api";
+import { type ExplainOptions, explain } from "../explain/explain.js";
+import type { TraceExplanation } from "../explain/traceExplanation.js";
 import { type SpanJson, spanToJson } from "../spans/spanJson.js";
 import {
   type SpanKind,
@@ -42,7 +45,18 @@ export interface TraceReadRepositoryOptions {
   readonly database?: string;
   /** Whose projections are read; asked once per call, so that no call mixes two. @default 1 */
   readonly generation?: () => number | Promise<number>;
+  /** @default {@link defaultExplainLimits} */
+  readonly explainLimits?: ExplainLimits;
 }
+
+/** The largest trace that is explained: that takes all its spans at once. */
+export interface ExplainLimits {
+  readonly spans: number;
+  /** As ClickHouse holds the spans in memory. */
+  readonly bytes: number;
+}
+
+export const defaultExplainLimits: ExplainLimits = { spans: 25_000, bytes: 64 * 1024 * 1024 };
 
 export interface ListTracesOptions {
   readonly tenantId: TenantId;
@@ -71,6 +85,14 @@ interface Generation {
   readonly projections: ProjectionStore<string, TraceProjection>;
 }
 
+/** What became of the wish to have a trace explained. */
+export type ExplainRead =
+  | { readonly status: "explained"; readonly explanation: TraceExplanation }
+  /** No span of it is stored. */
+  | { readonly status: "absent" }
+  /** There is more of it than {@link ExplainLimits} lets explain. */
+  | { readonly status: "too-large"; readonly spanCount: number; readonly bytes: number };
+
 const SPANS_PER_ROUND_TRIP = 25_000;
 
 /** Reads traces for people. Whatever is not merged yet is read as if it were. */
@@ -79,6 +101,7 @@ export class TraceReadRepositoryClickHouse {
   readonly #options: TraceReadRepositoryOptions;
   readonly #spanTable: string;
   readonly #generations = new Map<number, Generation>();
+  #explaining: Promise<unknown> = Promise.resolve();
 
   constructor(client: ClickHouseClient, options: TraceReadRepositoryOptions = {}) {
     this.#client = client;
@@ -197,11 +220,11 @@ export class TraceReadRepositoryClickHouse {
       const spans: SpanJson[] = [];
       let cursor: string | null = null;
       do {
-        const page: Page<SpanJson> = await this.#spanPage(tenantId, traceId, {
+        const page: Page<OtlpSpan> = await this.#spanPage(tenantId, traceId, {
           limit: SPANS_PER_ROUND_TRIP,
           ...(cursor === null ? {} : { cursor }),
         });
-        for (const item of page.items) spans.push(item);
+        for (const item of page.items) spans.push(spanToJson(item));
         cursor = page.nextCursor;
       } while (cursor !== null);
       span.setAttribute(attributes.eventCount, spans.length);
@@ -211,12 +234,52 @@ export class TraceReadRepositoryClickHouse {
 
   /** {@link getSpans}, page by page. */
   getSpanPage(tenantId: TenantId, traceId: string, options: PageOptions = {}): Promise<Page<SpanJson>> {
-    return this.#call("getSpanPage", traceAttributes(tenantId, traceId), () =>
-      this.#spanPage(tenantId, traceId, options),
-    );
+    return this.#call("getSpanPage", traceAttributes(tenantId, traceId), async () => {
+      const { items, nextCursor } = await this.#spanPage(tenantId, traceId, options);
+      return { items: items.map(spanToJson), nextCursor };
+    });
   }
 
-  async #spanPage(tenantId: TenantId, traceId: string, options: PageOptions): Promise<Page<SpanJson>> {
+  /**
+   * Why the trace's projection says what it says, from the spans that are stored now: the projection may lag behind.
+   * Traces are explained one after the other, for each takes the memory, and the time, of all its spans.
+   *
+   * @throws EventSourcingError `EVENT_UNDECODABLE`, and what `listTraces` throws
+   */
+  explainTrace(tenantId: TenantId, traceId: string, options: ExplainOptions = {}): Promise<ExplainRead> {
+    return this.#call("explainTrace", traceAttributes(tenantId, traceId), () => {
+      const read = this.#explaining.then(() => this.#explain(tenantId, traceId, options));
+      this.#explaining = read.then(
+        () => undefined,
+        () => undefined,
+      );
+      return read;
+    });
+  }
+
+  async #explain(tenantId: TenantId, traceId: string, options: ExplainOptions): Promise<ExplainRead> {
+    assertAggregateId(traceId);
+    const [size] = await this.#query<{ readonly spans: string; readonly bytes: string }>(
+      "explainTrace",
+      this.#spanTable,
+      // The bytes of a span that was sent again are those of all its versions that are not merged yet.
+      `SELECT uniqExact(SpanId) AS spans, sum(byteSize(*)) AS bytes FROM ${this.#spanTable} ` +
+        "WHERE TenantId = {tenantId: String} AND TraceId = {traceId: String}",
+      { tenantId, traceId },
+    );
+    const [spanCount, bytes] = [Number(size?.spans ?? 0), Number(size?.bytes ?? 0)];
+    if (spanCount === 0) return { status: "absent" };
+    const limits = this.#options.explainLimits ?? defaultExplainLimits;
+    if (spanCount > limits.spans || bytes > limits.bytes) {
+      return { status: "too-large", spanCount, bytes };
+    }
+    const { items, nextCursor } = await this.#spanPage(tenantId, traceId, { limit: limits.spans });
+    // It has grown meanwhile.
+    if (nextCursor !== null) return { status: "too-large", spanCount: items.length + 1, bytes };
+    return { status: "explained", explanation: explain(items, options) };
+  }
+
+  async #spanPage(tenantId: TenantId, traceId: string, options: PageOptions): Promise<Page<OtlpSpan>> {
     assertAggregateId(traceId);
     const limit = pageLimit(options);
     const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
@@ -252,7 +315,7 @@ export class TraceReadRepositoryClickHouse {
     const page = spans.slice(0, limit);
     const last = page.at(-1);
     return {
-      items: page.map(spanToJson),
+      items: page,
       nextCursor:
         spans.length > limit && last !== undefined
           ? encodeCursor(`${last.startTimeUnixNano}:${last.spanId}`)

@@ -140,7 +140,7 @@ describe("why a value lost", () => {
       "b langwatch.input",
       "b input.value lower-precedence-rule",
       "c input.value later-span",
-      "d input.value aside-role",
+      "d input.value aside-kind",
       "e gen_ai.system_instructions weak",
       "e input not-top",
     ]);
@@ -302,7 +302,7 @@ describe("why a value lost", () => {
     ];
     expect(outcome(spans, "tags[1]")).toEqual(["a tag.tags", "b tag.tags repeated"]);
     const tier = explain(spans).fields.find(({ field }) => field === "metadata.tier");
-    expect(tier?.winner).toMatchObject({ spanName: "a", key: "metadata", convention: "openinference" });
+    expect(tier?.winner).toMatchObject({ spanName: "a", key: "metadata", convention: "langwatch" });
     expect(tier?.losers.at(-1)).toMatchObject({ spanName: "b", value: "tin", reason: "not-root" });
     expect(outcome(spans, "name")).toEqual(["a name", "b name later-span", "c name parent-missing"]);
     expect(outcome(spans, "startTimeUnixNano")).toEqual([

@@ -10,7 +10,7 @@ import { explainContent } from "./explainContent.js";
 import { explainCost } from "./explainCost.js";
 import type { ExplainedTrace } from "./explainField.js";
 import { explainMetadata, explainName, explainNames, explainServices, explainTags } from "./explainNames.js";
-import { explainRoot, explainStatus } from "./explainStatus.js";
+import { explainKinds, explainRoot, explainStatus } from "./explainStatus.js";
 import { explainFirstToken, explainTimes } from "./explainTimes.js";
 import { explainUsage } from "./explainUsage.js";
 import type { TraceExplanation } from "./traceExplanation.js";
@@ -47,7 +47,7 @@ export function explain(
   const of: ExplainedTrace = {
     tree,
     trace: facts,
-    roles: new Map(facts.facts.map(({ span, role }) => [span, role])),
+    kinds: new Map(facts.facts.map(({ span, kind }) => [span, kind])),
     projection: buildTraceProjection(stream, limits),
     limits,
     candidates,
@@ -60,6 +60,7 @@ export function explain(
       ...explainRoot(of),
       ...explainTimes(of),
       ...explainStatus(of),
+      ...explainKinds(of),
       explainContent(of, "input"),
       explainContent(of, "output"),
       ...explainNames(of, "models", rules.models),

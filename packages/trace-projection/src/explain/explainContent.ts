@@ -1,5 +1,5 @@
 import type { ContentSide } from "../content/readContent.js";
-import { asideRoles, type ContentCandidate, contentCandidates } from "../selection/contentCandidates.js";
+import { asideKinds, type ContentCandidate, contentCandidates } from "../selection/contentCandidates.js";
 import { type ExplainedTrace, type FoundValue, fieldOf, Losers } from "./explainField.js";
 import type { FieldExplanation, LosingReason } from "./traceExplanation.js";
 
@@ -29,7 +29,7 @@ function foundIn({ span, rule, value }: ContentCandidate): FoundValue {
 }
 
 function reasonOf(
-  { trace, roles }: ExplainedTrace,
+  { trace, kinds }: ExplainedTrace,
   side: ContentSide,
   winner: ContentCandidate,
   loser: ContentCandidate,
@@ -37,7 +37,7 @@ function reasonOf(
   if (loser.rule.weak === true && winner.rule.weak !== true) return "weak";
   if (loser.span === winner.span) return "lower-precedence-rule";
   if (winner.span === trace.speaker?.span) return "not-root";
-  const isAside = ({ span }: ContentCandidate) => asideRoles.has(roles.get(span) ?? "other");
-  if (isAside(loser) && !isAside(winner)) return "aside-role";
+  const isAside = ({ span }: ContentCandidate) => asideKinds.has(kinds.get(span) ?? "internal");
+  if (isAside(loser) && !isAside(winner)) return "aside-kind";
   return side === "input" ? "later-span" : "ended-earlier";
 }

@@ -3,7 +3,7 @@ import { type ContentLimits, cutJson, cutText, jsonSize } from "../content/conte
 import { conventionOf } from "../conventions/conventions.js";
 import type { TraceFacts } from "../spans/spanFacts.js";
 import type { SpanTree } from "../spans/spanTree.js";
-import type { Json, SpanRole, TraceProjection } from "../traceProjection.js";
+import type { Json, SpanKind, TraceProjection } from "../traceProjection.js";
 import type {
   ExplainedCandidate,
   ExplainedSum,
@@ -16,7 +16,7 @@ import type {
 export interface ExplainedTrace {
   readonly tree: SpanTree;
   readonly trace: TraceFacts;
-  readonly roles: ReadonlyMap<OtlpSpan, SpanRole>;
+  readonly kinds: ReadonlyMap<OtlpSpan, SpanKind>;
   readonly projection: TraceProjection;
   readonly limits: ContentLimits;
   /** Losers, and parts of a sum, per field. */
@@ -34,7 +34,7 @@ export interface FoundValue {
 }
 
 export function candidateOf(
-  { roles, valueCharacters }: ExplainedTrace,
+  { kinds, valueCharacters }: ExplainedTrace,
   { span, key, ruleId, value }: FoundValue,
 ): ExplainedCandidate {
   const text = (typeof value === "string" ? value : JSON.stringify(value)).toWellFormed();
@@ -42,7 +42,7 @@ export function candidateOf(
   return {
     spanId: span.spanId,
     spanName: cutText(span.name.toWellFormed(), valueCharacters),
-    role: roles.get(span) ?? "other",
+    spanKind: kinds.get(span) ?? "internal",
     key: cutText(key.toWellFormed(), valueCharacters),
     ruleId,
     convention: conventionOf(ruleId),

@@ -1,5 +1,8 @@
 import type { OtlpSpan } from "@es/otlp";
+import { attributeToText } from "../attributes/attributeText.js";
 import { errorMessages, failedAt, failedBefore, hasFailed, readSpanError } from "../spans/spanError.js";
+import { spanKindOf } from "../spans/spanKind.js";
+import type { SpanKind } from "../traceProjection.js";
 import { type ExplainedTrace, type FoundValue, fieldOf, Losers } from "./explainField.js";
 import { SumParts } from "./sumParts.js";
 import type { FieldExplanation } from "./traceExplanation.js";
@@ -71,4 +74,20 @@ export function explainStatus(of: ExplainedTrace): readonly FieldExplanation[] {
       losers,
     }),
   ];
+}
+
+/** How many spans there are of each kind, and what says so. */
+export function explainKinds(of: ExplainedTrace): readonly FieldExplanation[] {
+  const counts = new Map<SpanKind, SumParts>();
+  for (const span of of.tree.spans) {
+    const { kind, key, ruleId } = spanKindOf(span);
+    const count = counts.get(kind) ?? new SumParts(of);
+    counts.set(kind, count);
+    const value = key === "kind" ? String(span.kind) : attributeToText(span.attributes.get(key) ?? "");
+    count.add({ found: { span, key, ruleId, value }, own: "1", counted: "1", isFirst: true });
+  }
+  return [...counts].map(([kind, count]) => {
+    const spans = of.projection.spanKinds[kind] ?? 0;
+    return fieldOf(of, `spanKinds.${kind}`, spans, { winner: count.first, sum: count.sum(String(spans)) });
+  });
 }

@@ -40,8 +40,8 @@ export class CountedBelow {
       const above = facts[parent];
       if (above === undefined) continue;
       const isReporting = reports(above);
-      beyondCalls[position] = isReporting && above.role !== "llm" ? parent : (beyondCalls[parent] as number);
-      this.#explains[position] = isOwnWork(facts[position]?.role)
+      beyondCalls[position] = isReporting && above.kind !== "llm" ? parent : (beyondCalls[parent] as number);
+      this.#explains[position] = isOwnWork(facts[position]?.kind)
         ? (beyondCalls[position] as number)
         : isReporting
           ? parent

@@ -1,5 +1,5 @@
 import type { NoNameReason } from "../conventions/ruleValue.js";
-import type { CostReason, Json, SpanRole } from "../traceProjection.js";
+import type { CostReason, Json, SpanKind } from "../traceProjection.js";
 
 /**
  * Why a value that was there did not become the field's, or did not add to it.
@@ -10,7 +10,7 @@ import type { CostReason, Json, SpanRole } from "../traceProjection.js";
  * | `not-root` | the root, which is asked first, has a value |
  * | `later-span` | a span that started earlier has one |
  * | `ended-earlier` | a span that ended later has one |
- * | `aside-role` | of a tool, guardrail or evaluation, which are asked last |
+ * | `aside-kind` | of a tool, guardrail or evaluation, which are asked last |
  * | `weak` | of a rule that is asked only where no other finds anything in the trace |
  * | `not-top` | of a rule for spans that no other is above |
  * | `parent-missing` | the span names a parent that has not arrived, and another span is the root |
@@ -39,7 +39,7 @@ export type LosingReason =
   | "not-root"
   | "later-span"
   | "ended-earlier"
-  | "aside-role"
+  | "aside-kind"
   | "weak"
   | "not-top"
   | "parent-missing"
@@ -66,7 +66,7 @@ export interface ExplainedCandidate {
   readonly spanId: string;
   readonly spanName: string;
   /** What the span does: some fields ask tools, guardrails and evaluations last. */
-  readonly role: SpanRole;
+  readonly spanKind: SpanKind;
   /** The attribute, event or span field. Empty where a sum was worked out from others. */
   readonly key: string;
   readonly ruleId: string;
