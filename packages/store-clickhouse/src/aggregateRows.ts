@@ -28,17 +28,11 @@ export async function readAggregateRows(
   refs: readonly AsksFor[],
   take: (row: Row, place: number) => void,
 ): Promise<void> {
-  const asked = new Map<string, { readonly ref: TupleParam; readonly places: number[] }>();
-  for (const [place, { tenantId, aggregateId }] of refs.entries()) {
-    const key = refKey(tenantId, aggregateId);
-    const same = asked.get(key);
-    if (same === undefined) asked.set(key, { ref: new TupleParam([tenantId, aggregateId]), places: [place] });
-    else same.places.push(place);
-  }
+  const asked = placesByRef(refs);
   const result = await client.query({
     query: query.sql,
     format: "JSONEachRow",
-    query_params: { refs: [...asked.values()].map(({ ref }) => ref) },
+    query_params: { refs: refsParameter(asked) },
     use_multipart_params_auto: true,
     clickhouse_settings: query.settings,
   });
@@ -49,6 +43,28 @@ export async function readAggregateRows(
       for (const place of asked.get(key)?.places ?? []) take(row, place);
     }
   }
+}
+
+/** Who asked for an aggregate, by place in the list of all. */
+export interface Asked {
+  readonly ref: AsksFor;
+  readonly places: readonly number[];
+}
+
+/** By `refKey`: each aggregate is read once, whoever asked. */
+export function placesByRef(refs: readonly AsksFor[]): ReadonlyMap<string, Asked> {
+  const asked = new Map<string, { readonly ref: AsksFor; readonly places: number[] }>();
+  for (const [place, ref] of refs.entries()) {
+    const key = refKey(ref.tenantId, ref.aggregateId);
+    const same = asked.get(key);
+    if (same === undefined) asked.set(key, { ref, places: [place] });
+    else same.places.push(place);
+  }
+  return asked;
+}
+
+export function refsParameter(asked: ReadonlyMap<string, Asked>): readonly TupleParam[] {
+  return [...asked.values()].map(({ ref }) => new TupleParam([ref.tenantId, ref.aggregateId]));
 }
 
 /** No two refs share one, whatever they hold. */

@@ -15,7 +15,10 @@ export interface CoalescerLimits {
   readonly maxBytes: number;
   /** Batches under way at once. */
   readonly maxConcurrent: number;
-  /** How long an item waits for company while other batches are under way, milliseconds. */
+  /**
+   * How long an item waits for company while other batches are under way, milliseconds. Where round trips take long it waits
+   * for half as long as the last one took, at most 100 ms: small batches would only make all of them take longer.
+   */
   readonly lingerMs: number;
   /** Items that wait; more are refused with `STORE_OVERLOADED`. */
   readonly maxQueuedItems: number;
@@ -66,10 +69,11 @@ type Tried<TResult> =
   | { readonly error: unknown; readonly overload: boolean };
 
 const SETTLED_PER_TURN = 32;
+const LONGEST_OWN_LINGER_MS = 100;
 
 /**
  * Makes few round trips of many calls. While nothing is under way a batch leaves at the end of the current turn of the
- * event loop; otherwise when it is full, when a round trip ends, or after `lingerMs`.
+ * event loop; otherwise when it is full, when the last round trip under way ends, or after `lingerMs`.
  *
  * Owners take turns, item by item, and so do the calls of one owner: a call of thousands does not hold up a call of one, nor
  * an owner of thousands of calls another. Beyond `maxConcurrent` one more round trip is kept for owners that have none
@@ -87,6 +91,9 @@ export class Coalescer<TItem, TResult> {
   readonly #underWayOf = new Map<string, number>();
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Something has waited for `lingerMs`, but no further round trip may be made. */
+  #isDue = false;
+  #lastRoundTripMs = 0;
 
   constructor(options: CoalescerOptions<TItem, TResult>) {
     this.#options = options;
@@ -155,15 +162,23 @@ export class Coalescer<TItem, TResult> {
   #schedule(): void {
     const { maxConcurrent, maxItems, maxBytes, lingerMs } = this.#options;
     const { queuedItems, queuedBytes } = this.#turns;
-    if (!this.#mayLeave()) return;
+    if (queuedItems === 0) return;
     const full = queuedItems >= maxItems || queuedBytes >= maxBytes;
-    if (full || this.#underWay === 0 || this.#underWay >= maxConcurrent || lingerMs === 0) {
+    const isExtra = this.#underWay >= maxConcurrent;
+    if (full || this.#isDue || this.#underWay === 0 || isExtra || lingerMs === 0) {
       // The end of the turn, not now: calls of the same turn belong together.
-      this.#immediate ??= setImmediate(this.#flush);
-    } else {
-      this.#timer ??= setTimeout(this.#flush, lingerMs);
+      if (this.#mayLeave()) this.#immediate ??= setImmediate(this.#flush);
     }
+    if (this.#isDue || this.#immediate !== undefined) return;
+    const ownLingerMs = Math.min(this.#lastRoundTripMs / 2, LONGEST_OWN_LINGER_MS);
+    this.#timer ??= setTimeout(this.#lingered, Math.max(lingerMs, ownLingerMs));
   }
+
+  readonly #lingered = (): void => {
+    this.#timer = undefined;
+    this.#isDue = true;
+    this.#schedule();
+  };
 
   /** Whether something waits that a round trip may be made of now. */
   #mayLeave(): boolean {
@@ -179,6 +194,7 @@ export class Coalescer<TItem, TResult> {
     clearTimeout(this.#timer);
     this.#immediate = undefined;
     this.#timer = undefined;
+    this.#isDue = false;
     if (!this.#mayLeave()) return;
     this.#refuseWhatWaitedTooLong();
     if (!this.#mayLeave()) return;
@@ -186,10 +202,11 @@ export class Coalescer<TItem, TResult> {
     const mayTake = (owner: string) => this.#underWay < maxConcurrent || !this.#underWayOf.has(owner);
     const batch = this.#turns.take(maxItems, maxBytes, mayTake);
     this.#count(batch, 1);
+    const startedAt = performance.now();
     void this.#settle(batch).finally(() => {
+      this.#lastRoundTripMs = performance.now() - startedAt;
       this.#count(batch, -1);
-      // What gathered meanwhile has waited long enough.
-      if (this.#turns.queuedItems > 0) this.#immediate ??= setImmediate(this.#flush);
+      this.#schedule();
     });
     this.#schedule();
   };

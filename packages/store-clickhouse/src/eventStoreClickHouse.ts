@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
+  type AggregateRef,
   type AggregateWatermark,
   assertAggregateId,
   assertEvent,
@@ -21,11 +22,12 @@ import {
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
-import { readAggregateRows, refSize, selectList } from "./aggregateRows.js";
+import { refSize } from "./aggregateRows.js";
 import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
 import { Coalescer, type Settled } from "./coalescer.js";
+import { readEventRows, selectedEventColumns } from "./eventRows.js";
 import { eventsTable } from "./eventsTable.js";
-import type { EventTable, Row } from "./eventTable.js";
+import type { EventTable } from "./eventTable.js";
 import { areText, qualifiedName, quoteIdentifier } from "./identifier.js";
 import { insertLines, insertStatement, LineChunks, type Lines } from "./insertLines.js";
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
@@ -263,12 +265,11 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
         // Each caller gets values of its own, also where two asked for the same aggregate.
         const found = reads.map((): ReadSoFar<TEvent> => ({ rows: 0, events: [], undecodable: null }));
         try {
-          await readAggregateRows(
+          await readEventRows(
             this.#client,
+            this.#table,
             {
               sql: this.#sql.getEvents,
-              tenantColumn: this.#table.columns.tenantId,
-              aggregateColumn: this.#table.columns.aggregateId,
               settings:
                 reads.length === 1
                   ? this.#readSettings
@@ -279,30 +280,28 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
               const mine = found[place];
               if (mine === undefined) return;
               mine.rows++;
-              if (mine.undecodable !== null) return;
-              try {
-                mine.events.push(this.#table.fromRow(row));
-              } catch (cause) {
-                mine.undecodable = { row, cause };
-              }
+              if ("event" in row) mine.events.push(row.event);
+              else mine.undecodable ??= row;
             },
           );
         } catch (error) {
           throw classifyClickHouseError(error, this.#operation("getEvents"));
         }
         return found.map(({ rows, events, undecodable }, place): Settled<readonly TEvent[]> => {
-          if (undecodable !== null) return { ok: false, error: this.#undecodable(undecodable, rows) };
+          if (undecodable !== null) {
+            return { ok: false, error: this.#undecodable(reads[place] as AggregateAsked, undecodable, rows) };
+          }
           return { ok: true, value: createEventStream(reads[place]?.aggregateId ?? "", events).events };
         });
       },
     );
   }
 
-  #undecodable({ row, cause }: UndecodableRow, eventCount: number): EventSourcingError {
-    const { columns } = this.#table;
-    const [tenantId, aggregateId, eventId] = [columns.tenantId, columns.aggregateId, columns.eventId].map(
-      (column) => String(row[column]),
-    ) as [string, string, string];
+  #undecodable(
+    { tenantId, aggregateId }: AggregateRef,
+    { eventId, cause }: UndecodableRow,
+    eventCount: number,
+  ): EventSourcingError {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return new EventSourcingError(
       "EVENT_UNDECODABLE",
@@ -333,7 +332,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
 }
 
 interface UndecodableRow {
-  readonly row: Row;
+  readonly eventId: string;
   readonly cause: unknown;
 }
 
@@ -371,18 +370,12 @@ function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEv
     columns.eventId,
     columns.acceptedAt,
   ].map(quoteIdentifier) as [string, string, string, string];
-  const selected = selectList([
-    columns.tenantId,
-    columns.aggregateId,
-    columns.eventId,
-    columns.acceptedAt,
-    ...table.selectColumns,
-  ]);
+  const selected = selectedEventColumns(table);
   return {
     insert: insertStatement(tableName, table.insertColumns),
     getEvents:
       `SELECT ${selected} FROM ${tableName} ` +
-      `WHERE (${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
+      `PREWHERE (${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
       `ORDER BY ${tenant}, ${aggregate}, ${event}, ${accepted} DESC ` +
       `LIMIT 1 BY ${tenant}, ${aggregate}, ${event}`,
     listAggregateIds:

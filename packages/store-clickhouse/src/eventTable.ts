@@ -1,4 +1,6 @@
 import type { Event, TenantId } from "@es/core";
+import type { BinaryReader } from "./binaryReader.js";
+import type { BinaryColumn } from "./binaryRows.js";
 import type { MigrationSet } from "./migration.js";
 
 /** One row as JSONEachRow writes and reads it: 64-bit integers are decimal strings, maps are objects. */
@@ -23,6 +25,25 @@ export interface EventTableColumns {
  */
 export type SelectedColumn = string | { readonly name: string; readonly expression: string };
 
+/** What every row says, whatever its event is. */
+export interface EventRowKey {
+  readonly tenantId: string;
+  readonly aggregateId: string;
+  readonly eventId: string;
+  readonly acceptedAt: bigint;
+}
+
+/** Reads what follows the columns of the key in one row, to its end. What it returns makes the event, or throws. */
+export type BinaryEventRead<TEvent> = (reader: BinaryReader, key: EventRowKey) => () => TEvent;
+
+/** Rows in ClickHouse's `RowBinary`, which takes both sides a fraction of the time. */
+export interface BinaryEventRows<TEvent> {
+  /** What is read, in this order. `expression` is what to select, if not the column itself. */
+  readonly columns: readonly (BinaryColumn & { readonly expression?: string })[];
+  /** For the rows of one result. It may be given a row again that had not arrived as a whole. */
+  begin(): BinaryEventRead<TEvent>;
+}
+
 /**
  * Keeps one kind of event in a table of its own. The table is a `ReplacingMergeTree(acceptedAt)` with the sorting key
  * (tenantId, aggregateId, eventId); everything between those columns and the event is decided here.
@@ -42,6 +63,8 @@ export interface EventTable<TEvent extends Event = Event> {
   readonly selectColumns: readonly SelectedColumn[];
   /** A throw is reported as `EVENT_UNDECODABLE` of this aggregate alone. */
   fromRow(row: Row): TEvent;
+  /** The faster way to read: the same events as by `fromRow`, the same rows refused. @default by `fromRow` */
+  readonly binary?: BinaryEventRows<TEvent>;
   /** Puts the aggregate id of every span under `trace.id` too. @default false */
   readonly aggregatesAreTraces?: boolean;
   /** What makes the table; error messages name its component. */

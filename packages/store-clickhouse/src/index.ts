@@ -2,11 +2,21 @@ export {
   AggregateSourceClickHouse,
   type AggregateSourceClickHouseOptions,
 } from "./aggregateSourceClickHouse.js";
+export { BinaryReader } from "./binaryReader.js";
+export type { BinaryColumn } from "./binaryRows.js";
 export { classifyClickHouseError, type Operation } from "./clickHouseErrors.js";
 export { Coalescer, type CoalescerLimits, type CoalescerOptions, type Settled } from "./coalescer.js";
 export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventStoreClickHouse.js";
 export { eventsTable } from "./eventsTable.js";
-export type { EventTable, EventTableColumns, Row, SelectedColumn } from "./eventTable.js";
+export type {
+  BinaryEventRead,
+  BinaryEventRows,
+  EventRowKey,
+  EventTable,
+  EventTableColumns,
+  Row,
+  SelectedColumn,
+} from "./eventTable.js";
 export { generationChangesTable, generationClickHouseMigrations } from "./generationChangesTable.js";
 export {
   GenerationStorageClickHouse,

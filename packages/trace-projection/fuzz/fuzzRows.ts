@@ -1,9 +1,11 @@
 import { Readable } from "node:stream";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { createEventSourcingPipeline, isEventSourcingError, parseTenantId } from "@es/core";
+import { EventStoreClickHouse } from "@es/store-clickhouse";
 import fc from "fast-check";
 import {
   spanEventStoreClickHouse,
+  spanTable,
   TraceReadRepositoryClickHouse,
   traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
@@ -69,6 +71,9 @@ async function fuzzRound({ client, database, random, columns, report, name }: Ro
   const context = { tenantId };
   const both = { eventStoreContext: context, projectionStoreContext: context };
   const eventStore = spanEventStoreClickHouse(client, { database });
+  const { binary, ...byText } = spanTable();
+  if (binary === undefined) throw new Error("Rows of spans are not read in binary");
+  const reference = new EventStoreClickHouse(client, { database, table: byText });
   const projectionStore = traceProjectionStoreClickHouse(client, { database });
   const repository = new TraceReadRepositoryClickHouse(client, { database });
   const lag = traceLagSourceClickHouse(client, { database });
@@ -158,6 +163,20 @@ async function fuzzRound({ client, database, random, columns, report, name }: Ro
       if (found.length === 0) return "absent";
       if (!changes.has(traceId) && exactText(found) !== before.get(traceId)?.events) return "it is another";
       return found.map((event) => eventFault(event, traceId)).find((problem) => problem !== undefined);
+    }),
+    tryRead(traceId, "both ways to read events", async () => {
+      const [inBinary, inText] = await Promise.all(
+        [eventStore, reference].map((store) =>
+          store.getEvents(traceId, context).then(
+            (found) => exactText(found),
+            (error: unknown) =>
+              isEventSourcingError(error, "EVENT_UNDECODABLE") ? "undecodable" : String(error),
+          ),
+        ),
+      );
+      if (inBinary !== inText)
+        return `in binary ${inBinary?.slice(0, 300)}, as text ${inText?.slice(0, 300)}`;
+      return inBinary === "undecodable" ? inBinary : undefined;
     }),
     tryRead(traceId, "getProjection", async () => {
       const found = await projectionStore.getProjection(traceId, context);

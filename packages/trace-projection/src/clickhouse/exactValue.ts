@@ -23,6 +23,12 @@ export interface ExactAttributes {
   readonly order?: readonly string[];
 }
 
+/** {@link ExactAttributes} as they are read. */
+export interface TypedAttributes {
+  readonly values?: ReadonlyMap<string, AttributeValue>;
+  readonly order?: readonly string[];
+}
+
 export function toExactValue(value: AttributeValue): ExactValue {
   if (typeof value === "bigint") return { int: String(value) };
   if (typeof value === "number") {
@@ -42,9 +48,10 @@ export function toExactValue(value: AttributeValue): ExactValue {
 /** @throws TypeError for what `toExactValue` does not give */
 export function readExactValue(value: unknown): AttributeValue {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
-  const [member, ...others] = typeof value === "object" ? Object.entries(value) : [];
-  if (member === undefined || others.length > 0) throw notExact(value);
-  const [type, content] = member as [string, unknown];
+  const types = typeof value === "object" ? Object.keys(value) : [];
+  const [type] = types;
+  if (type === undefined || types.length > 1) throw notExact(value);
+  const content = (value as Record<string, unknown>)[type];
   switch (type) {
     case "int":
       if (typeof content === "string" && /^-?\d{1,19}$/.test(content)) {
@@ -108,19 +115,26 @@ export function splitAttributes(attributes: Attributes): {
   return { texts: Object.fromEntries(texts), exact };
 }
 
-/** @throws TypeError for what `splitAttributes` does not give */
-export function joinAttributes(
-  texts: Readonly<Record<string, string>>,
-  exact: ExactAttributes | undefined,
-): Attributes {
-  const values = exact?.values === undefined ? undefined : new Map(exact.values);
-  const attributes = new Map<string, AttributeValue>();
-  for (const key of exact?.order ?? Object.keys(texts)) {
-    const value = values?.get(key);
-    if (!Object.hasOwn(texts, key)) throw new TypeError(`no attribute ${JSON.stringify(key.slice(0, 64))}`);
-    attributes.set(key, value === undefined ? (texts[key] as string) : readExactValue(value));
+/**
+ * The attributes that a `Map(String, String)` has, with their types. The map may become part of what it returns.
+ *
+ * @throws TypeError for what `splitAttributes` does not give
+ */
+export function typeAttributes(texts: Map<string, string>, typed: TypedAttributes | undefined): Attributes {
+  if (typed === undefined) return texts;
+  const attributes: Map<string, AttributeValue> = texts;
+  for (const [key, value] of typed.values ?? []) {
+    // Setting keeps the place of a key.
+    if (attributes.has(key)) attributes.set(key, value);
   }
-  return attributes;
+  if (typed.order === undefined) return attributes;
+  return new Map(
+    typed.order.map((key) => {
+      const value = attributes.get(key);
+      if (value === undefined) throw new TypeError(`no attribute ${JSON.stringify(key.slice(0, 64))}`);
+      return [key, value];
+    }),
+  );
 }
 
 function isMap(value: object): value is Attributes {

@@ -1,17 +1,11 @@
 import type { TenantId } from "@es/core";
-import type { OtlpSpan, SpanStatusCode } from "@es/otlp";
+import type { OtlpSpan, Resource, Scope, SpanLink, SpanStatusCode, TimedEvent } from "@es/otlp";
 import type { Row } from "@es/store-clickhouse";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToText } from "../attributes/attributeText.js";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
-import { type ExactEvent, type ExactLink, readExactSpan } from "./exactSpan.js";
-import {
-  type ExactAttributes,
-  joinAttributes,
-  readExactValue,
-  splitAttributes,
-  toExactValue,
-} from "./exactValue.js";
+import { type ExactEvent, type ExactLink, readExactSpan, type SpanDetails } from "./exactSpan.js";
+import { type ExactAttributes, splitAttributes, toExactValue, typeAttributes } from "./exactValue.js";
 
 /** As the Collector's exporter spells them. */
 const spanKinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"] as const;
@@ -203,62 +197,145 @@ interface SpanRow {
 /** The span that {@link spanEventToRow} was given. @throws for a row it did not make */
 export function spanEventFromRow(untyped: Row): SpanEvent {
   const row = untyped as unknown as SpanRow;
-  const exact = readExactSpan(row.Exact);
-  const events = new Map(exact.events);
-  const links = new Map(exact.links);
-  const kind = exact.kind ?? spanKinds.indexOf(row.SpanKind as (typeof spanKinds)[number]);
-  const code = statusCodes.indexOf(row.StatusCode as (typeof statusCodes)[number]);
-  if (kind === -1 && exact.kind !== -1)
-    throw new TypeError(`unknown SpanKind ${JSON.stringify(row.SpanKind)}`);
-  if (code === -1) throw new TypeError(`unknown StatusCode ${JSON.stringify(row.StatusCode)}`);
-  const span: OtlpSpan = {
+  const texts = (attributes: Readonly<Record<string, string>> | undefined) =>
+    new Map(Object.entries(attributes ?? {}));
+  const details = readExactSpan(row.Exact);
+  const columns: SpanColumns = {
     traceId: row.TraceId,
     spanId: row.SpanId,
+    acceptedAt: BigInt(row.AcceptedAt),
     parentSpanId: row.ParentSpanId,
     traceState: row.TraceState,
-    flags: exact.flags ?? 0,
     name: row.SpanName,
-    kind,
-    startTimeUnixNano: BigInt(row.StartTimeUnixNano),
-    endTimeUnixNano: BigInt(row.EndTimeUnixNano),
-    attributes: joinAttributes(row.SpanAttributes, exact.attributes),
-    droppedAttributesCount: exact.dropped?.[0] ?? 0,
-    events: row["Events.Name"].map((name, index) => ({
-      timeUnixNano: toTime(events.get(index)?.time ?? (row.EventTimes[index] as string)),
-      name,
-      attributes: joinAttributes(row["Events.Attributes"][index] ?? {}, events.get(index)?.attributes),
-      droppedAttributesCount: events.get(index)?.dropped ?? 0,
-    })),
-    droppedEventsCount: exact.dropped?.[1] ?? 0,
-    links: row["Links.SpanId"].map((spanId, index) => ({
-      traceId: row["Links.TraceId"][index] as string,
-      spanId,
-      traceState: row["Links.TraceState"][index] as string,
-      attributes: joinAttributes(row["Links.Attributes"][index] ?? {}, links.get(index)?.attributes),
-      droppedAttributesCount: links.get(index)?.dropped ?? 0,
-      flags: links.get(index)?.flags ?? 0,
-    })),
-    droppedLinksCount: exact.dropped?.[2] ?? 0,
-    status: { code: code as SpanStatusCode, message: row.StatusMessage },
-    resource: {
-      attributes: joinAttributes(row.ResourceAttributes, exact.resource),
-      droppedAttributesCount: exact.resourceDropped ?? 0,
-      schemaUrl: exact.resourceSchemaUrl ?? "",
-    },
-    scope: {
-      name: row.ScopeName,
-      version: row.ScopeVersion,
-      attributes: new Map((exact.scope ?? []).map(([key, value]) => [key, readExactValue(value)])),
-      droppedAttributesCount: exact.scopeDropped ?? 0,
-      schemaUrl: exact.scopeSchemaUrl ?? "",
-    },
+    kind: row.SpanKind,
+    attributes: texts(row.SpanAttributes),
+    statusCode: row.StatusCode,
+    statusMessage: row.StatusMessage,
+    eventTimes: row.EventTimes.map((time) => BigInt(time)),
+    eventNames: row["Events.Name"],
+    eventAttributes: row["Events.Attributes"].map(texts),
+    linkTraceIds: row["Links.TraceId"],
+    linkSpanIds: row["Links.SpanId"],
+    linkTraceStates: row["Links.TraceState"],
+    linkAttributes: row["Links.Attributes"].map(texts),
+    start: BigInt(row.StartTimeUnixNano),
+    end: BigInt(row.EndTimeUnixNano),
   };
-  return createSpanEvent(span, BigInt(row.AcceptedAt));
+  return spanEventFromColumns(
+    columns,
+    details,
+    resourceOf(texts(row.ResourceAttributes), details),
+    scopeOf(row.ScopeName, row.ScopeVersion, details),
+  );
+}
+
+/** What the columns of a span say, its maps not shared with anything. */
+export interface SpanColumns {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly acceptedAt: bigint;
+  readonly parentSpanId: string;
+  readonly traceState: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly attributes: Map<string, string>;
+  readonly statusCode: string;
+  readonly statusMessage: string;
+  readonly eventTimes: readonly bigint[];
+  readonly eventNames: readonly string[];
+  readonly eventAttributes: readonly Map<string, string>[];
+  readonly linkTraceIds: readonly string[];
+  readonly linkSpanIds: readonly string[];
+  readonly linkTraceStates: readonly string[];
+  readonly linkAttributes: readonly Map<string, string>[];
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** @throws TypeError for what {@link spanEventToRow} does not give */
+export function spanEventFromColumns(
+  columns: SpanColumns,
+  details: SpanDetails,
+  resource: Resource,
+  scope: Scope,
+): SpanEvent {
+  const kind = details.kind ?? spanKinds.indexOf(columns.kind as (typeof spanKinds)[number]);
+  const code = statusCodes.indexOf(columns.statusCode as (typeof statusCodes)[number]);
+  if (kind === -1 && details.kind !== -1)
+    throw new TypeError(`unknown SpanKind ${JSON.stringify(columns.kind)}`);
+  if (code === -1) throw new TypeError(`unknown StatusCode ${JSON.stringify(columns.statusCode)}`);
+  const span: OtlpSpan = {
+    traceId: columns.traceId,
+    spanId: columns.spanId,
+    parentSpanId: columns.parentSpanId,
+    traceState: columns.traceState,
+    flags: details.flags ?? 0,
+    name: columns.name,
+    kind,
+    startTimeUnixNano: columns.start,
+    endTimeUnixNano: columns.end,
+    attributes: typeAttributes(columns.attributes, details.attributes),
+    droppedAttributesCount: details.dropped?.[0] ?? 0,
+    events: eventsOf(columns, details),
+    droppedEventsCount: details.dropped?.[1] ?? 0,
+    links: linksOf(columns, details),
+    droppedLinksCount: details.dropped?.[2] ?? 0,
+    status: { code: code as SpanStatusCode, message: columns.statusMessage },
+    resource,
+    scope,
+  };
+  return createSpanEvent(span, columns.acceptedAt);
+}
+
+function eventsOf(columns: SpanColumns, details: SpanDetails): readonly TimedEvent[] {
+  const detailsOf = new Map(details.events);
+  return columns.eventNames.map((name, index) => {
+    const exact = detailsOf.get(index);
+    return {
+      timeUnixNano: timeOf(exact?.time === undefined ? columns.eventTimes[index] : BigInt(exact.time)),
+      name,
+      attributes: typeAttributes(columns.eventAttributes[index] ?? new Map(), exact?.attributes),
+      droppedAttributesCount: exact?.dropped ?? 0,
+    };
+  });
+}
+
+function linksOf(columns: SpanColumns, details: SpanDetails): readonly SpanLink[] {
+  const detailsOf = new Map(details.links);
+  return columns.linkSpanIds.map((spanId, index) => {
+    const exact = detailsOf.get(index);
+    return {
+      traceId: columns.linkTraceIds[index] as string,
+      spanId,
+      traceState: columns.linkTraceStates[index] as string,
+      attributes: typeAttributes(columns.linkAttributes[index] ?? new Map(), exact?.attributes),
+      droppedAttributesCount: exact?.dropped ?? 0,
+      flags: exact?.flags ?? 0,
+    };
+  });
+}
+
+export function resourceOf(attributes: Map<string, string>, details: SpanDetails): Resource {
+  return {
+    attributes: typeAttributes(attributes, details.resource),
+    droppedAttributesCount: details.resourceDropped ?? 0,
+    schemaUrl: details.resourceSchemaUrl ?? "",
+  };
+}
+
+export function scopeOf(name: string, version: string, details: SpanDetails): Scope {
+  return {
+    name,
+    version,
+    attributes: new Map(details.scope),
+    droppedAttributesCount: details.scopeDropped ?? 0,
+    schemaUrl: details.scopeSchemaUrl ?? "",
+  };
 }
 
 /** `DateTime64` begins before 1970, the times of OTLP in it. */
-function toTime(text: string): bigint {
-  const time = BigInt(text);
+function timeOf(time: bigint | undefined): bigint {
+  if (time === undefined) throw new TypeError("an event has no time");
   if (time < 0n) throw new TypeError(`an event's time is ${time}`);
   return time;
 }

@@ -1,12 +1,13 @@
 import { EventSourcingError, parseTenantId } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
+import { EventStoreClickHouse } from "@es/store-clickhouse";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anySpan } from "../../test/spanArbitraries.js";
 import { newTestDatabase, type TestDatabase } from "../../test/testDatabase.js";
 import { buildResource, buildSpan } from "../demo/spanBuilder.js";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
-import { spanEventStoreClickHouse } from "./index.js";
+import { spanEventStoreClickHouse, spanTable } from "./index.js";
 import { spanEventFromRow, spanEventToRow } from "./spanRow.js";
 
 let db: TestDatabase;
@@ -38,8 +39,11 @@ function spelled(value: unknown): string {
 }
 
 describe("the span table", () => {
-  it("gives back every span exactly as it was stored", async () => {
+  it("gives back every span exactly as it was stored, in binary and as text", async () => {
     const store = spanEventStoreClickHouse(db.client, { database: db.database });
+    const { binary, ...textTable } = spanTable();
+    expect(binary).toBeDefined();
+    const byText = new EventStoreClickHouse(db.client, { database: db.database, table: textTable });
     let accepted = 1_780_000_000_000_000_000n;
     await fc.assert(
       fc.asyncProperty(
@@ -55,6 +59,9 @@ describe("the span table", () => {
           const byId = (all: readonly SpanEvent[]) =>
             all.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(spelled);
           expect(byId(read)).toEqual(byId(events));
+          expect((await byText.getEvents(traceId, { tenantId: acme })).map(spelled)).toEqual(
+            read.map(spelled),
+          );
         },
       ),
       { numRuns: 40 },

@@ -1,5 +1,6 @@
 import type { EventTable } from "@es/store-clickhouse";
 import type { SpanEvent } from "../spanEvent.js";
+import { binarySpanRows } from "./binarySpanRow.js";
 import { spanEventFromRow, spanEventToRow, spanInsertColumns, spanSelectColumns } from "./spanRow.js";
 import { SPAN_TABLE } from "./spanTableDescription.js";
 import { traceClickHouseMigrations } from "./traceClickHouseMigrations.js";
@@ -18,6 +19,7 @@ export function spanTable(): EventTable<SpanEvent> {
     selectColumns: spanSelectColumns,
     toRow: spanEventToRow,
     fromRow: spanEventFromRow,
+    binary: binarySpanRows,
     aggregatesAreTraces: true,
     migrations: traceClickHouseMigrations,
   };
