@@ -1,6 +1,7 @@
 import type { Scenario } from "../harness/scenario.js";
 import { ingest } from "./ingest/ingest.js";
 import { project } from "./project/project.js";
+import { rules } from "./rules/rules.js";
 
 /** In the order they run. */
-export const scenarios: readonly Scenario[] = [ingest, project];
+export const scenarios: readonly Scenario[] = [ingest, project, rules];
