@@ -2,12 +2,16 @@ import { isEventSourcingError, type TenantId } from "@es/core";
 import { type Access, createJsonApi, RequestError } from "@es/service";
 import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import { contentSecurityPolicy } from "./pages/layout.js";
+import { traceListPage } from "./pages/traceListPage.js";
+import { tracePage } from "./pages/tracePage.js";
 import { readExplainQuery, readListQuery, readTraceId } from "./query.js";
 
 export interface RoutesOptions {
   readonly repository: Pick<
     TraceReadRepositoryClickHouse,
-    "listTraces" | "getTrace" | "getSpans" | "explainTrace"
+    "listTraces" | "getTrace" | "getSpans" | "getSpanPage" | "explainTrace"
   >;
   readonly access: Pick<Access, "authorize">;
   readonly onError: (error: unknown) => void;
@@ -18,11 +22,14 @@ interface Reader {
   readonly Variables: { readonly tenantId: TenantId };
 }
 
-/** The read API. Errors are JSON too: `{ error: { code, message } }`. */
+/** Spans of a trace that its page lists. */
+const SPANS_PER_PAGE = 500;
+
+/** The read API, and pages that show what it says. Errors are JSON: `{ error: { code, message } }`. */
 export function createRoutes({ repository, access, onError }: RoutesOptions): Hono<Reader> {
   const app = createJsonApi<Reader>({ answerFor, onError });
 
-  app.use("/api/*", async (context, next) => {
+  const authorize = createMiddleware<Reader>(async (context, next) => {
     // What a key was needed for must not wait in a cache for whoever asks without one.
     context.header("cache-control", "no-store");
     const decision = access.authorize((name) => context.req.header(name), "read");
@@ -35,6 +42,8 @@ export function createRoutes({ repository, access, onError }: RoutesOptions): Ho
     context.set("tenantId", decision.tenantId);
     return next();
   });
+  for (const path of ["/api/*", "/", "/traces/*"]) app.use(path, authorize);
+  for (const path of ["/", "/traces/*"]) app.use(path, asPage);
 
   app.get("/api/traces", async (context) => {
     const { tenantId } = context.var;
@@ -73,8 +82,34 @@ export function createRoutes({ repository, access, onError }: RoutesOptions): Ho
     }
   });
 
+  app.get("/", async (context) => {
+    const { tenantId } = context.var;
+    const query = context.req.query();
+    const list = await repository.listTraces({ ...readListQuery(query), tenantId });
+    return context.html(traceListPage(list, query));
+  });
+
+  app.get("/traces/:traceId", async (context) => {
+    const { tenantId } = context.var;
+    const traceId = readTraceId(context.req.param("traceId"));
+    const trace = await repository.getTrace(tenantId, traceId);
+    if (trace === null) throw unknownTrace(traceId);
+    const [read, { items: spans }] = await Promise.all([
+      repository.explainTrace(tenantId, traceId),
+      repository.getSpanPage(tenantId, traceId, { limit: SPANS_PER_PAGE }),
+    ]);
+    return context.html(tracePage({ trace, read, spans }));
+  });
+
   return app;
 }
+
+const asPage = createMiddleware(async (context, next) => {
+  context.header("content-security-policy", contentSecurityPolicy);
+  context.header("referrer-policy", "no-referrer");
+  context.header("x-content-type-options", "nosniff");
+  await next();
+});
 
 function unknownTrace(traceId: string): RequestError {
   return new RequestError(404, "TRACE_NOT_FOUND", `There is no trace ${traceId}`);

@@ -146,7 +146,26 @@ describe("standalone", () => {
       });
     });
 
+    it("shows traces, and why each says what it says, as pages that load and run nothing", async () => {
+      const span = makeSpan({ name: "<b>bold</b>", startTimeUnixNano: 7_000n, endTimeUnixNano: 8_000n });
+      await sendSpans(standalone.ingestUrl, [span]);
+      await completeProjection(standalone.consoleUrl, span.traceId, 1);
+      for (const path of ["/?from=7000&to=7001", `/traces/${span.traceId}`]) {
+        const response = await fetch(`${standalone.consoleUrl}${path}`);
+        expect(response.status).toBe(200);
+        expect(response.headers.get("content-type")).toMatch(/^text\/html/);
+        expect(response.headers.get("content-security-policy")).toMatch(/default-src 'none'/);
+        expect(response.headers.get("cache-control")).toBe("no-store");
+        const page = await response.text();
+        expect(page).toContain("&lt;b&gt;bold&lt;/b&gt;");
+        expect(page).not.toContain("<b>");
+      }
+    });
+
     it.each([
+      ["/traces/00000000000000000000000000000001", 404, "TRACE_NOT_FOUND"],
+      ["/traces/not-an-id", 400, "BAD_QUERY"],
+      ["/?limit=0", 400, "BAD_QUERY"],
       ["/api/traces/00000000000000000000000000000001", 404, "TRACE_NOT_FOUND"],
       ["/api/traces/00000000000000000000000000000001/spans", 404, "TRACE_NOT_FOUND"],
       ["/api/traces/00000000000000000000000000000001/explain", 404, "TRACE_NOT_FOUND"],

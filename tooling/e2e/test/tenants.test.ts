@@ -197,6 +197,7 @@ describe("a cursor", () => {
       expect((await get(bob, `/api/traces/${id}`)).status).toBe(404);
       expect((await get(bob, `/api/traces/${id}/spans`)).status).toBe(404);
       expect((await get(bob, `/api/traces/${id}/explain`)).status).toBe(404);
+      expect((await get(bob, `/traces/${id}`)).status).toBe(404);
     }
   });
 });
@@ -283,6 +284,8 @@ describe("a request without the right key", () => {
       `/api/traces/${"0".repeat(31)}1`,
       `/api/traces/${"0".repeat(31)}1/spans`,
       `/api/traces/${"0".repeat(31)}1/explain`,
+      "/",
+      `/traces/${"0".repeat(31)}1`,
     ]) {
       const without = await get(undefined, path);
       expect(without.status).toBe(401);

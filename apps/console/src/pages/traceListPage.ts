@@ -1,0 +1,38 @@
+import type { TraceList } from "@es/trace-projection/clickhouse";
+import { html } from "hono/html";
+import { type Html, layout } from "./layout.js";
+
+/**
+ * Traces, the newest first, each with a link to its page.
+ *
+ * @param query what was asked for, which older ones are asked for with too
+ */
+export function traceListPage(
+  { traces, nextCursor, undecodable = [] }: TraceList,
+  query: Readonly<Record<string, string>> = {},
+): Html {
+  const rows = traces.map(
+    ({ traceId, name, status, startTimeUnixNano, spanCount, usage, cost }) => html`<tr>
+<td>${instant(startTimeUnixNano)}</td>
+<td><a href="/traces/${encodeURIComponent(traceId)}">${name === "" ? traceId : name}</a></td>
+<td>${status}</td><td>${spanCount}</td><td>${usage.totalTokens}</td><td>${cost?.amount ?? ""}</td>
+</tr>`,
+  );
+  const older = nextCursor === null ? undefined : new URLSearchParams({ ...query, cursor: nextCursor });
+  return layout(
+    "Traces",
+    html`<h1>Traces</h1>
+<table>
+<tr><th>Start</th><th>Name</th><th>Status</th><th>Spans</th><th>Tokens</th><th>USD</th></tr>
+${rows}
+</table>
+${undecodable.map(({ traceId, reason }) => html`<p>${traceId} cannot be understood: ${reason}</p>`)}
+${older === undefined ? "" : html`<p><a href="/?${String(older)}">Older</a></p>`}`,
+  );
+}
+
+/** To the millisecond, UTC. */
+export function instant(unixNano: string): string {
+  const milliseconds = Number(BigInt(unixNano) / 1_000_000n);
+  return milliseconds === 0 || milliseconds > 8.64e15 ? unixNano : new Date(milliseconds).toISOString();
+}
