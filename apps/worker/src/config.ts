@@ -1,3 +1,4 @@
+import { defaultKeptFolds } from "@es/core";
 import { operationsTokenVariable } from "@es/operations";
 import {
   clickhouseVariables,
@@ -21,6 +22,8 @@ export const workerVariables = {
    * The library's own default is three quarters of the cores.
    */
   WORKER_CONCURRENCY: variable.count(500),
+  /** What is kept of large traces between rebuilds, so that only their new spans are read. */
+  KEPT_FOLDS_BYTES: variable.bytes(defaultKeptFolds.maxBytes),
   /** Traces rebuilt at once by a replay. */
   REPLAY_CONCURRENCY: variable.count(32),
   WORKER_HOST: variable.text("127.0.0.1"),

@@ -81,6 +81,7 @@ export {
   EngineProbe,
   type EngineProbeOptions,
 } from "./processing/engineAvailability.js";
+export type { EventFold, FoldStep } from "./processing/eventFold.js";
 export type { EventHandler } from "./processing/eventHandler.js";
 export type { LaggingAggregate, LagSource, ListLaggingOptions } from "./processing/lagSource.js";
 export type { Lease, Leases } from "./processing/leases.js";
@@ -162,9 +163,10 @@ export {
   type RebuildResult,
   type RebuildSummary,
 } from "./services/eventSourcingService.js";
+export { defaultKeptFolds, type KeptFoldsOptions } from "./services/keptFolds.js";
 export type { AggregateSelection, AggregateSource } from "./stores/aggregateSource.js";
 export { decodeCursor, encodeCursor, pageLimit } from "./stores/cursor.js";
-export type { AggregateWatermark, EventStore, ListChangedOptions } from "./stores/eventStore.js";
+export type { AggregateWatermark, EventStore, KnownEvents, ListChangedOptions } from "./stores/eventStore.js";
 export type { Page, PageOptions } from "./stores/page.js";
 export type { ProjectionRead, ProjectionStore } from "./stores/projectionStore.js";
 export { decodeRefCursor, encodeRefCursor } from "./stores/refCursor.js";

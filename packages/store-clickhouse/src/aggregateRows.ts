@@ -15,6 +15,8 @@ export interface AggregateQuery {
   readonly sql: string;
   readonly tenantColumn: string;
   readonly aggregateColumn: string;
+  /** Of the query, beside `refs`. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
   readonly settings: ClickHouseSettings;
 }
 
@@ -32,7 +34,7 @@ export async function readAggregateRows(
   const result = await client.query({
     query: query.sql,
     format: "JSONEachRow",
-    query_params: { refs: refsParameter(asked) },
+    query_params: { ...query.parameters, refs: refsParameter(asked) },
     use_multipart_params_auto: true,
     clickhouse_settings: query.settings,
   });
@@ -77,7 +79,7 @@ export function refSize({ tenantId, aggregateId }: AsksFor): number {
   return parameterBytes(tenantId) + parameterBytes(aggregateId) + "('',''),".length;
 }
 
-function parameterBytes(text: string): number {
+export function parameterBytes(text: string): number {
   return Buffer.byteLength(text) + (text.match(/[\\'\t\n\r]/g)?.length ?? 0);
 }
 

@@ -1,4 +1,10 @@
-import { type ContractEvent, type ContractProjection, eventSourcingServiceContract } from "@es/testkit";
+import {
+  type ContractEvent,
+  type ContractProjection,
+  eventSourcingServiceContract,
+  type KeptFoldsProjection,
+  keptFoldsContract,
+} from "@es/testkit";
 import { newTestDatabase } from "../test/testDatabase.js";
 import { EventStoreClickHouse } from "./eventStoreClickHouse.js";
 import { ProjectionStoreClickHouse } from "./projectionStoreClickHouse.js";
@@ -26,6 +32,18 @@ eventSourcingServiceContract({
           format: "JSONEachRow",
         });
       },
+      tearDown: drop,
+    };
+  },
+});
+
+keptFoldsContract({
+  name: "stores in ClickHouse",
+  async setUp() {
+    const { client, database, drop } = await newTestDatabase();
+    return {
+      eventStore: new EventStoreClickHouse<ContractEvent>(client, { database }),
+      projectionStore: new ProjectionStoreClickHouse<KeptFoldsProjection>(client, { database }),
       tearDown: drop,
     };
   },

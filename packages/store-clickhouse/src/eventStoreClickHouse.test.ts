@@ -1,5 +1,5 @@
 import { type ListChangedOptions, type Page, parseTenantId } from "@es/core";
-import { type ContractEvent, eventStoreContract } from "@es/testkit";
+import { type ContractEvent, changedEventsContract, eventStoreContract } from "@es/testkit";
 import { expect, it } from "vitest";
 import { newTestDatabase } from "../test/testDatabase.js";
 import { EventStoreClickHouse } from "./eventStoreClickHouse.js";
@@ -19,6 +19,25 @@ eventStoreContract({
         { TenantId: tenantId, AggregateId: aggregateId, EventId: "planted", Type: "t", Data: "{oops" },
       ],
       format: "JSONEachRow",
+    });
+  },
+});
+
+changedEventsContract({
+  name: "EventStoreClickHouse",
+  setUp: async () => {
+    const db = await newTestDatabase();
+    const store = new EventStoreClickHouse<ContractEvent>(db.client, { database: db.database });
+    return { store, db, tearDown: () => db.drop() };
+  },
+  settle: ({ db }) => db.optimize("events"),
+  removeEvent: async ({ db }, { aggregateId, id }, { tenantId }) => {
+    await db.client.command({
+      query:
+        `DELETE FROM ${db.database}.events WHERE TenantId = {tenantId: String} AND ` +
+        "AggregateId = {aggregateId: String} AND EventId = {id: String}",
+      query_params: { tenantId, aggregateId, id },
+      clickhouse_settings: { lightweight_deletes_sync: "2" },
     });
   },
 });

@@ -13,6 +13,7 @@ import {
   type EventStoreContext,
   encodeCursor,
   isEventSourcingError,
+  type KnownEvents,
   type ListChangedOptions,
   type Page,
   type PageOptions,
@@ -22,7 +23,8 @@ import {
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
-import { refSize } from "./aggregateRows.js";
+import { parameterBytes, refSize } from "./aggregateRows.js";
+import { allChanges, provenChanges, type StampedId } from "./changedEvents.js";
 import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
 import { Coalescer, type Settled } from "./coalescer.js";
 import { readEventRows, selectedEventColumns } from "./eventRows.js";
@@ -63,6 +65,15 @@ const NAME = "EventStoreClickHouse";
 /** How long making rows may hold up everything else at a time, milliseconds. */
 const ENCODE_SLICE_MS = 3;
 const TIME_LIMIT = 1n << 64n;
+/**
+ * So long before the newest event that is known others may have been accepted that were not stored yet. Where it was longer
+ * the ids of all events are compared, which takes longer and misses nothing either.
+ */
+const CHANGE_WINDOW_NANOS = 5_000_000_000n;
+/** Of the ids in one query: ClickHouse takes parameters of up to 128 KiB. */
+const MAX_IDS_BYTES = 96 * 2 ** 10;
+/** More changed events than this, and than are known, are read like any other aggregate. */
+const MAX_CHANGED = 10_000;
 const { attributes } = telemetryNames;
 
 /**
@@ -78,6 +89,8 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   readonly #table: EventTable<TEvent>;
   readonly #name: string;
   readonly #reads: Coalescer<AggregateAsked, readonly TEvent[]>;
+  /** One aggregate each: they share limits and turns, not round trips. */
+  readonly #readsOfSome: Coalescer<ReadOfSome<TEvent>, readonly TEvent[] | null>;
   readonly #writes: Coalescer<EventWrite, void>;
   readonly #maxWriteBytes: number;
   readonly #readSettings: ClickHouseSettings;
@@ -95,15 +108,28 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     const writeLimits = mergeLimits(defaultWriteLimits, options.writeLimits);
     this.#maxWriteBytes = writeLimits.maxBytes;
     const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
-    this.#reads = new Coalescer<AggregateAsked, readonly TEvent[]>({
+    const reads = {
       ...mergeLimits(defaultReadLimits, options.readLimits),
       name: `${NAME} reads of ${this.#name}`,
-      sizeOf: refSize,
-      ownerOf: ({ tenantId }) => tenantId,
+      ownerOf: ({ tenantId }: { readonly tenantId: TenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       isOverload,
       onThrottle: throttleTelemetry(this.#name, "SELECT"),
-      run: (reads) => this.#readMany(reads),
+    };
+    this.#reads = new Coalescer<AggregateAsked, readonly TEvent[]>({
+      ...reads,
+      sizeOf: refSize,
+      run: (asked) => this.#readMany(asked),
+    });
+    this.#readsOfSome = new Coalescer<ReadOfSome<TEvent>, readonly TEvent[] | null>({
+      ...reads,
+      maxItems: 1,
+      sizeOf: () => 1,
+      run: async (asked) => {
+        const outcomes: Settled<readonly TEvent[] | null>[] = [];
+        for (const { read } of asked) outcomes.push({ ok: true, value: await read() });
+        return outcomes;
+      },
     });
     this.#writes = new Coalescer<EventWrite, void>({
       ...writeLimits,
@@ -149,6 +175,32 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     return this.#call("getEventsOfMany", about, (span) =>
       readDistinct(this.#reads, aggregateIds, { tenantId, link: linkTo(span) }),
     );
+  }
+
+  getChangedEvents(
+    aggregateId: TAggregateId,
+    known: KnownEvents,
+    context: EventStoreContext,
+  ): Promise<readonly TEvent[] | null> {
+    const ref = { tenantId: context.tenantId, aggregateId };
+    return this.#readSome("getChangedEvents", ref, async () => {
+      const changedIds = await this.#changedIds(ref, known);
+      if (changedIds === null) return null;
+      if (changedIds.length > Math.max(MAX_CHANGED, known.eventCount)) return null;
+      const events = await this.#eventsById(ref, changedIds);
+      // Some have expired meanwhile.
+      return events.length < changedIds.length ? null : events;
+    });
+  }
+
+  async getEventsById(
+    aggregateId: TAggregateId,
+    eventIds: readonly string[],
+    context: EventStoreContext,
+  ): Promise<readonly TEvent[]> {
+    const ref = { tenantId: context.tenantId, aggregateId };
+    const distinct = [...new Set(eventIds)];
+    return (await this.#readSome("getEventsById", ref, () => this.#eventsById(ref, distinct))) ?? [];
   }
 
   listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
@@ -206,6 +258,73 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
 
   #operation(name: string): Operation {
     return { name: `${NAME}.${name}`, table: this.#name, component: this.#table.migrations.component };
+  }
+
+  #readSome(
+    name: string,
+    ref: AggregateRef<TAggregateId>,
+    read: () => Promise<readonly TEvent[] | null>,
+  ): Promise<readonly TEvent[] | null> {
+    const about = aggregateAttributes(ref.tenantId, ref.aggregateId, this.#table.aggregatesAreTraces);
+    return this.#call(name, about, async (span) => {
+      assertAggregateId(ref.aggregateId);
+      const events = await this.#readsOfSome.submit({ tenantId: ref.tenantId, read });
+      span.setAttribute(attributes.eventCount, events?.length ?? 0);
+      return events;
+    });
+  }
+
+  async #changedIds(
+    { tenantId, aggregateId }: AggregateRef,
+    known: KnownEvents,
+  ): Promise<readonly string[] | null> {
+    const after = known.lastAcceptedAt - CHANGE_WINDOW_NANOS;
+    const [index] = await this.#query<ChangeIndexRow>("getChangedEvents", this.#sql.changeIndex, {
+      tenantId,
+      aggregateId,
+      after: String(after < 0n ? 0n : after),
+    });
+    if (index === undefined) return null;
+    const proven = provenChanges(
+      { ...index, rowCount: Number(index.rowCount), acceptedSum: BigInt(index.acceptedSum) },
+      known,
+    );
+    if (proven !== undefined) return proven;
+    const [stored] = await this.#query<{ readonly events: readonly StampedId[] }>(
+      "getChangedEvents",
+      this.#sql.stampedIds,
+      { tenantId, aggregateId },
+    );
+    return allChanges(stored?.events ?? [], known);
+  }
+
+  async #eventsById(ref: AggregateRef, eventIds: readonly string[]): Promise<readonly TEvent[]> {
+    const events: TEvent[] = [];
+    for (const ids of chunksOfIds(eventIds)) {
+      let undecodable: UndecodableRow | null = null;
+      let rows = 0;
+      try {
+        await readEventRows(
+          this.#client,
+          this.#table,
+          {
+            sql: this.#sql.getEventsById,
+            parameters: { eventIds: ids },
+            settings: this.#readSettings,
+          },
+          [ref],
+          (row) => {
+            rows++;
+            if ("event" in row) events.push(row.event);
+            else undecodable ??= row;
+          },
+        );
+      } catch (error) {
+        throw classifyClickHouseError(error, this.#operation("getEventsById"));
+      }
+      if (undecodable !== null) throw this.#undecodable(ref, undecodable, rows);
+    }
+    return events;
   }
 
   /** All rows are made before any is written. Other work gets its turns in between. */
@@ -336,6 +455,18 @@ interface UndecodableRow {
   readonly cause: unknown;
 }
 
+/** A read of some events of one aggregate. */
+interface ReadOfSome<TEvent> {
+  readonly tenantId: TenantId;
+  readonly read: () => Promise<readonly TEvent[] | null>;
+}
+
+interface ChangeIndexRow {
+  readonly rowCount: string;
+  readonly acceptedSum: string;
+  readonly recent: readonly StampedId[];
+}
+
 interface ReadSoFar<TEvent> {
   /** One per event: the query leaves one row of each. */
   rows: number;
@@ -354,6 +485,9 @@ interface WatermarkRow {
 interface EventSql {
   readonly insert: string;
   readonly getEvents: string;
+  readonly getEventsById: string;
+  readonly changeIndex: string;
+  readonly stampedIds: string;
   readonly listAggregateIds: string;
   readonly listChangedAggregates: string;
 }
@@ -371,13 +505,25 @@ function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEv
     columns.acceptedAt,
   ].map(quoteIdentifier) as [string, string, string, string];
   const selected = selectedEventColumns(table);
+  const ofRefs = `(${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))}`;
+  const ofOne = `${tenant} = {tenantId: String} AND ${aggregate} = {aggregateId: String}`;
+  const getEventsWhere = (condition: string) =>
+    `SELECT ${selected} FROM ${tableName} PREWHERE ${condition} ` +
+    `ORDER BY ${tenant}, ${aggregate}, ${event}, ${accepted} DESC ` +
+    `LIMIT 1 BY ${tenant}, ${aggregate}, ${event}`;
   return {
     insert: insertStatement(tableName, table.insertColumns),
-    getEvents:
-      `SELECT ${selected} FROM ${tableName} ` +
-      `PREWHERE (${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
-      `ORDER BY ${tenant}, ${aggregate}, ${event}, ${accepted} DESC ` +
-      `LIMIT 1 BY ${tenant}, ${aggregate}, ${event}`,
+    getEvents: getEventsWhere(ofRefs),
+    getEventsById: getEventsWhere(`${ofRefs} AND ${event} IN {eventIds: Array(String)}`),
+    // Over small columns only, and without telling rows of one event apart: what it says is a proof or nothing.
+    changeIndex:
+      "SELECT toString(count()) AS rowCount, toString(sum(toUInt128(accepted))) AS acceptedSum, " +
+      "groupArrayIf((id, toString(accepted)), accepted >= {after: UInt64}) AS recent " +
+      `FROM (SELECT ${event} AS id, ${accepted} AS accepted FROM ${tableName} WHERE ${ofOne})`,
+    stampedIds:
+      "SELECT groupArray((id, toString(lastAccepted))) AS events FROM (" +
+      `SELECT ${event} AS id, max(${accepted}) AS lastAccepted FROM ${tableName} WHERE ${ofOne} ` +
+      `GROUP BY ${event})`,
     listAggregateIds:
       `SELECT ${aggregate} AS id FROM ${tableName} ` +
       `WHERE ${tenant} = {tenantId: String} AND ${aggregate} > {after: String} AND ${areText(aggregate)} ` +
@@ -394,6 +540,22 @@ function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEv
       `ORDER BY ${aggregate} LIMIT 1 BY ${aggregate} LIMIT {limit: UInt64}` +
       `) GROUP BY ${aggregate}, ${event}) GROUP BY id ORDER BY id`,
   };
+}
+
+function* chunksOfIds(eventIds: readonly string[]): Generator<readonly string[]> {
+  let chunk: string[] = [];
+  let bytes = 0;
+  for (const id of eventIds) {
+    const size = parameterBytes(id) + "'',".length;
+    if (chunk.length > 0 && bytes + size > MAX_IDS_BYTES) {
+      yield chunk;
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(id);
+    bytes += size;
+  }
+  if (chunk.length > 0) yield chunk;
 }
 
 function pageOf<TItem>(rows: readonly TItem[], limit: number, idOf: (item: TItem) => string): Page<TItem> {

@@ -1,9 +1,15 @@
 import { type Event, parseTenantId } from "@es/core";
-import { type ContractEvent, contractEvent, eventStoreContract } from "@es/testkit";
+import { type ContractEvent, changedEventsContract, contractEvent, eventStoreContract } from "@es/testkit";
 import { describe, expect, it } from "vitest";
 import { EventStoreMemory } from "./eventStoreMemory.js";
 
 eventStoreContract({
+  name: "EventStoreMemory",
+  setUp: () => ({ store: new EventStoreMemory<ContractEvent>() }),
+  numRuns: 300,
+});
+
+changedEventsContract({
   name: "EventStoreMemory",
   setUp: () => ({ store: new EventStoreMemory<ContractEvent>() }),
   numRuns: 300,

@@ -14,6 +14,7 @@ import {
   type EventStoreContext,
   encodeCursor,
   encodeRefCursor,
+  type KnownEvents,
   type ListChangedOptions,
   type Page,
   type PageOptions,
@@ -63,6 +64,34 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     const read = new Map<TAggregateId, readonly TEvent[]>();
     for (const aggregateId of aggregateIds) read.set(aggregateId, await this.getEvents(aggregateId, context));
     return read;
+  }
+
+  async getChangedEvents(
+    aggregateId: TAggregateId,
+    known: KnownEvents,
+    context: EventStoreContext,
+  ): Promise<readonly TEvent[] | null> {
+    assertAggregateId(aggregateId);
+    const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
+    const changed: TEvent[] = [];
+    let found = 0;
+    for (const event of stored?.values() ?? []) {
+      const before = known.acceptedAtOf(event.id);
+      if (before !== undefined) found++;
+      if (before === undefined || before < event.acceptedAt) changed.push(event);
+    }
+    return found < known.eventCount ? null : structuredClone(changed);
+  }
+
+  async getEventsById(
+    aggregateId: TAggregateId,
+    eventIds: readonly string[],
+    context: EventStoreContext,
+  ): Promise<readonly TEvent[]> {
+    assertAggregateId(aggregateId);
+    const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
+    const found = [...new Set(eventIds)].flatMap((id) => stored?.get(id) ?? []);
+    return structuredClone(found);
   }
 
   /** Of all who ever stored an event, in no order. */

@@ -50,10 +50,22 @@ export {
   eventSourcingServiceContract,
 } from "./services/eventSourcingServiceContract.js";
 export {
+  type KeptFoldsContract,
+  type KeptFoldsHarness,
+  type KeptFoldsProjection,
+  keptFoldsContract,
+} from "./services/keptFoldsContract.js";
+export {
   type AggregateSourceContract,
   type AggregateSourceHarness,
   aggregateSourceContract,
 } from "./stores/aggregateSourceContract.js";
+export {
+  type ChangedEventsContract,
+  type ChangedEventsHarness,
+  type ChangeReadingStore,
+  changedEventsContract,
+} from "./stores/changedEventsContract.js";
 export {
   type EventStoreContract,
   type EventStoreHarness,

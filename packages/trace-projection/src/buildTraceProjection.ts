@@ -18,6 +18,7 @@ import { distinctNames, distinctServices, dropUndated, firstName, firstNameIn } 
 import { visitMetadata, visitTags } from "./selection/tagsAndMetadata.js";
 import { timesOf } from "./selection/traceTimes.js";
 import type { SpanEvent } from "./spanEvent.js";
+import { oncePerSpan } from "./spans/foldedSpan.js";
 import { failedBefore, hasFailed, readSpanError } from "./spans/spanError.js";
 import { readTraceFacts, type SpanFacts, type TraceFacts } from "./spans/spanFacts.js";
 import { buildSpanTree, type SpanTree } from "./spans/spanTree.js";
@@ -43,10 +44,16 @@ export function buildTraceProjection(
   limits: ContentLimits = defaultContentLimits,
 ): TraceProjection {
   const tree = buildSpanTree(stream.events.map((event) => event.data));
-  return new ProjectionBuilder(stream.aggregateId, tree, limits).build();
+  return buildTreeProjection(stream.aggregateId, tree, limits);
+}
+
+/** {@link buildTraceProjection} of spans that stand in their tree. */
+export function buildTreeProjection(traceId: string, tree: SpanTree, limits: ContentLimits): TraceProjection {
+  return new ProjectionBuilder(traceId, tree, limits).build();
 }
 
 const statuses: readonly TraceStatus[] = ["unset", "ok", "error"];
+const statusOf = oncePerSpan(({ status }) => statuses[status.code] ?? "unset");
 
 class ProjectionBuilder {
   readonly #traceId: string;
@@ -77,8 +84,7 @@ class ProjectionBuilder {
       this.#provenance.set("startTimeUnixNano", provenanceOf(times.startFrom));
     if (times.endFrom !== undefined) this.#provenance.set("endTimeUnixNano", provenanceOf(times.endFrom));
     const errors = tree.spans.filter(hasFailed);
-    const rootStatus =
-      root === undefined ? "unset" : hasFailed(root) ? "error" : (statuses[root.status.code] ?? "unset");
+    const rootStatus = root === undefined ? "unset" : hasFailed(root) ? "error" : statusOf(root);
     if (root !== undefined) {
       this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${tree.rootKind}` });
     }

@@ -1,7 +1,8 @@
-import type { EventHandler, EventStream } from "@es/core";
+import type { EventFold, EventHandler, EventStream } from "@es/core";
 import { buildTraceProjection } from "./buildTraceProjection.js";
 import { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
 import type { SpanEvent } from "./spanEvent.js";
+import { TraceFold } from "./traceFold.js";
 import type { TraceProjection } from "./traceProjection.js";
 
 /** Raised whenever the same spans give another projection. */
@@ -28,6 +29,10 @@ export class TraceProjectionEventHandler implements EventHandler<string, SpanEve
 
   handle(stream: EventStream<string, SpanEvent>): TraceProjection {
     return buildTraceProjection(stream, this.#limits);
+  }
+
+  startFold(traceId: string): EventFold<SpanEvent, TraceProjection> {
+    return new TraceFold(traceId, this.#limits);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope } from "@es/otlp";
 import fc from "fast-check";
 import { rules } from "../src/conventions/conventions.js";
+import { createSpanEvent, type SpanEvent } from "../src/spanEvent.js";
 
 const name = fc.string({ unit: "grapheme", maxLength: 6 });
 
@@ -296,3 +297,28 @@ export const anyOddTrace: fc.Arbitrary<readonly OtlpSpan[]> = anyTrace.chain((sp
       })),
     ),
 );
+
+/** What ingest stamps: hardly ever in the order of the spans' own times, and sometimes the same for two spans. */
+const acceptedAt = fc.oneof(fc.nat({ max: 3 }), fc.nat({ max: 0xffff_ffff })).map(BigInt);
+
+/** The events of a trace, some of whose spans were sent again later with other content, as a retried export may. */
+export const anySpanEvents: fc.Arbitrary<readonly SpanEvent[]> = fc
+  .oneof({ weight: 3, arbitrary: anyTrace }, { weight: 1, arbitrary: anyOddTrace })
+  .chain((spans) =>
+    fc
+      .tuple(
+        fc.array(acceptedAt, { minLength: spans.length, maxLength: spans.length }),
+        fc.array(fc.tuple(fc.nat({ max: spans.length - 1 }), fc.nat({ max: spans.length - 1 }), acceptedAt), {
+          maxLength: 3,
+        }),
+      )
+      .map(([stamps, resent]) => [
+        ...spans.map((span, i) => createSpanEvent(span, stamps[i] ?? 0n)),
+        ...resent.flatMap(([of, like, later]) => {
+          const span = spans[of];
+          const content = spans[like];
+          if (span === undefined || content === undefined) return [];
+          return [createSpanEvent({ ...content, spanId: span.spanId }, later)];
+        }),
+      ]),
+  );

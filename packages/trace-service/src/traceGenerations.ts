@@ -7,6 +7,7 @@ import {
   type EventStore,
   GenerationOperations,
   type GenerationsView,
+  type KeptFoldsOptions,
   type LagSource,
   liveGenerations,
   ProjectionGenerations,
@@ -36,6 +37,8 @@ export interface TraceGenerationsOptions {
   readonly cluster: string | undefined;
   /** Those that may be live: the first serves a new database. */
   readonly handlers: readonly TraceHandler[];
+  /** Of each handler's service. */
+  readonly keptFolds: KeptFoldsOptions;
   readonly logger: Logger;
 }
 
@@ -61,7 +64,7 @@ export interface TraceGenerations {
 }
 
 export function createTraceGenerations(options: TraceGenerationsOptions): TraceGenerations {
-  const { client, eventStore, stores, cluster, handlers, logger } = options;
+  const { client, eventStore, stores, cluster, handlers, keptFolds, logger } = options;
   const initial = handlers[0]?.version;
   if (initial === undefined)
     throw new EventSourcingError("INVALID_OPTIONS", "There is no handler of traces.");
@@ -90,7 +93,7 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
         eventStore,
         projectionStore: storage.storeOf(eventHandler.version),
         eventHandler,
-        serviceOptions: { ordering: "timestamp" },
+        serviceOptions: { ordering: "timestamp", keptFolds },
       }).service,
     ]),
   );

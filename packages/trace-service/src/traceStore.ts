@@ -32,6 +32,7 @@ export interface TraceStoreConfig {
   readonly CLICKHOUSE_READ_SETTINGS?: Readonly<Record<string, string>>;
   readonly CLICKHOUSE_INSERT_SETTINGS?: Readonly<Record<string, string>>;
   readonly SPAN_RETENTION_DAYS?: number | undefined;
+  readonly KEPT_FOLDS_BYTES?: number | undefined;
 }
 
 /** Everything the services read from and write to ClickHouse. */
@@ -94,7 +95,16 @@ export function openTraceStore(
   };
   const cluster = config.CLICKHOUSE_CLUSTER;
   const eventStore = spanEventStoreClickHouse(client, stores);
-  const generations = createTraceGenerations({ client, eventStore, stores, cluster, handlers, logger });
+  const keptBytes = config.KEPT_FOLDS_BYTES;
+  const generations = createTraceGenerations({
+    client,
+    eventStore,
+    stores,
+    cluster,
+    handlers,
+    keptFolds: keptBytes === undefined ? {} : { maxBytes: Math.floor(keptBytes / handlers.length) },
+    logger,
+  });
   const schema = startInBackground(
     async () => {
       await migrate(client, { database, migrations, ...(cluster === undefined ? {} : { cluster }) });

@@ -68,12 +68,18 @@ export class SideBySideProjector<TEvent extends Event> {
   readonly run: ProjectionRun = async (ref) => {
     const { first, others } = await this.#runnable();
     const context = { tenantId: ref.tenantId };
+    if (others.length === 0) {
+      // Nothing to share: the service may read less than everything.
+      const contexts = { eventStoreContext: context, projectionStoreContext: context };
+      await this.#serviceOf(first).rebuildProjection(ref.aggregateId, contexts);
+      return;
+    }
     const stored = await this.#options.eventStore.getEvents(ref.aggregateId, context);
     try {
       await this.#rebuild(first, ref, stored);
     } finally {
       // Also when it failed: what is built may be what mends it.
-      if (others.length > 0) this.#makeBeside(others, ref, stored);
+      this.#makeBeside(others, ref, stored);
     }
   };
 

@@ -1,5 +1,6 @@
 import type { Event } from "../events/event.js";
 import type { EventStream } from "../streams/eventStream.js";
+import type { EventFold } from "./eventFold.js";
 
 /** Folds the events of one aggregate into its projection. */
 export interface EventHandler<
@@ -15,4 +16,10 @@ export interface EventHandler<
    * taken as tied to this one aggregate (`HANDLER_FAILED`).
    */
   handle(stream: EventStream<TAggregateId, TEvent>): TProjection;
+
+  /**
+   * Offers to fold large aggregates from what changed: an empty fold of one. Only for a handler whose result does not
+   * depend on an ordering other than `"timestamp"`.
+   */
+  startFold?(aggregateId: TAggregateId): EventFold<TEvent, TProjection>;
 }

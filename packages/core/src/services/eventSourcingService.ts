@@ -2,17 +2,20 @@ import { metrics, type Span, trace } from "@opentelemetry/api";
 import { EventSourcingError, isEventSourcingError } from "../errors/eventSourcingError.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
+import type { EventFold } from "../processing/eventFold.js";
 import type { EventHandler } from "../processing/eventHandler.js";
-import { buildProjectionMetadata } from "../projections/projectionMetadata.js";
+import { buildProjectionMetadata, type ProjectionMetadata } from "../projections/projectionMetadata.js";
 import type { ProjectionRecord } from "../projections/projectionRecord.js";
 import { makeProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
 import type { EventStore } from "../stores/eventStore.js";
 import type { ProjectionRead, ProjectionStore } from "../stores/projectionStore.js";
 import type { EventStoreContext, ProjectionStoreContext } from "../stores/storeContext.js";
-import { createEventStream, type EventStream } from "../streams/eventStream.js";
+import { createEventStream } from "../streams/eventStream.js";
 import { telemetryNames } from "../telemetry/names.js";
 import { withSpan } from "../telemetry/withSpan.js";
+import { AggregateFold } from "./aggregateFold.js";
 import type { EventSourcingOptions } from "./eventSourcingOptions.js";
+import { KeptFolds } from "./keptFolds.js";
 
 const { attributes, events, metrics: metricNames, spans } = telemetryNames;
 const tracer = trace.getTracer("@es/core");
@@ -85,7 +88,13 @@ export interface RebuildSummary<TAggregateId extends string = string> {
 
 const KEPT_FAILURES = 1_000;
 
-/** Rebuilds and reads the projections of one kind of aggregate. Stateless: any number may work on the same stores. */
+/** A fold that has to see more events again after so many reads of some starts anew with all. */
+const RECALLS = 3;
+
+/**
+ * Rebuilds and reads the projections of one kind of aggregate. Any number may work on the same stores: the folds that one
+ * keeps save work, and nothing rests on them.
+ */
 export class EventSourcingService<TAggregateId extends string, TEvent extends Event, TProjection> {
   readonly #definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>;
   readonly #duration = metrics.getMeter("@es/core").createHistogram(metricNames.rebuildDuration, {
@@ -96,14 +105,18 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     unit: "{event}",
     description: "Events folded into projections",
   });
+  readonly #changes: ChangeReads<TAggregateId, TEvent, TProjection> | undefined;
 
+  /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>) {
     this.#definition = definition;
+    this.#changes = changeReadsOf(definition);
   }
 
   /**
    * Reads the events of the aggregate, folds them and stores the result. Safe to repeat and to run concurrently: of
-   * several, the one that saw most stays.
+   * several, the one that saw most stays. Of a large aggregate only what changed is read and folded, where the handler and
+   * the store can do that: see `keptFolds`.
    */
   rebuildProjection(
     aggregateId: TAggregateId,
@@ -263,7 +276,18 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     span: Span,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
     const started = performance.now();
-    const stored = await this.#definition.eventStore.getEvents(aggregateId, options.eventStoreContext);
+    const context = options.eventStoreContext;
+    const ref: AggregateRef<TAggregateId> = { tenantId: context.tenantId, aggregateId };
+    const kept = revision === 0 ? this.#changes?.kept.take(ref) : undefined;
+    const continued = kept && (await this.#continue(kept, ref, context));
+    if (continued !== undefined) return this.#persist(continued, options, span, started);
+    const stored = await this.#definition.eventStore.getEvents(aggregateId, context);
+    const isLarge = this.#changes !== undefined && stored.length >= this.#changes.kept.minEvents;
+    if (isLarge && revision === 0) {
+      const fold = new AggregateFold(this.#changes.startFold(aggregateId));
+      const begun = await this.#foldOn(fold, stored, ref, context);
+      if (begun !== undefined) return this.#persist(begun, options, span, started);
+    }
     return this.#rebuildFrom(aggregateId, stored, options, revision, span, started);
   }
 
@@ -275,8 +299,17 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     span: Span,
     started: number,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
-    const { projectionStore } = this.#definition;
     const record = await this.#fold(aggregateId, stored, options.eventStoreContext, revision);
+    return this.#persist(record, options, span, started);
+  }
+
+  async #persist(
+    record: ProjectionRecord<TAggregateId, TProjection> | null,
+    options: RebuildOptions,
+    span: Span,
+    started: number,
+  ): Promise<RebuildResult<TAggregateId, TProjection>> {
+    const { projectionStore } = this.#definition;
     span.setAttribute(attributes.eventCount, record?.metadata.eventCount ?? 0);
     if (record === null) {
       span.setAttribute(attributes.outcome, "no-events");
@@ -288,6 +321,55 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     this.#duration.record((performance.now() - started) / 1_000);
     await this.#afterPersist(record, options.eventStoreContext);
     return { outcome: "rebuilt", record };
+  }
+
+  /** `undefined` when everything has to be read. */
+  async #continue(
+    fold: AggregateFold<TEvent, TProjection>,
+    ref: AggregateRef<TAggregateId>,
+    context: EventStoreContext,
+  ): Promise<ProjectionRecord<TAggregateId, TProjection> | undefined> {
+    let changed: readonly TEvent[] | null | undefined;
+    try {
+      changed = await this.#changes?.getChangedEvents(ref.aggregateId, fold, context);
+    } catch (error) {
+      // Nothing has happened to it; after an outage not everything should have to be read.
+      this.#changes?.kept.keep(ref, fold);
+      throw error;
+    }
+    return changed === undefined || changed === null ? undefined : this.#foldOn(fold, changed, ref, context);
+  }
+
+  /** Folds events into what was folded before, and keeps that. `undefined` when everything has to be read. */
+  async #foldOn(
+    fold: AggregateFold<TEvent, TProjection>,
+    changed: readonly TEvent[],
+    ref: AggregateRef<TAggregateId>,
+    context: EventStoreContext,
+  ): Promise<ProjectionRecord<TAggregateId, TProjection> | undefined> {
+    const changes = this.#changes;
+    if (changes === undefined) return undefined;
+    const guarded = <T>(call: () => T | Promise<T>) =>
+      guard({ code: "HANDLER_FAILED", whose: "event handler", ref, eventCount: fold.eventCount }, call);
+    await guarded(() => fold.add(changed));
+    this.#foldedEvents.add(changed.length);
+    let step = await guarded(() => fold.fold.project());
+    for (let recalls = 0; !step.done; recalls++) {
+      if (recalls >= RECALLS) return undefined;
+      const { needs } = step;
+      const again = await changes.getEventsById(ref.aggregateId, needs, context);
+      if (again.length < needs.length) return undefined;
+      step = await guarded(() => {
+        fold.recall(again);
+        return fold.fold.project();
+      });
+    }
+    const { eventCount, acceptedSum } = fold;
+    const metadata = fold.metadata();
+    await guarded(() => fold.release());
+    // From here on another rebuild may go on with it.
+    changes.kept.keep(ref, fold);
+    return this.#recordOf(ref, step.projection, { eventCount, acceptedSum }, metadata, 0);
   }
 
   /** Everything between reading and writing; `null` without events. */
@@ -313,25 +395,30 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     await guarded("HOOK_FAILED", "afterHandle hook", () => hooks?.afterHandle?.(stream, projection, ref));
 
     this.#foldedEvents.add(eventCount);
-    const record: ProjectionRecord<TAggregateId, TProjection> = {
-      aggregateId,
-      version: this.#versionOf(stream, revision),
-      projection,
-      metadata: buildProjectionMetadata(stream),
-    };
-    const added = await guarded("HOOK_FAILED", "beforePersist hook", () =>
-      hooks?.beforePersist?.(record, ref),
-    );
-    return added === undefined ? record : { ...record, metadata: { ...record.metadata, ...added } };
+    const { acceptedSum } = stream.metadata;
+    const metadata = buildProjectionMetadata(stream);
+    return this.#recordOf(ref, projection, { eventCount, acceptedSum }, metadata, revision);
   }
 
-  #versionOf(stream: EventStream<TAggregateId, TEvent>, revision: number) {
-    return makeProjectionVersion({
-      eventCount: stream.metadata.count,
-      acceptedSum: stream.metadata.acceptedSum,
-      handlerVersion: this.#definition.eventHandler.version ?? 1,
-      revision,
-    });
+  async #recordOf(
+    ref: AggregateRef<TAggregateId>,
+    projection: TProjection,
+    { eventCount, acceptedSum }: { readonly eventCount: number; readonly acceptedSum: bigint },
+    metadata: ProjectionMetadata,
+    revision: number,
+  ): Promise<ProjectionRecord<TAggregateId, TProjection>> {
+    const { eventHandler, serviceOptions } = this.#definition;
+    const handlerVersion = eventHandler.version ?? 1;
+    const record: ProjectionRecord<TAggregateId, TProjection> = {
+      aggregateId: ref.aggregateId,
+      version: makeProjectionVersion({ eventCount, acceptedSum, handlerVersion, revision }),
+      projection,
+      metadata,
+    };
+    const added = await guard({ code: "HOOK_FAILED", whose: "beforePersist hook", ref, eventCount }, () =>
+      serviceOptions?.hooks?.beforePersist?.(record, ref),
+    );
+    return added === undefined ? record : { ...record, metadata: { ...record.metadata, ...added } };
   }
 
   async #afterPersist(
@@ -362,6 +449,35 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   #tenantAttributes(options: RebuildOptions) {
     return { attributes: { [attributes.tenantId]: options.eventStoreContext.tenantId } };
   }
+}
+
+/** What it takes to fold large aggregates from what changed. */
+interface ChangeReads<TAggregateId extends string, TEvent extends Event, TProjection> {
+  readonly kept: KeptFolds<AggregateFold<TEvent, TProjection>>;
+  startFold(aggregateId: TAggregateId): EventFold<TEvent, TProjection>;
+  readonly getChangedEvents: NonNullable<EventStore<TAggregateId, TEvent>["getChangedEvents"]>;
+  readonly getEventsById: NonNullable<EventStore<TAggregateId, TEvent>["getEventsById"]>;
+}
+
+function changeReadsOf<TAggregateId extends string, TEvent extends Event, TProjection>({
+  eventStore,
+  eventHandler,
+  serviceOptions = {},
+}: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>):
+  | ChangeReads<TAggregateId, TEvent, TProjection>
+  | undefined {
+  const { keptFolds, hooks, ordering = "timestamp" } = serviceOptions;
+  if (keptFolds === false) return undefined;
+  const kept = new KeptFolds<AggregateFold<TEvent, TProjection>>(keptFolds);
+  if (hooks?.beforeHandle !== undefined || hooks?.afterHandle !== undefined) return undefined;
+  if (ordering !== "timestamp" || eventHandler.startFold === undefined) return undefined;
+  if (eventStore.getChangedEvents === undefined || eventStore.getEventsById === undefined) return undefined;
+  return {
+    kept,
+    startFold: eventHandler.startFold.bind(eventHandler),
+    getChangedEvents: eventStore.getChangedEvents.bind(eventStore),
+    getEventsById: eventStore.getEventsById.bind(eventStore),
+  };
 }
 
 /** How often what is stored was forced, also if it cannot be decoded; 0 if nothing is. */

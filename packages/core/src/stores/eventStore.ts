@@ -18,6 +18,16 @@ export interface AggregateWatermark<TAggregateId extends string = string> {
   readonly lastAcceptedAt: bigint;
 }
 
+/** What a caller has of one aggregate: for each id it knows, the event accepted last that it has seen. */
+export interface KnownEvents {
+  readonly eventCount: number;
+  /** Sum of `acceptedAt` over them. */
+  readonly acceptedSum: bigint;
+  /** Newest `acceptedAt` of them; 0 if there are none. */
+  readonly lastAcceptedAt: bigint;
+  acceptedAtOf(eventId: string): bigint | undefined;
+}
+
 /**
  * Keeps the events of aggregates, tenant by tenant.
  *
@@ -41,6 +51,26 @@ export interface EventStore<TAggregateId extends string = string, TEvent extends
     aggregateIds: readonly TAggregateId[],
     context: EventStoreContext,
   ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>>;
+
+  /**
+   * What is missing from `known`: the stored events that it has not, or has as accepted earlier, each identity once, in
+   * no order. `known` with them is what `getEvents` gives, whatever the clocks said that made `acceptedAt`. `null` when
+   * events that are known are not stored any more: then everything has to be read.
+   *
+   * A store that cannot tell leaves it out.
+   */
+  getChangedEvents?(
+    aggregateId: TAggregateId,
+    known: KnownEvents,
+    context: EventStoreContext,
+  ): Promise<readonly TEvent[] | null>;
+
+  /** Those of the events that are stored, in no order. A store that has `getChangedEvents` has this, too. */
+  getEventsById?(
+    aggregateId: TAggregateId,
+    eventIds: readonly string[],
+    context: EventStoreContext,
+  ): Promise<readonly TEvent[]>;
 
   /** Every aggregate of the tenant once, ordered by id (UTF-8 bytes), page by page. */
   listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>>;

@@ -12,6 +12,7 @@ import { attributeToJson, attributeToText } from "../attributes/attributeText.js
 import { readIndexedList } from "../attributes/indexedAttributes.js";
 import type { ContentRule, ContentShape, ContentSource } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
+import { oncePerSpan } from "../spans/foldedSpan.js";
 import type { Json } from "../traceProjection.js";
 import { sanitizeJson } from "./contentLimits.js";
 import { asMessages, assistantText, isObject, lastUserText, systemMessage } from "./messages.js";
@@ -33,7 +34,16 @@ type Parsed = { readonly json: Json } | undefined;
 const contentKeys = { input: keysOf("input"), output: keysOf("output") } as const;
 
 /** Whether some rule can find something in the span: most spans of most traces have no content at all. */
-export function mayHaveContent({ attributes, events }: OtlpSpan, side: ContentSide): boolean {
+export function mayHaveContent(span: OtlpSpan, side: ContentSide): boolean {
+  return mayHave[side](span);
+}
+
+const mayHave = {
+  input: oncePerSpan((span) => looksForContent(span, "input")),
+  output: oncePerSpan((span) => looksForContent(span, "output")),
+} as const;
+
+function looksForContent({ attributes, events }: OtlpSpan, side: ContentSide): boolean {
   if (events.length > 0) return true;
   const { exact, prefixes } = contentKeys[side];
   for (const key of attributes.keys()) {

@@ -3,7 +3,8 @@ import { attributeToNumber } from "../attributes/attributeText.js";
 import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import type { CostRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
-import { namesOf } from "../conventions/ruleValue.js";
+import { modelsOf, providersOf } from "../selection/names.js";
+import { oncePerSpan } from "../spans/foldedSpan.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
 import type { CostReason, SpanKind, TraceCost } from "../traceProjection.js";
@@ -19,7 +20,7 @@ export interface ReportedCost {
 }
 
 /** The cost a span reports, zero included. */
-export function readReportedCost(span: OtlpSpan): ReportedCost | undefined {
+export const readReportedCost = oncePerSpan((span: OtlpSpan): ReportedCost | undefined => {
   for (const rule of rules.cost) {
     let amount: Money | undefined;
     let found = "";
@@ -34,7 +35,7 @@ export function readReportedCost(span: OtlpSpan): ReportedCost | undefined {
     if (amount !== undefined) return { amount, key: found, ruleId: rule.id };
   }
   return undefined;
-}
+});
 
 /** What an attribute says by a rule, as far as it is a number. */
 function costValues(
@@ -127,9 +128,9 @@ export function costOf(
       seen?.({ kind: "counted-below", position });
       return;
     }
-    const models = namesOf(span, rules.models);
+    const models = modelsOf(span);
     const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
-    const price = priceSpan(namesOf(span, rules.providers), models, usage, counted, at);
+    const price = priceSpan(providersOf(span), models, usage, counted, at);
     if (price.priced) {
       // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
       if (anyReported && price.amount.isNegative()) {

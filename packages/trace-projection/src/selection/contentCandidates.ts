@@ -2,6 +2,7 @@ import type { OtlpSpan } from "@es/otlp";
 import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "../content/readContent.js";
 import type { ContentRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
+import { FoldedSpan, SpanMark } from "../spans/foldedSpan.js";
 import type { SpanFacts, TraceFacts } from "../spans/spanFacts.js";
 import type { SpanKind } from "../traceProjection.js";
 
@@ -19,10 +20,21 @@ export const asideKinds: ReadonlySet<SpanKind> = new Set(["evaluator", "guardrai
 
 const tried = { input: byWeakness("input"), output: byWeakness("output") } as const;
 
+interface ContentReads {
+  readonly rules: readonly ContentRule[];
+  /** Folded spans in which these rules found nothing, where another span is above them. */
+  readonly empty: SpanMark;
+  /** The same of those without one above. */
+  readonly emptyAtTop: SpanMark;
+}
+
 function byWeakness(side: ContentSide) {
-  const [strong, weak]: [ContentRule[], ContentRule[]] = [[], []];
-  for (const rule of rules[side]) (rule.weak === true ? weak : strong).push(rule);
-  return { strong, weak };
+  const of = (weak: boolean): ContentReads => ({
+    rules: rules[side].filter((rule) => (rule.weak === true) === weak),
+    empty: new SpanMark(),
+    emptyAtTop: new SpanMark(),
+  });
+  return { strong: of(false), weak: of(true) };
 }
 
 /**
@@ -34,42 +46,60 @@ export function* contentCandidates(
   { speaker, others }: TraceFacts,
   refused?: RefusedContent,
 ): Generator<ContentCandidate, undefined> {
-  let ordered: readonly SpanFacts[] | undefined;
-  for (const fieldRules of [tried[side].strong, tried[side].weak]) {
-    if (speaker !== undefined) yield* contentsOf(speaker, side, fieldRules, refused);
-    ordered ??= side === "input" ? others : lastEndingFirst(others);
+  for (const reads of [tried[side].strong, tried[side].weak]) {
+    if (speaker !== undefined) yield* contentsOf(speaker, side, reads, refused);
     for (const aside of [false, true]) {
-      for (const facts of ordered) {
-        if (asideKinds.has(facts.kind) !== aside || !mayHaveContent(facts.span, side)) continue;
-        yield* contentsOf(facts, side, fieldRules, refused);
+      const asked = others.filter(
+        (facts) => asideKinds.has(facts.kind) === aside && !isKnownEmpty(facts, side, reads),
+      );
+      for (const facts of side === "input" ? asked : lastEndingFirst(asked)) {
+        if (mayHaveContent(facts.span, side)) yield* contentsOf(facts, side, reads, refused);
       }
     }
   }
 }
 
+/** Of a folded span, which has been looked at before. */
+function isKnownEmpty({ span, isTop }: SpanFacts, side: ContentSide, reads: ContentReads): boolean {
+  if (!(span instanceof FoldedSpan)) return false;
+  return !mayHaveContent(span, side) || (isTop ? reads.emptyAtTop : reads.empty).has(span);
+}
+
 function* contentsOf(
   { span, isTop }: SpanFacts,
   side: ContentSide,
-  fieldRules: readonly ContentRule[],
+  reads: ContentReads,
   refused: RefusedContent | undefined,
 ): Generator<ContentCandidate, undefined> {
-  for (const rule of fieldRules) {
+  const empty = isTop ? reads.emptyAtTop : reads.empty;
+  if (refused === undefined && empty.has(span)) return;
+  let holdsNone = refused === undefined;
+  for (const rule of reads.rules) {
     const isRefused = rule.topOnly === true && !isTop;
     if (isRefused && refused === undefined) continue;
     const value = readContent(span, rule, side);
     if (value === undefined) continue;
+    holdsNone = false;
     if (isRefused) refused?.({ span, rule, value });
     else yield { span, rule, value };
   }
+  if (holdsNone) empty.add(span);
 }
 
-/** From the one that ended last. Ties: the later start, then the smaller span id. */
-function lastEndingFirst(facts: readonly SpanFacts[]): readonly SpanFacts[] {
-  return facts.toSorted(({ span: a }, { span: b }) => {
-    if (a.endTimeUnixNano !== b.endTimeUnixNano) return a.endTimeUnixNano > b.endTimeUnixNano ? -1 : 1;
-    if (a.startTimeUnixNano !== b.startTimeUnixNano) {
-      return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;
-    }
-    return a.spanId < b.spanId ? -1 : a.spanId > b.spanId ? 1 : 0;
-  });
+/** From the one that ended last. That is mostly enough: only who asks for more has them sorted. */
+function* lastEndingFirst(facts: readonly SpanFacts[]): Generator<SpanFacts, undefined> {
+  let last: SpanFacts | undefined;
+  for (const one of facts) if (last === undefined || compareEnds(one, last) < 0) last = one;
+  if (last === undefined) return;
+  yield last;
+  for (const one of facts.toSorted(compareEnds)) if (one !== last) yield one;
+}
+
+/** The one that ended later is first. Ties: the later start, then the smaller span id. */
+function compareEnds({ span: a }: SpanFacts, { span: b }: SpanFacts): number {
+  if (a.endTimeUnixNano !== b.endTimeUnixNano) return a.endTimeUnixNano > b.endTimeUnixNano ? -1 : 1;
+  if (a.startTimeUnixNano !== b.startTimeUnixNano) {
+    return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;
+  }
+  return a.spanId < b.spanId ? -1 : a.spanId > b.spanId ? 1 : 0;
 }

@@ -4,6 +4,7 @@ import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import type { FirstTokenRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { holds } from "../conventions/ruleValue.js";
+import { oncePerSpan } from "../spans/foldedSpan.js";
 
 export interface FirstTokenCandidate {
   readonly span: OtlpSpan;
@@ -36,20 +37,7 @@ export function findFirstToken(
   let earliest = 0n;
   let early = 0;
   for (const span of spans) {
-    let best: FirstTokenCandidate | undefined;
-    let isEarly = false;
-    let readKey = "";
-    for (const rule of rules.firstToken) {
-      // Of rules for one key, which stand together, one reads it.
-      if (rule.key === readKey) continue;
-      const latency = firstTokenLatency(span, rule);
-      if (latency === undefined) continue;
-      readKey = rule.key;
-      const candidate = { span, latency, key: rule.key, ruleId: rule.id };
-      seen?.(candidate);
-      if (latency < 0n) isEarly = true;
-      else if (best === undefined || latency < best.latency) best = candidate;
-    }
+    const { best, isEarly } = seen === undefined ? bestOf(span) : readBest(span, seen);
     if (isEarly) early++;
     if (best === undefined) continue;
     if (call === undefined || best.latency < call.latency) call = best;
@@ -61,6 +49,34 @@ export function findFirstToken(
     }
   }
   return { call, trace, early };
+}
+
+interface BestFirstToken {
+  readonly best: FirstTokenCandidate | undefined;
+  readonly isEarly: boolean;
+}
+
+const none: BestFirstToken = { best: undefined, isEarly: false };
+
+/** Of one span. */
+const bestOf = oncePerSpan((span): BestFirstToken => readBest(span));
+
+function readBest(span: OtlpSpan, seen?: (candidate: FirstTokenCandidate) => void): BestFirstToken {
+  let best: FirstTokenCandidate | undefined;
+  let isEarly = false;
+  let readKey = "";
+  for (const rule of rules.firstToken) {
+    // Of rules for one key, which stand together, one reads it.
+    if (rule.key === readKey) continue;
+    const latency = firstTokenLatency(span, rule);
+    if (latency === undefined) continue;
+    readKey = rule.key;
+    const candidate = { span, latency, key: rule.key, ruleId: rule.id };
+    seen?.(candidate);
+    if (latency < 0n) isEarly = true;
+    else if (best === undefined || latency < best.latency) best = candidate;
+  }
+  return best === undefined && !isEarly ? none : { best, isEarly };
 }
 
 function firstTokenLatency(span: OtlpSpan, rule: FirstTokenRule): bigint | undefined {

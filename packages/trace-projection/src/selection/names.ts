@@ -2,7 +2,9 @@ import type { OtlpSpan } from "@es/otlp";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName } from "../attributes/attributeText.js";
 import type { AttributeRule } from "../conventions/convention.js";
-import { nameBy } from "../conventions/ruleValue.js";
+import { rules as allRules } from "../conventions/conventions.js";
+import { nameBy, namesOf } from "../conventions/ruleValue.js";
+import { oncePerSpan } from "../spans/foldedSpan.js";
 import type { SpanFacts } from "../spans/spanFacts.js";
 import type { Provenance } from "../traceProjection.js";
 
@@ -23,20 +25,46 @@ export function* namesIn(span: OtlpSpan, rules: readonly AttributeRule[]): Gener
 
 /** What the first rule says that finds a name in the span. */
 export function firstNameIn(span: OtlpSpan, rules: readonly AttributeRule[]): FoundName | undefined {
-  for (const rule of rules) {
-    const value = nameBy(span, rule);
-    if (value !== undefined) return { value, span, key: rule.key, ruleId: rule.id };
-  }
-  return undefined;
+  return firstNameReader(rules)(span);
 }
+
+type NameReader = (span: OtlpSpan) => FoundName | undefined;
+
+const nameReaders: ReadonlyMap<readonly AttributeRule[], NameReader> = new Map(
+  [allRules.models, allRules.providers, allRules.sessions, allRules.users].map((rules) => [
+    rules,
+    oncePerSpan(readFirstName(rules)),
+  ]),
+);
+
+function firstNameReader(rules: readonly AttributeRule[]): NameReader {
+  return nameReaders.get(rules) ?? readFirstName(rules);
+}
+
+function readFirstName(rules: readonly AttributeRule[]): NameReader {
+  return (span) => {
+    for (const rule of rules) {
+      const value = nameBy(span, rule);
+      if (value !== undefined) return { value, span, key: rule.key, ruleId: rule.id };
+    }
+    return undefined;
+  };
+}
+
+/** All names of the model that a span used, the one to take first. */
+export const modelsOf = oncePerSpan((span) => namesOf(span, allRules.models));
+
+/** All names of the provider that a span used, the one to take first. */
+export const providersOf = oncePerSpan((span) => namesOf(span, allRules.providers));
 
 /** The first name over spans in this order. */
 export function firstName(
   order: readonly SpanFacts[],
   rules: readonly AttributeRule[],
 ): FoundName | undefined {
+  const read = firstNameReader(rules);
   for (const { span } of order) {
-    const found = firstNameIn(span, rules);
+    const found = read(span);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -48,8 +76,9 @@ export function distinctNames(
   rules: readonly AttributeRule[],
 ): Map<string, Provenance> {
   const values = new Map<string, Provenance>();
+  const read = firstNameReader(rules);
   for (const { span } of facts) {
-    const found = firstNameIn(span, rules);
+    const found = read(span);
     if (found === undefined || values.has(found.value)) continue;
     values.set(found.value, { spanId: span.spanId, key: found.key, ruleId: found.ruleId });
   }
@@ -71,9 +100,9 @@ export function dropUndated(models: Map<string, Provenance>): Map<string, Proven
   return models;
 }
 
-export function serviceOf({ resource }: OtlpSpan): string | undefined {
-  return attributeToName(resource.attributes.get(ATTR_SERVICE_NAME));
-}
+export const serviceOf = oncePerSpan(({ resource }) =>
+  attributeToName(resource.attributes.get(ATTR_SERVICE_NAME)),
+);
 
 export const serviceRule = { key: ATTR_SERVICE_NAME, ruleId: "resource.service" } as const;
 

@@ -3,16 +3,26 @@ import { attributeToJson, attributeToText } from "../attributes/attributeText.js
 import { sanitizeJson } from "../content/contentLimits.js";
 import { isObject } from "../content/messages.js";
 import { rules } from "../conventions/conventions.js";
+import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
 import type { Json } from "../traceProjection.js";
 
 type TagVisitor = (tag: string, rule: { readonly id: string; readonly key: string }) => void;
 
 /** Calls `visit` with each tag of a span, in the order in which they count. */
 export function visitTags(span: OtlpSpan, visit: TagVisitor): void {
-  for (const rule of rules.tags) {
-    for (const tag of tagsIn(span, rule.key)) visit(tag, rule);
-  }
+  for (const { tag, rule } of tagsOf(span)) visit(tag, rule);
 }
+
+const sharing = { shares: true } as const;
+
+type FoundTag = { readonly tag: string; readonly rule: Parameters<TagVisitor>[1] };
+
+const noTags: readonly FoundTag[] = [];
+
+const tagsOf = oncePerSpan((span): readonly FoundTag[] => {
+  const found = rules.tags.flatMap((rule) => tagsIn(span, rule.key).map((tag) => ({ tag, rule })));
+  return found.length === 0 ? noTags : found;
+}, sharing);
 
 function tagsIn(span: OtlpSpan, key: string): readonly string[] {
   const value = span.attributes.get(key);
@@ -35,6 +45,26 @@ const metadataRules = rules.metadata.map((rule) => ({ rule, start: `${rule.key}.
 
 /** Calls `visit` with each key and how to read its value, in the order in which the values count. */
 export function visitMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
+  if (span instanceof FoldedSpan) {
+    for (const { key, value, rule } of metadataOf(span)) visit(key, () => value, rule);
+  } else readMetadata(span, visit);
+}
+
+interface FoundMetadata {
+  readonly key: string;
+  readonly value: Json;
+  readonly rule: Parameters<MetadataVisitor>[2];
+}
+
+const noMetadata: readonly FoundMetadata[] = [];
+
+const metadataOf = oncePerSpan((span): readonly FoundMetadata[] => {
+  const found: FoundMetadata[] = [];
+  readMetadata(span, (key, readValue, rule) => found.push({ key, value: readValue(), rule }));
+  return found.length === 0 ? noMetadata : found;
+}, sharing);
+
+function readMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
   for (const { rule, start } of metadataRules) {
     if (rule.from === "attribute") {
       const value = span.attributes.get(rule.key);

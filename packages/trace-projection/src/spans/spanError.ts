@@ -7,6 +7,7 @@ import {
 } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName, attributeToText } from "../attributes/attributeText.js";
 import { rules } from "../conventions/conventions.js";
+import { oncePerSpan } from "./foldedSpan.js";
 
 const EXCEPTION_EVENT = "exception";
 
@@ -19,9 +20,10 @@ export interface SpanError {
 }
 
 /** Whether a span failed: by its status, or as its convention says it. */
-export function hasFailed(span: OtlpSpan): boolean {
-  return span.status.code === 2 || rules.errors.some(({ key, value }) => span.attributes.get(key) === value);
-}
+export const hasFailed = oncePerSpan(
+  (span) =>
+    span.status.code === 2 || rules.errors.some(({ key, value }) => span.attributes.get(key) === value),
+);
 
 /** What went wrong in a failed span: its newest exception event says, then its attributes, then its status message. */
 export function readSpanError(span: OtlpSpan): SpanError {
@@ -59,12 +61,12 @@ export function* errorMessages(
 }
 
 /** When a failed span failed: at its newest exception, else at its end. Unix nanoseconds, 0 if unknown. */
-export function failedAt(span: OtlpSpan): bigint {
+export const failedAt = oncePerSpan((span) => {
   const exception = newestException(span);
   return exception !== undefined && exception.timeUnixNano !== 0n
     ? exception.timeUnixNano
     : span.endTimeUnixNano;
-}
+});
 
 /** Of those that failed at one instant the innermost is first: it started last. */
 export function failedBefore(a: OtlpSpan, b: OtlpSpan): boolean {

@@ -3,6 +3,7 @@ import type { SpanKind } from "../traceProjection.js";
 import { countUsageOnce } from "../usage/countOnce.js";
 import { readSpanUsage } from "../usage/spanUsage.js";
 import { findTwinCalls, type TwinCall } from "../usage/twinCalls.js";
+import { oncePerSpan } from "./foldedSpan.js";
 import { spanKindOf } from "./spanKind.js";
 import type { SpanTree } from "./spanTree.js";
 
@@ -26,8 +27,8 @@ export interface TraceFacts {
 
 export function readTraceFacts(tree: SpanTree): TraceFacts {
   const { spans } = tree;
-  const kinds = spans.map((span) => spanKindOf(span).kind);
-  const usages = spans.map((span, position) => readSpanUsage(span, kinds[position] as SpanKind));
+  const kinds = spans.map(kindOf);
+  const usages = spans.map(usageOf);
   const twins = findTwinCalls(tree, usages);
   const counted = countUsageOnce(tree, usages, twins, kinds);
   const facts = spans.map((span, position) => ({
@@ -49,3 +50,7 @@ function orderRootFirst({ root }: SpanTree, facts: readonly SpanFacts[]): readon
   if (root <= 0) return facts;
   return [facts[root] as SpanFacts, ...facts.slice(0, root), ...facts.slice(root + 1)];
 }
+
+const kindOf = oncePerSpan((span) => spanKindOf(span).kind);
+
+const usageOf = oncePerSpan((span) => readSpanUsage(span, kindOf(span)));

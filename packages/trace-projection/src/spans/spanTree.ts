@@ -34,6 +34,17 @@ export function buildSpanTree(spans: readonly OtlpSpan[]): SpanTree {
   ordered.forEach((span, position) => {
     positions.set(span.spanId, position);
   });
+  return treeOf(ordered, (span) => positions.get(span.parentSpanId));
+}
+
+/**
+ * @param ordered by {@link compareSpans}
+ * @param parentOf the position of the span above, if it is there; asked of spans with a parent id
+ */
+export function treeOf<TSpan extends OtlpSpan>(
+  ordered: readonly TSpan[],
+  parentOf: (span: TSpan) => number | undefined,
+): SpanTree {
   const parents = new Int32Array(ordered.length).fill(-1);
   const waitingFor = new Int32Array(ordered.length);
   let root = -1;
@@ -44,7 +55,7 @@ export function buildSpanTree(spans: readonly OtlpSpan[]): SpanTree {
       if (root === -1) root = position;
       return;
     }
-    const parent = positions.get(span.parentSpanId);
+    const parent = parentOf(span);
     if (parent === undefined) {
       if (orphan === -1) orphan = position;
       orphans++;

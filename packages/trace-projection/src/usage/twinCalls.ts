@@ -1,6 +1,6 @@
 import type { OtlpSpan } from "@es/otlp";
-import { rules } from "../conventions/conventions.js";
-import { namesOf } from "../conventions/ruleValue.js";
+import { modelsOf } from "../selection/names.js";
+import { oncePerSpan } from "../spans/foldedSpan.js";
 import type { SpanTree } from "../spans/spanTree.js";
 import { addTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 
@@ -100,7 +100,7 @@ function callsOf(
     const call: Call = {
       position,
       span,
-      scope: span.scope.name,
+      scope: scopeNameOf(span),
       start: Number(span.startTimeUnixNano - origin),
       end: Number(span.endTimeUnixNano - origin),
     };
@@ -117,12 +117,14 @@ function isOfSeveral({ spans }: SpanTree, usages: readonly (SpanUsage | undefine
   let first: string | undefined;
   for (const [position, usage] of usages.entries()) {
     if (usage === undefined) continue;
-    const { name } = (spans[position] as OtlpSpan).scope;
+    const name = scopeNameOf(spans[position] as OtlpSpan);
     first ??= name;
     if (name !== first) return true;
   }
   return false;
 }
+
+const scopeNameOf = oncePerSpan(({ scope }) => scope.name);
 
 /** All input. */
 export function inputOf({ uncached, cacheRead, cacheWrite }: TokenCounts): number {
@@ -130,8 +132,8 @@ export function inputOf({ uncached, cacheRead, cacheWrite }: TokenCounts): numbe
 }
 
 function isOneModel(a: Call, b: Call): boolean {
-  a.models ??= namesOf(a.span, rules.models);
-  b.models ??= namesOf(b.span, rules.models);
+  a.models ??= modelsOf(a.span);
+  b.models ??= modelsOf(b.span);
   if (a.models.length === 0 || b.models.length === 0) return true;
   return a.models.some((one) => b.models?.some((other) => one.startsWith(other) || other.startsWith(one)));
 }

@@ -1,0 +1,56 @@
+import { type AggregateRef, aggregateRefKey } from "../events/aggregateRef.js";
+import { wholeNumber } from "../options/wholeNumber.js";
+
+export interface KeptFoldsOptions {
+  /** Folds of aggregates with fewer events are not kept: reading all of them costs about the same. @default 512 */
+  readonly minEvents?: number;
+  /** What all kept folds of a service may hold, by their own estimate. Those used least recently go first. @default 128 MiB */
+  readonly maxBytes?: number;
+}
+
+export const defaultKeptFolds: Required<KeptFoldsOptions> = { minEvents: 512, maxBytes: 128 * 2 ** 20 };
+
+interface Keepable {
+  /** About how much it holds. Does not change while it is kept. */
+  readonly bytes: number;
+}
+
+/**
+ * Folds between rebuilds, of one process. Losing one costs a read of everything and nothing else.
+ *
+ * One that is in use is not here: of two rebuilds of an aggregate at once only one continues it.
+ */
+export class KeptFolds<TFold extends Keepable> {
+  readonly minEvents: number;
+  readonly #maxBytes: number;
+  readonly #folds = new Map<string, TFold>();
+  #bytes = 0;
+
+  constructor(options: KeptFoldsOptions = {}) {
+    this.minEvents = wholeNumber("minEvents", options.minEvents ?? defaultKeptFolds.minEvents, 1);
+    this.#maxBytes = wholeNumber("maxBytes", options.maxBytes ?? defaultKeptFolds.maxBytes, 0);
+  }
+
+  take(ref: AggregateRef): TFold | undefined {
+    const key = aggregateRefKey(ref);
+    const fold = this.#folds.get(key);
+    if (fold !== undefined) this.#drop(key, fold);
+    return fold;
+  }
+
+  keep(ref: AggregateRef, fold: TFold): void {
+    this.take(ref);
+    if (fold.bytes > this.#maxBytes) return;
+    for (const [oldest, other] of this.#folds) {
+      if (this.#bytes + fold.bytes <= this.#maxBytes) break;
+      this.#drop(oldest, other);
+    }
+    this.#folds.set(aggregateRefKey(ref), fold);
+    this.#bytes += fold.bytes;
+  }
+
+  #drop(key: string, fold: TFold): void {
+    this.#folds.delete(key);
+    this.#bytes -= fold.bytes;
+  }
+}

@@ -1,0 +1,179 @@
+import type { OtlpSpan } from "@es/otlp";
+
+/** What was asked of a span is not known, and the span itself was let go of: it has to be read again. */
+export class SpanReleased extends Error {
+  readonly spanId: string;
+
+  constructor(spanId: string) {
+    super(`The data of span ${spanId} was let go of.`);
+    this.name = "SpanReleased";
+    this.spanId = spanId;
+  }
+}
+
+type Reader<T> = (span: OtlpSpan) => T;
+
+interface RememberOptions {
+  /** What it finds is JSON and mostly the same in many spans, which then share one. @default false */
+  readonly shares?: boolean;
+}
+
+/** By slot. */
+const readers: { readonly read: Reader<unknown>; readonly shares: boolean }[] = [];
+const notRead = Symbol("not read");
+
+/**
+ * A reader that looks at each folded span once and remembers what it found; any other span it just reads. It has to be a
+ * pure function of the span. Made once, when its module is loaded.
+ */
+export function oncePerSpan<T>(read: Reader<T>, { shares = false }: RememberOptions = {}): Reader<T> {
+  const slot = readers.length;
+  const reader = (span: OtlpSpan): T => {
+    if (!(span instanceof FoldedSpan)) return read(span);
+    const known = span.known[slot];
+    if (known !== notRead) return known as T;
+    const found = read(span);
+    span.known[slot] = found;
+    return found;
+  };
+  readers.push({ read: reader, shares });
+  return reader;
+}
+
+/** Of the spans of one trace, equal values as one. */
+export class SharedValues {
+  readonly #texts = new Map<string, string>();
+  readonly #values = new Map<string, unknown>();
+  #bytes = 0;
+
+  /** About how much it holds. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  text(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    this.#texts.set(text, text);
+    this.#bytes += text.length + 64;
+    return text;
+  }
+
+  json(value: unknown): unknown {
+    const key = JSON.stringify(value);
+    if (this.#values.has(key)) return this.#values.get(key);
+    this.#values.set(key, value);
+    this.#bytes += 4 * key.length + 64;
+    return value;
+  }
+}
+
+let marks = 0;
+
+/** Something that was found out about folded spans, as a yes; of others it is not remembered. Made when its module is loaded. */
+export class SpanMark {
+  readonly #bit = 1 << marks++;
+
+  has(span: OtlpSpan): boolean {
+    return span instanceof FoldedSpan && (span.marks & this.#bit) !== 0;
+  }
+
+  add(span: OtlpSpan): void {
+    if (span instanceof FoldedSpan) span.marks |= this.#bit;
+  }
+}
+
+/**
+ * A span in a fold, which outlives its data: the fields that say where it belongs stay, and so does what `oncePerSpan`
+ * readers found. Whatever else is asked for after the release throws {@link SpanReleased}: nothing is taken for empty.
+ */
+export class FoldedSpan implements OtlpSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: bigint;
+  readonly endTimeUnixNano: bigint;
+  readonly droppedAttributesCount: number;
+  readonly droppedEventsCount: number;
+  readonly droppedLinksCount: number;
+  /** What readers found, by their slots. */
+  readonly known: unknown[] = new Array(readers.length).fill(notRead);
+  marks = 0;
+  /** The span above, if it has arrived. */
+  parent: FoldedSpan | undefined;
+  /** Among the spans of its trace, in their order. */
+  position = 0;
+  #data: OtlpSpan | undefined;
+
+  constructor(span: OtlpSpan, shared: SharedValues) {
+    this.traceId = shared.text(span.traceId);
+    this.spanId = shared.text(span.spanId);
+    this.parentSpanId = shared.text(span.parentSpanId);
+    this.name = shared.text(span.name);
+    this.kind = span.kind;
+    this.startTimeUnixNano = span.startTimeUnixNano;
+    this.endTimeUnixNano = span.endTimeUnixNano;
+    this.droppedAttributesCount = span.droppedAttributesCount;
+    this.droppedEventsCount = span.droppedEventsCount;
+    this.droppedLinksCount = span.droppedLinksCount;
+    this.#data = span;
+  }
+
+  get isReleased(): boolean {
+    return this.#data === undefined;
+  }
+
+  /** Lets go of the data, after every reader has had a look at it. */
+  release(shared: SharedValues): void {
+    if (this.#data === undefined) return;
+    for (const [slot, { read, shares }] of readers.entries()) {
+      const found = read(this);
+      if (shares) this.known[slot] = shared.json(found);
+    }
+    this.#data = undefined;
+  }
+
+  /** Takes the data back. */
+  recall(span: OtlpSpan): void {
+    this.#data = span;
+  }
+
+  get attributes() {
+    return this.#whole.attributes;
+  }
+
+  get events() {
+    return this.#whole.events;
+  }
+
+  get links() {
+    return this.#whole.links;
+  }
+
+  get resource() {
+    return this.#whole.resource;
+  }
+
+  get scope() {
+    return this.#whole.scope;
+  }
+
+  get status() {
+    return this.#whole.status;
+  }
+
+  get traceState() {
+    return this.#whole.traceState;
+  }
+
+  get flags() {
+    return this.#whole.flags;
+  }
+
+  get #whole(): OtlpSpan {
+    if (this.#data === undefined) throw new SpanReleased(this.spanId);
+    return this.#data;
+  }
+}

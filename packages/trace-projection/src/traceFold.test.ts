@@ -1,0 +1,190 @@
+import { canonicalJson, createEventStream } from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { arrivalArbitrary } from "@es/testkit";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { anySpanEvents, traceId } from "../test/spanArbitraries.js";
+import { demoTraces } from "./demo/demoTraces.js";
+import { buildSpan } from "./demo/spanBuilder.js";
+import { createSpanEvent, type SpanEvent } from "./spanEvent.js";
+import type { TraceFold } from "./traceFold.js";
+import type { TraceProjection } from "./traceProjection.js";
+import { TraceProjectionEventHandler } from "./traceProjectionEventHandler.js";
+
+/** More for a long look: `TRACE_FOLD_SETS=100000 npm test -- traceFold`. */
+const SETS = Number(process.env.TRACE_FOLD_SETS ?? 3_000);
+
+const handler = new TraceProjectionEventHandler();
+
+/** What is stored, and what a fold asked to see again of it. */
+class Trace {
+  readonly #stored = new Map<string, SpanEvent>();
+  readonly fold = handler.startFold(traceId) as TraceFold;
+  recalls = 0;
+
+  add(events: readonly SpanEvent[]): void {
+    const changed = new Map<string, SpanEvent>();
+    for (const event of events) {
+      const before = this.#stored.get(event.id);
+      // Of equal stamps either may stay.
+      if (before !== undefined && before.acceptedAt >= event.acceptedAt) continue;
+      this.#stored.set(event.id, event);
+      changed.set(event.id, event);
+    }
+    this.fold.add([...changed.values()]);
+  }
+
+  project(): TraceProjection {
+    for (;;) {
+      const step = this.fold.project();
+      if (step.done) return step.projection;
+      this.recalls++;
+      expect(step.needs.length).toBeGreaterThan(0);
+      this.fold.recall(step.needs.map((id) => this.#stored.get(id) as SpanEvent));
+    }
+  }
+
+  /** From everything at once. */
+  whole(): TraceProjection {
+    return handler.handle(createEventStream(traceId, [...this.#stored.values()]));
+  }
+
+  expectEqual(): void {
+    const got = canonicalJson(this.project());
+    const expected = canonicalJson(this.whole());
+    if (got !== expected) expect(JSON.parse(got)).toEqual(JSON.parse(expected));
+    expect(got).toBe(expected);
+  }
+}
+
+describe("a trace that is folded from what changed", () => {
+  it(`has the projection of the whole, byte by byte, for ${SETS} sets of spans`, { timeout: 600_000 }, () => {
+    fc.assert(
+      fc.property(
+        anySpanEvents,
+        arrivalArbitrary(),
+        fc.array(fc.constantFrom("project", "release", "both", "none"), { maxLength: 40 }),
+        (events, arrival, steps) => {
+          const trace = new Trace();
+          for (const [i, batch] of arrival.batchesOf(events).entries()) {
+            trace.add(batch);
+            const step = steps[i] ?? "both";
+            if (step === "project" || step === "both") trace.expectEqual();
+            if (step === "release" || step === "both") trace.fold.release();
+          }
+          trace.expectEqual();
+        },
+      ),
+      { numRuns: SETS, seed: 20_261 },
+    );
+  });
+
+  it.each(demoTraces({ now: 1_790_000_000_000_000_000n }))(
+    "has the projection of the whole span by span, first to last and last to first: $name",
+    ({ batches }) => {
+      const spans = batches.flat();
+      for (const order of [spans, spans.toReversed()]) {
+        const trace = new Trace();
+        // Of large ones the later spans come by the hundred.
+        const single = order.slice(0, 100).map((span) => [span]);
+        const rest = Array.from({ length: Math.ceil(order.length / 100) - 1 }, (_, i) =>
+          order.slice((i + 1) * 100, (i + 2) * 100),
+        );
+        for (const batch of [...single, ...rest]) {
+          trace.add(batch.map((span) => createSpanEvent({ ...span, traceId }, BigInt(order.indexOf(span)))));
+          trace.expectEqual();
+          trace.fold.release();
+        }
+        trace.expectEqual();
+      }
+    },
+  );
+
+  it("is projected again without anything new", () => {
+    const trace = new Trace();
+    trace.add(callsBelowRoot(20));
+    trace.expectEqual();
+    trace.fold.release();
+    trace.expectEqual();
+  });
+
+  it("reads nothing again while an agent's calls come in, its root last", () => {
+    const trace = new Trace();
+    const [root, ...calls] = callsBelowRoot(200);
+    for (const call of calls) {
+      trace.add([call]);
+      trace.expectEqual();
+      trace.fold.release();
+    }
+    trace.add([root as SpanEvent]);
+    trace.expectEqual();
+    expect(trace.recalls).toBe(0);
+  });
+
+  it("asks for spans again that come to give the content, and for no others", () => {
+    const trace = new Trace();
+    const [early, late] = [at(10n, "early"), at(20n, "late")];
+    trace.add([createSpanEvent(late, 1n)]);
+    trace.expectEqual();
+    trace.add([createSpanEvent(early, 2n)]);
+    trace.expectEqual();
+    trace.fold.release();
+    // Sent again without what the input was taken from: now the later span, whose data is gone, gives it.
+    trace.add([createSpanEvent({ ...early, attributes: new Map() }, 3n)]);
+    trace.expectEqual();
+    expect(trace.recalls).toBe(1);
+    expect(trace.project().input?.text).toBe("late");
+  });
+
+  it("holds little of large spans once they are released", () => {
+    const trace = new Trace();
+    trace.add(
+      Array.from({ length: 100 }, (_, i) =>
+        createSpanEvent(at(BigInt(i + 1), `${i} ${"x".repeat(100_000)}`), BigInt(i)),
+      ),
+    );
+    trace.project();
+    expect(trace.fold.release()).toBeLessThan(1_000_000);
+    const tagged = new Trace();
+    tagged.add(
+      Array.from({ length: 100 }, (_, i) => {
+        const attributes = new Map([["metadata", JSON.stringify({ [`key-${i}`]: "x".repeat(50_000) })]]);
+        return createSpanEvent({ ...at(BigInt(i + 1), ""), attributes }, BigInt(i));
+      }),
+    );
+    tagged.project();
+    // What it has to keep, it says.
+    expect(tagged.fold.release()).toBeGreaterThan(5_000_000);
+  });
+});
+
+/** A root of 10 ns and calls of a model below it that report usage. */
+function callsBelowRoot(count: number): readonly SpanEvent[] {
+  const rootId = "00000000000000ff";
+  const root = buildSpan({ traceId, spanId: rootId, name: "agent", start: 1n, end: 1_000_000n });
+  const calls = Array.from({ length: count }, (_, i) => ({
+    ...at(BigInt(i + 2), `question ${i}`),
+    parentSpanId: rootId,
+  }));
+  return [root, ...calls].map((span, i) => createSpanEvent(span, BigInt(i + 1)));
+}
+
+function at(start: bigint, question: string): OtlpSpan {
+  return buildSpan({
+    traceId,
+    spanId: (start + 4_096n).toString(16).padStart(16, "0"),
+    name: "chat gpt-4o",
+    start,
+    end: start + 5n,
+    attributes: {
+      "gen_ai.operation.name": "chat",
+      "gen_ai.provider.name": "openai",
+      "gen_ai.response.model": "gpt-4o",
+      "gen_ai.input.messages": JSON.stringify([
+        { role: "user", parts: [{ type: "text", content: question }] },
+      ]),
+      "gen_ai.usage.input_tokens": 9,
+      "gen_ai.usage.output_tokens": Number(start),
+    },
+  });
+}
