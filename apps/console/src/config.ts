@@ -5,6 +5,7 @@ import {
   readEnvironment,
   variable,
 } from "@es/service";
+import { traceProjectionVariables } from "@es/trace-service";
 import { z } from "zod";
 
 /** What the console itself needs, whatever engine it is wired to. */
@@ -12,6 +13,7 @@ export const consoleVariables = {
   CONSOLE_HOST: variable.text("127.0.0.1"),
   CONSOLE_PORT: variable.port(4320),
   ...accessVariables,
+  ...traceProjectionVariables,
 };
 
 const consoleService = z.object({ ...consoleVariables, ...clickhouseVariables });

@@ -1,5 +1,5 @@
 import { createLogger, openAccess, runService, startTelemetry } from "@es/service";
-import { openTraceStore } from "@es/trace-service";
+import { openTraceStore, readTraceProjectionOptions } from "@es/trace-service";
 import { readConsoleServiceConfig } from "./config.js";
 import { startConsole } from "./console.js";
 
@@ -9,7 +9,7 @@ await runService({
     const config = readConsoleServiceConfig(process.env);
     const telemetry = startTelemetry({ serviceName: "es-console" });
     const access = await openAccess(config, { logger, hosts: { CONSOLE_HOST: config.CONSOLE_HOST } });
-    const store = openTraceStore(config, logger);
+    const store = openTraceStore(config, logger, { projection: readTraceProjectionOptions(config) });
     const running = await startConsole(config, { store, access, logger });
     logger.info({ url: running.url, telemetry: telemetry.description }, "Read API ready at /api/traces");
     return {

@@ -13,7 +13,7 @@ import {
   type RunningService,
 } from "@es/service";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import { openTraceStore, type TraceStoreOptions } from "@es/trace-service";
+import { openTraceStore, readTraceProjectionOptions, type TraceStoreOptions } from "@es/trace-service";
 import type { StandaloneConfig } from "./config.js";
 
 export interface RunningStandalone extends RunningService {
@@ -39,6 +39,7 @@ export async function startStandalone(
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
+    const projection = readTraceProjectionOptions(config);
     // Before anything is opened: the mistake that is made most often should be the quickest to show.
     await assertPortIsFree({
       host: config.INGEST_HOST,
@@ -75,7 +76,7 @@ export async function startStandalone(
         KEPT_FOLDS_BYTES: config.KEPT_FOLDS_BYTES,
       },
       logger,
-      options,
+      { projection, ...options },
     );
     closers.push(() => store.close());
     await store.opened;

@@ -7,6 +7,7 @@ import {
   readEnvironment,
   variable,
 } from "@es/service";
+import { traceProjectionVariables } from "@es/trace-service";
 import { z } from "zod";
 
 /** What a worker itself needs, whatever engines it is wired to. */
@@ -31,6 +32,7 @@ export const workerVariables = {
   WORKER_PORT: variable.port(4319),
   /** What a request to `/operations` shows; without it they are for programs of this machine. */
   OPERATIONS_TOKEN: operationsTokenVariable,
+  ...traceProjectionVariables,
 };
 
 const workerService = z.object({

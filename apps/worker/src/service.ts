@@ -1,6 +1,6 @@
 import { LeasesRedis, ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import type { Logger, RunningService } from "@es/service";
-import { openTraceStore } from "@es/trace-service";
+import { openTraceStore, readTraceProjectionOptions } from "@es/trace-service";
 import type { WorkerServiceConfig } from "./config.js";
 import { startWorkerServer } from "./server.js";
 import { startWorker } from "./worker.js";
@@ -10,6 +10,8 @@ export async function startWorkerService(
   config: WorkerServiceConfig,
   logger: Logger,
 ): Promise<RunningService & { readonly url: string }> {
+  // Before anything is opened: a wrong file of prices ends the process.
+  const projection = readTraceProjectionOptions(config);
   const shared = {
     connection: config.REDIS_URL,
     queueName: config.QUEUE_NAME,
@@ -18,7 +20,7 @@ export async function startWorkerService(
   };
   const queue = new ProjectionQueueBullMQ(shared);
   const leases = new LeasesRedis(shared);
-  const store = openTraceStore(config, logger);
+  const store = openTraceStore(config, logger, { projection });
   const worker = startWorker(config, {
     store,
     queue,

@@ -11,6 +11,7 @@ import {
 import type { ContentSide, ReadValue } from "./content/readContent.js";
 import type { AttributeRule, ReportedClass } from "./conventions/convention.js";
 import { rules } from "./conventions/conventions.js";
+import { noOwnPrices, type OwnPrices } from "./cost/ownPrices.js";
 import { costOf } from "./cost/traceCost.js";
 import { contentCandidates } from "./selection/contentCandidates.js";
 import { findFirstToken } from "./selection/firstToken.js";
@@ -42,14 +43,20 @@ import { inputOf } from "./usage/twinCalls.js";
 export function buildTraceProjection(
   stream: EventStream<string, SpanEvent>,
   limits: ContentLimits = defaultContentLimits,
+  prices: OwnPrices = noOwnPrices,
 ): TraceProjection {
   const tree = buildSpanTree(stream.events.map((event) => event.data));
-  return buildTreeProjection(stream.aggregateId, tree, limits);
+  return buildTreeProjection(stream.aggregateId, tree, limits, prices);
 }
 
 /** {@link buildTraceProjection} of spans that stand in their tree. */
-export function buildTreeProjection(traceId: string, tree: SpanTree, limits: ContentLimits): TraceProjection {
-  return new ProjectionBuilder(traceId, tree, limits).build();
+export function buildTreeProjection(
+  traceId: string,
+  tree: SpanTree,
+  limits: ContentLimits,
+  prices: OwnPrices,
+): TraceProjection {
+  return new ProjectionBuilder(traceId, tree, limits, prices).build();
 }
 
 const statuses: readonly TraceStatus[] = ["unset", "ok", "error"];
@@ -59,15 +66,17 @@ class ProjectionBuilder {
   readonly #traceId: string;
   readonly #tree: SpanTree;
   readonly #limits: ContentLimits;
+  readonly #prices: OwnPrices;
   readonly #cuts = new Map<string, { kept: number; total: number }>();
   readonly #unparsed: string[] = [];
   readonly #provenance = new Map<string, Provenance>();
   #earlyFirstTokens = 0;
 
-  constructor(traceId: string, tree: SpanTree, limits: ContentLimits) {
+  constructor(traceId: string, tree: SpanTree, limits: ContentLimits, prices: OwnPrices) {
     this.#traceId = traceId;
     this.#tree = tree;
     this.#limits = limits;
+    this.#prices = prices;
   }
 
   build(): TraceProjection {
@@ -78,7 +87,7 @@ class ProjectionBuilder {
     const { facts, rootFirst } = trace;
 
     const usage = this.#usage(facts);
-    const cost = costOf(tree, facts, times.start, trace.twins);
+    const cost = costOf(tree, facts, times.start, trace.twins, this.#prices);
     this.#provenCost(cost.contributors, facts);
     if (times.startFrom !== undefined)
       this.#provenance.set("startTimeUnixNano", provenanceOf(times.startFrom));

@@ -1,5 +1,6 @@
 export { buildTraceProjection } from "./buildTraceProjection.js";
 export { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
+export type { OwnModelPrices, OwnPrice, PriceDecimal } from "./cost/ownPrices.js";
 export { PRICE_TABLE_VERSION } from "./cost/priceTable.js";
 export { type ExplainOptions, explain } from "./explain/explain.js";
 export type {
@@ -33,6 +34,7 @@ export {
   traceProjectionToJson,
 } from "./traceProjection.js";
 export {
+  createTraceProjectionHandlers,
   TRACE_PROJECTION_VERSION,
   TraceProjectionEventHandler,
   type TraceProjectionOptions,

@@ -1,6 +1,7 @@
 import type { EventFold, FoldStep } from "@es/core";
 import { buildTreeProjection } from "./buildTraceProjection.js";
 import type { ContentLimits } from "./content/contentLimits.js";
+import type { OwnPrices } from "./cost/ownPrices.js";
 import type { SpanEvent } from "./spanEvent.js";
 import { FoldedSpan, SharedValues, SpanReleased } from "./spans/foldedSpan.js";
 import { compareSpans, treeOf } from "./spans/spanTree.js";
@@ -17,6 +18,7 @@ const BYTES_PER_SPAN = 800;
 export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
   readonly #traceId: string;
   readonly #limits: ContentLimits;
+  readonly #prices: OwnPrices;
   readonly #byId = new Map<string, FoldedSpan>();
   /** By start, then span id. */
   #ordered: FoldedSpan[] = [];
@@ -28,9 +30,10 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
   /** Spans that gave the last projection what is read again each time. */
   #winners: ReadonlySet<string> = new Set();
 
-  constructor(traceId: string, limits: ContentLimits) {
+  constructor(traceId: string, limits: ContentLimits, prices: OwnPrices) {
     this.#traceId = traceId;
     this.#limits = limits;
+    this.#prices = prices;
   }
 
   add(events: readonly SpanEvent[]): void {
@@ -61,7 +64,7 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
     });
     const tree = treeOf(this.#ordered, ({ parent }) => parent?.position);
     try {
-      const projection = buildTreeProjection(this.#traceId, tree, this.#limits);
+      const projection = buildTreeProjection(this.#traceId, tree, this.#limits, this.#prices);
       const { input, output, firstError } = projection.provenance;
       this.#winners = new Set([input, output, firstError].flatMap((from) => from?.spanId ?? []));
       return { done: true, projection };

@@ -1,6 +1,7 @@
 import type { EventFold, EventHandler, EventStream } from "@es/core";
 import { buildTraceProjection } from "./buildTraceProjection.js";
-import { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
+import { type ContentLimits, readContentLimits } from "./content/contentLimits.js";
+import { type OwnModelPrices, type OwnPrices, readOwnPrices } from "./cost/ownPrices.js";
 import type { SpanEvent } from "./spanEvent.js";
 import { TraceFold } from "./traceFold.js";
 import type { TraceProjection } from "./traceProjection.js";
@@ -11,8 +12,10 @@ export const TRACE_PROJECTION_VERSION = 1;
 export interface TraceProjectionOptions {
   /** How much content is kept, over {@link defaultContentLimits}. */
   readonly limits?: Partial<ContentLimits>;
+  /** Prices that come before those of the price table. @default none */
+  readonly prices?: readonly OwnModelPrices[];
   /**
-   * Raise it by a number of your own when you change the limits, so that projections made with the old ones are
+   * Raise it by a number of your own when you change the limits or prices, so that projections made with the old ones are
    * replaced. @default {@link TRACE_PROJECTION_VERSION}
    */
   readonly version?: number;
@@ -21,18 +24,21 @@ export interface TraceProjectionOptions {
 export class TraceProjectionEventHandler implements EventHandler<string, SpanEvent, TraceProjection> {
   readonly version: number;
   readonly #limits: ContentLimits;
+  readonly #prices: OwnPrices;
 
+  /** @throws EventSourcingError `INVALID_OPTIONS` for limits and prices that are none */
   constructor(options: TraceProjectionOptions = {}) {
     this.version = options.version ?? TRACE_PROJECTION_VERSION;
-    this.#limits = { ...defaultContentLimits, ...options.limits };
+    this.#limits = readContentLimits(options.limits);
+    this.#prices = readOwnPrices(options.prices ?? []);
   }
 
   handle(stream: EventStream<string, SpanEvent>): TraceProjection {
-    return buildTraceProjection(stream, this.#limits);
+    return buildTraceProjection(stream, this.#limits, this.#prices);
   }
 
   startFold(traceId: string): EventFold<SpanEvent, TraceProjection> {
-    return new TraceFold(traceId, this.#limits);
+    return new TraceFold(traceId, this.#limits, this.#prices);
   }
 }
 
@@ -41,6 +47,12 @@ export class TraceProjectionEventHandler implements EventHandler<string, SpanEve
  * projection than before, the new handler is added with a version of its own, and the old one stays as it is for as long
  * as it may serve.
  */
-export const traceProjectionHandlers: readonly TraceProjectionEventHandler[] = [
-  new TraceProjectionEventHandler(),
-];
+export function createTraceProjectionHandlers(
+  options: Omit<TraceProjectionOptions, "version"> = {},
+): readonly TraceProjectionEventHandler[] {
+  return [new TraceProjectionEventHandler(options)];
+}
+
+/** {@link createTraceProjectionHandlers} with all defaults. */
+export const traceProjectionHandlers: readonly TraceProjectionEventHandler[] =
+  createTraceProjectionHandlers();

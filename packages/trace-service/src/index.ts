@@ -6,6 +6,11 @@ export {
   type TraceHandler,
 } from "./traceGenerations.js";
 export {
+  readTraceProjectionOptions,
+  type TraceProjectionConfig,
+  traceProjectionVariables,
+} from "./traceProjectionSettings.js";
+export {
   openTraceStore,
   type TraceStore,
   type TraceStoreConfig,

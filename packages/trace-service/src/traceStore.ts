@@ -14,7 +14,11 @@ import {
   ReplayStoreClickHouse,
   replayClickHouseMigrations,
 } from "@es/store-clickhouse";
-import { type SpanEvent, traceProjectionHandlers } from "@es/trace-projection";
+import {
+  createTraceProjectionHandlers,
+  type SpanEvent,
+  type TraceProjectionOptions,
+} from "@es/trace-projection";
 import {
   createTraceClickHouseMigrations,
   spanEventStoreClickHouse,
@@ -54,7 +58,9 @@ export interface TraceStore {
 }
 
 export interface TraceStoreOptions {
-  /** @default traceProjectionHandlers, those of this release */
+  /** Limits and prices of projections, and of what explains them. @default none but the library's */
+  readonly projection?: Omit<TraceProjectionOptions, "version">;
+  /** @default createTraceProjectionHandlers(projection), those of this release */
   readonly handlers?: readonly TraceHandler[];
 }
 
@@ -70,7 +76,7 @@ const MAX_READ_SECONDS = 45;
 export function openTraceStore(
   config: TraceStoreConfig,
   logger: Logger,
-  { handlers = traceProjectionHandlers }: TraceStoreOptions = {},
+  { projection = {}, handlers = createTraceProjectionHandlers(projection) }: TraceStoreOptions = {},
 ): TraceStore {
   const database = config.CLICKHOUSE_DATABASE;
   const client = createClient({
@@ -132,6 +138,7 @@ export function openTraceStore(
     generations,
     reads: new TraceReadRepositoryClickHouse(client, {
       database,
+      projection,
       generation: async () => (await generations.view.current()).serving,
     }),
     traces: new AggregateSourceClickHouse(client, { ...stores, table: spanTable() }),

@@ -47,6 +47,8 @@ export interface TraceReadRepositoryOptions {
   readonly generation?: () => number | Promise<number>;
   /** @default {@link defaultExplainLimits} */
   readonly explainLimits?: ExplainLimits;
+  /** What the handler was given that made the projections: without it explanations contradict them. @default none */
+  readonly projection?: Pick<ExplainOptions, "limits" | "prices">;
 }
 
 /** The largest trace that is explained: that takes all its spans at once. */
@@ -276,7 +278,7 @@ export class TraceReadRepositoryClickHouse {
     const { items, nextCursor } = await this.#spanPage(tenantId, traceId, { limit: limits.spans });
     // It has grown meanwhile.
     if (nextCursor !== null) return { status: "too-large", spanCount: items.length + 1, bytes };
-    return { status: "explained", explanation: explain(items, options) };
+    return { status: "explained", explanation: explain(items, { ...this.#options.projection, ...options }) };
   }
 
   async #spanPage(tenantId: TenantId, traceId: string, options: PageOptions): Promise<Page<OtlpSpan>> {

@@ -1,3 +1,4 @@
+import { EventSourcingError } from "@es/core";
 import { MAX_JSON_DEPTH, numberToJson, TOO_DEEP } from "../attributes/attributeText.js";
 import type { Json } from "../traceProjection.js";
 
@@ -28,6 +29,19 @@ export const defaultContentLimits: ContentLimits = {
   valueCharacters: 8_192,
   distinct: 100,
 };
+
+/** @throws EventSourcingError `INVALID_OPTIONS` */
+export function readContentLimits(given: Partial<ContentLimits> = {}): ContentLimits {
+  const limits = { ...defaultContentLimits, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isSafeInteger(value) && value > 0) continue;
+    throw new EventSourcingError(
+      "INVALID_OPTIONS",
+      `limits.${name} must be a whole number from 1, got ${value}.`,
+    );
+  }
+  return limits;
+}
 
 /** At most `limit` code units, never half a surrogate pair. */
 export function cutText(text: string, limit: number): string {

@@ -2,9 +2,15 @@ import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-pric
 import type { TokenCounts } from "../usage/spanUsage.js";
 import { inputOf } from "../usage/twinCalls.js";
 import { exactMoney, type Money, money, zeroMoney } from "./money.js";
+import { noOwnPrices, type OwnPrices, type Rates } from "./ownPrices.js";
 
 /** The price table that is pinned; a test holds it to the version installed. */
 export const PRICE_TABLE_VERSION = "@pydantic/genai-prices@0.1.8";
+
+/** The table with prices of one's own before it. */
+export function priceTableVersion({ digest }: OwnPrices): string {
+  return digest === "" ? PRICE_TABLE_VERSION : `${PRICE_TABLE_VERSION}+${digest}`;
+}
 
 export type PriceResult =
   | { readonly priced: true; readonly amount: Money }
@@ -52,6 +58,7 @@ const MODELS_KEPT = 2_000;
  * @param requestInput all input of the request they belong to, which decides the tier
  * @param at Unix nanoseconds
  * @param isRequest whether the tokens are a whole request, which some models charge for besides
+ * @param own prices that come before the table's
  */
 export function priceTokens(
   model: string,
@@ -60,15 +67,11 @@ export function priceTokens(
   requestInput: number,
   at: bigint,
   isRequest = false,
+  own: OwnPrices = noOwnPrices,
 ): PriceResult {
-  const info = findModel(model, provider);
-  if (info === null) return { priced: false, reason: "unknown-model" };
-  const rates = Array.isArray(info.prices) ? pricesAt(model, provider, at) : info.prices;
-  if (rates === undefined) return { priced: false, reason: "no-token-price" };
-  const { isFree, input, output, cacheRead, cacheWrite, reasoning, perThousandRequests } = ratesOf(
-    rates,
-    requestInput,
-  );
+  const rates = own.ratesOf(model, provider, at) ?? tableRates(model, provider, requestInput, at);
+  if (typeof rates === "string") return { priced: false, reason: rates };
+  const { isFree, input, output, cacheRead, cacheWrite, reasoning, perThousandRequests } = rates;
   // A model with a rate for its input alone, an embedding, bills its output with it.
   const hasRates = input !== undefined || (output !== undefined && inputOf(counted) === 0);
   if (!isFree && !hasRates) return { priced: false, reason: "no-token-price" };
@@ -93,14 +96,17 @@ export function priceTokens(
   };
 }
 
-interface Rates {
-  readonly isFree: boolean;
-  readonly perThousandRequests: Money | undefined;
-  readonly input: Money | undefined;
-  readonly output: Money | undefined;
-  readonly cacheRead: Money | undefined;
-  readonly cacheWrite: Money | undefined;
-  readonly reasoning: Money | undefined;
+/** What the table says, or why it says nothing. */
+function tableRates(
+  model: string,
+  provider: string | undefined,
+  requestInput: number,
+  at: bigint,
+): Rates | "unknown-model" | "no-token-price" {
+  const info = findModel(model, provider);
+  if (info === null) return "unknown-model";
+  const prices = Array.isArray(info.prices) ? pricesAt(model, provider, at) : info.prices;
+  return prices === undefined ? "no-token-price" : ratesOf(prices, requestInput);
 }
 
 /** Rates that hold for requests of any size, made once. */

@@ -11,7 +11,8 @@ import type { CostReason, SpanKind, TraceCost } from "../traceProjection.js";
 import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
 import { inputOf, type TwinCall } from "../usage/twinCalls.js";
 import { type Money, money, moneyToString, zeroMoney } from "./money.js";
-import { PRICE_TABLE_VERSION, priceTokens } from "./priceTable.js";
+import { noOwnPrices, type OwnPrices } from "./ownPrices.js";
+import { priceTableVersion, priceTokens } from "./priceTable.js";
 
 export interface ReportedCost {
   readonly amount: Money;
@@ -107,6 +108,7 @@ export function costOf(
   facts: readonly CostFacts[],
   traceStart: bigint,
   twins: readonly TwinCall[] = [],
+  own: OwnPrices = noOwnPrices,
   seen?: (step: CostStep) => void,
 ): CostResult {
   const anyReported = facts.some((fact) => fact.reported !== undefined);
@@ -130,7 +132,7 @@ export function costOf(
     }
     const models = modelsOf(span);
     const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
-    const price = priceSpan(providersOf(span), models, usage, counted, at);
+    const price = priceSpan(providersOf(span), models, usage, counted, at, own);
     if (price.priced) {
       // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
       if (anyReported && price.amount.isNegative()) {
@@ -162,7 +164,7 @@ export function costOf(
           },
     reason: open[0]?.reason ?? (total === undefined ? "no-usage" : null),
     unpricedModels: [...new Set(open.flatMap(({ model }) => (model === undefined ? [] : [model])))],
-    priceTableVersion: priced ? PRICE_TABLE_VERSION : null,
+    priceTableVersion: priced ? priceTableVersion(own) : null,
     contributors: contributors.sort((a, b) => a - b),
     gaps: open,
   };
@@ -233,6 +235,7 @@ function priceSpan(
   { own }: SpanUsage,
   counted: TokenCounts,
   at: bigint,
+  ownPrices: OwnPrices,
 ): { priced: true; amount: Money } | { priced: false; reason: CostReason } {
   if (models.length === 0) return { priced: false, reason: "no-model" };
   // A span that only knows a total leaves nothing to apply a rate to.
@@ -241,12 +244,15 @@ function priceSpan(
   }
   const isRequest = counted.total > 0 && counted.total === own.total;
   let reason: CostReason = "unknown-model";
-  for (const provider of providers.length === 0 ? [undefined] : providers) {
-    for (const model of models) {
-      const price = priceTokens(model, provider, counted, inputOf(own), at, isRequest);
-      if (price.priced) return price;
-      reason = price.reason;
-    }
+  const names = (providers.length === 0 ? [undefined] : providers).flatMap((provider) =>
+    models.map((model) => ({ provider, model })),
+  );
+  // Own prices for any of the span's names come before the table's for another: that of a deployment, say.
+  const mine = names.find(({ provider, model }) => ownPrices.ratesOf(model, provider, at) !== undefined);
+  for (const { provider, model } of mine === undefined ? names : [mine]) {
+    const price = priceTokens(model, provider, counted, inputOf(own), at, isRequest, ownPrices);
+    if (price.priced) return price;
+    reason = price.reason;
   }
   return { priced: false, reason };
 }

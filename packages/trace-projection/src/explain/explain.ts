@@ -1,8 +1,9 @@
 import { createEventStream, type EventStream } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import { buildTraceProjection } from "../buildTraceProjection.js";
-import { type ContentLimits, defaultContentLimits } from "../content/contentLimits.js";
+import { type ContentLimits, readContentLimits } from "../content/contentLimits.js";
 import { rules } from "../conventions/conventions.js";
+import { type OwnModelPrices, readOwnPrices } from "../cost/ownPrices.js";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
 import { readTraceFacts } from "../spans/spanFacts.js";
 import { buildSpanTree } from "../spans/spanTree.js";
@@ -16,8 +17,10 @@ import { explainUsage } from "./explainUsage.js";
 import type { TraceExplanation } from "./traceExplanation.js";
 
 export interface ExplainOptions {
-  /** The handler's, where it has others than {@link defaultContentLimits}. */
+  /** The handler's, where it has others than `defaultContentLimits`. */
   readonly limits?: Partial<ContentLimits>;
+  /** The handler's own prices. @default none */
+  readonly prices?: readonly OwnModelPrices[];
   /** Losers per field, and parts per sum, that are listed; of the others it is said how many there were. @default 20 */
   readonly candidates?: number;
   /** Characters (UTF-16 code units) that are kept of a value. @default 200 */
@@ -29,7 +32,8 @@ export interface ExplainOptions {
  * and why. Chosen by the very functions the projection is made with, in a pass of its own: made on demand, not stored.
  *
  * @param trace the trace's stream, or its spans; of spans with one id one counts, as in a stream
- * @throws RangeError for an option that is no whole number, or negative
+ * @throws RangeError for an option that is no whole number, or negative; EventSourcingError `INVALID_OPTIONS` for limits
+ * and prices that are none
  */
 export function explain(
   trace: EventStream<string, SpanEvent> | readonly OtlpSpan[],
@@ -41,15 +45,17 @@ export function explain(
       throw new RangeError(`${name} is ${value}: expected 0 or more`);
   }
   const stream = isSpans(trace) ? streamOf(trace) : trace;
-  const limits = { ...defaultContentLimits, ...options.limits };
+  const limits = readContentLimits(options.limits);
+  const prices = readOwnPrices(options.prices ?? []);
   const tree = buildSpanTree(stream.events.map((event) => event.data));
   const facts = readTraceFacts(tree);
   const of: ExplainedTrace = {
     tree,
     trace: facts,
     kinds: new Map(facts.facts.map(({ span, kind }) => [span, kind])),
-    projection: buildTraceProjection(stream, limits),
+    projection: buildTraceProjection(stream, limits, prices),
     limits,
+    prices,
     candidates,
     valueCharacters,
   };

@@ -20,6 +20,7 @@ export function explainCost(of: ExplainedTrace): readonly FieldExplanation[] {
     trace.facts,
     BigInt(projection.startTimeUnixNano),
     trace.twins,
+    of.prices,
     (step) => steps.push(step),
   );
   const adding = new Set(contributors);

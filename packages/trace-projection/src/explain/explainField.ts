@@ -1,6 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import { type ContentLimits, cutJson, cutText, jsonSize } from "../content/contentLimits.js";
 import { conventionOf } from "../conventions/conventions.js";
+import type { OwnPrices } from "../cost/ownPrices.js";
 import type { TraceFacts } from "../spans/spanFacts.js";
 import type { SpanTree } from "../spans/spanTree.js";
 import type { Json, SpanKind, TraceProjection } from "../traceProjection.js";
@@ -19,6 +20,7 @@ export interface ExplainedTrace {
   readonly kinds: ReadonlyMap<OtlpSpan, SpanKind>;
   readonly projection: TraceProjection;
   readonly limits: ContentLimits;
+  readonly prices: OwnPrices;
   /** Losers, and parts of a sum, per field. */
   readonly candidates: number;
   /** Characters of a value. */
