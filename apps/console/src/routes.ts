@@ -118,6 +118,7 @@ function unknownTrace(traceId: string): RequestError {
 function answerFor(error: unknown): RequestError | undefined {
   if (!isEventSourcingError(error)) return undefined;
   if (error.code === "INVALID_CURSOR") return new RequestError(400, error.code, error.message);
+  if (error.code === "AGGREGATE_TOO_LARGE") return new RequestError(422, "TRACE_TOO_LARGE", error.message);
   if (!error.retryable) return undefined;
   const message = "The trace store does not answer; try again later";
   return new RequestError(503, error.code, message, { "retry-after": "2" });

@@ -18,6 +18,7 @@ const standalone = z.object({
   CLICKHOUSE_DURABILITY: z
     .enum(["process", "fsync"], { error: 'expected "process" or "fsync"' })
     .default("process"),
+  TRACE_MAX_BYTES: clickhouseVariables.TRACE_MAX_BYTES,
   SPAN_RETENTION_DAYS: clickhouseVariables.SPAN_RETENTION_DAYS,
   /** How long spans of a trace gather before its projection is rebuilt. It bounds the wait, too. */
   QUEUE_DELAY_MS: variable.milliseconds(200),

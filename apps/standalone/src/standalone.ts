@@ -72,6 +72,7 @@ export async function startStandalone(
         CLICKHOUSE_URL: engine.url,
         CLICKHOUSE_PASSWORD: password,
         CLICKHOUSE_DATABASE: DATABASE,
+        TRACE_MAX_BYTES: config.TRACE_MAX_BYTES,
         SPAN_RETENTION_DAYS: config.SPAN_RETENTION_DAYS,
         KEPT_FOLDS_BYTES: config.KEPT_FOLDS_BYTES,
       },

@@ -131,6 +131,11 @@ const tooManyRequests = /too many requests|limit exceeded/i;
 const page = /^\s*<(!doctype|html)/i;
 const clientFault = /\b4\d\d\b/;
 
+/** Whether ClickHouse gave up because the result is larger than the request allows. */
+export function isResultTooLarge(error: unknown): boolean {
+  return error instanceof ClickHouseError && Number(error.code) === TOO_LARGE;
+}
+
 /** Every error of a round trip, classified once. What already is of our family stays as it is. */
 export function classifyClickHouseError(error: unknown, operation: Operation): EventSourcingError {
   if (isEventSourcingError(error)) return error;

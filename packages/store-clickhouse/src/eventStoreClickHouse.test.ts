@@ -70,3 +70,40 @@ it("ends its listings beside rows whose ids are no text, at any size of page", a
   }
   await drop();
 });
+
+it("refuses to read an aggregate that is larger than the limit, alone or with others, and only that", async () => {
+  const { client, database, drop } = await newTestDatabase();
+  const options = { database, maxAggregateBytes: 100_000 };
+  const store = new EventStoreClickHouse<ContractEvent>(client, options);
+  const context = { tenantId: parseTenantId("acme") };
+  const event = (aggregateId: string, n: number, text: string): ContractEvent => ({
+    id: `${n}`,
+    aggregateId,
+    type: "t",
+    occurredAt: BigInt(n),
+    acceptedAt: BigInt(n),
+    data: { text } as never,
+  });
+  await store.storeEvents(
+    ["small", "large", "other"].flatMap((id) =>
+      Array.from({ length: 12 }, (_, n) => event(id, n, "x".repeat(id === "large" ? 20_000 : 20))),
+    ),
+    context,
+  );
+  const tooLarge = expect.objectContaining({
+    code: "AGGREGATE_TOO_LARGE",
+    errorClass: "poison",
+    fields: expect.objectContaining({ aggregateId: "large", maxBytes: 100_000 }),
+  });
+  await expect(store.getEvents("large", context)).rejects.toEqual(tooLarge);
+  const together = await Promise.allSettled(
+    ["small", "large", "other"].map((id) => store.getEvents(id, context)),
+  );
+  expect(together.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  await expect(store.getEventsOfMany(["small", "large"], context)).rejects.toEqual(tooLarge);
+
+  const raised = new EventStoreClickHouse<ContractEvent>(client, { database, maxAggregateBytes: 10_000_000 });
+  expect(await raised.getEvents("large", context)).toHaveLength(12);
+  expect(() => new EventStoreClickHouse(client, { maxAggregateBytes: 0 })).toThrow(/maxAggregateBytes/);
+  await drop();
+});

@@ -25,7 +25,13 @@ import {
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
 import { parameterBytes, refSize } from "./aggregateRows.js";
 import { allChanges, provenChanges, type StampedId } from "./changedEvents.js";
-import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";
+import {
+  classifyClickHouseError,
+  isOverload,
+  isResultTooLarge,
+  mayBeFaultOfOne,
+  type Operation,
+} from "./clickHouseErrors.js";
 import { Coalescer, type Settled } from "./coalescer.js";
 import { readEventRows, selectedEventColumns } from "./eventRows.js";
 import { eventsTable } from "./eventsTable.js";
@@ -35,6 +41,7 @@ import { insertLines, insertStatement, LineChunks, type Lines } from "./insertLi
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import {
+  DEFAULT_MAX_AGGREGATE_BYTES,
   defaultReadLimits,
   defaultWriteLimits,
   MAX_SHARED_RESULT_BYTES,
@@ -53,6 +60,11 @@ import {
 export interface EventStoreClickHouseOptions<TEvent extends Event = Event> extends StoreClickHouseOptions {
   /** @default eventsTable(): the generic `events` */
   readonly table?: EventTable<TEvent>;
+  /**
+   * Bytes of one aggregate's events, as ClickHouse counts them in a result. A read of more is refused as
+   * `AGGREGATE_TOO_LARGE`: it would be of no use to end the process for it. @default 536 870 912
+   */
+  readonly maxAggregateBytes?: number;
 }
 
 interface EventWrite {
@@ -93,6 +105,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   readonly #readsOfSome: Coalescer<ReadOfSome<TEvent>, readonly TEvent[] | null>;
   readonly #writes: Coalescer<EventWrite, void>;
   readonly #maxWriteBytes: number;
+  readonly #maxAggregateBytes: number;
   readonly #readSettings: ClickHouseSettings;
   readonly #insertSettings: ClickHouseSettings;
   readonly #sql: EventSql;
@@ -107,6 +120,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     this.#insertSettings = { ...insertSettings, ...options.insertSettings };
     const writeLimits = mergeLimits(defaultWriteLimits, options.writeLimits);
     this.#maxWriteBytes = writeLimits.maxBytes;
+    this.#maxAggregateBytes = readMaxAggregateBytes(options.maxAggregateBytes);
     const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
     const reads = {
       ...mergeLimits(defaultReadLimits, options.readLimits),
@@ -310,7 +324,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
           {
             sql: this.#sql.getEventsById,
             parameters: { eventIds: ids },
-            settings: this.#readSettings,
+            settings: { ...this.#readSettings, max_result_bytes: String(this.#maxAggregateBytes) },
           },
           [ref],
           (row) => {
@@ -320,6 +334,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
           },
         );
       } catch (error) {
+        if (isResultTooLarge(error)) throw this.#tooLarge(ref, error);
         throw classifyClickHouseError(error, this.#operation("getEventsById"));
       }
       if (undecodable !== null) throw this.#undecodable(ref, undecodable, rows);
@@ -389,10 +404,15 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
             this.#table,
             {
               sql: this.#sql.getEvents,
-              settings:
-                reads.length === 1
-                  ? this.#readSettings
-                  : { ...this.#readSettings, max_result_bytes: String(MAX_SHARED_RESULT_BYTES) },
+              settings: {
+                ...this.#readSettings,
+                // An aggregate beyond its limit ends up alone, however it was asked for.
+                max_result_bytes: String(
+                  reads.length === 1
+                    ? this.#maxAggregateBytes
+                    : Math.min(MAX_SHARED_RESULT_BYTES, this.#maxAggregateBytes),
+                ),
+              },
             },
             reads,
             (row, place) => {
@@ -404,6 +424,8 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
             },
           );
         } catch (error) {
+          if (reads.length === 1 && isResultTooLarge(error))
+            throw this.#tooLarge(reads[0] as AggregateAsked, error);
           throw classifyClickHouseError(error, this.#operation("getEvents"));
         }
         return found.map(({ rows, events, undecodable }, place): Settled<readonly TEvent[]> => {
@@ -413,6 +435,16 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
           return { ok: true, value: createEventStream(reads[place]?.aggregateId ?? "", events).events };
         });
       },
+    );
+  }
+
+  #tooLarge({ tenantId, aggregateId }: AggregateRef, cause: unknown): EventSourcingError {
+    return new EventSourcingError(
+      "AGGREGATE_TOO_LARGE",
+      `The events of aggregate ${JSON.stringify(aggregateId.slice(0, 64))} (tenant ${JSON.stringify(tenantId)}) in ` +
+        `${this.#name} are more than the ${this.#maxAggregateBytes} bytes that are read of one. Raise ` +
+        "maxAggregateBytes, and the memory of the process with it.",
+      { cause, fields: { table: this.#name, tenantId, aggregateId, maxBytes: this.#maxAggregateBytes } },
     );
   }
 
@@ -448,6 +480,14 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       throw classifyClickHouseError(error, this.#operation(operation));
     }
   }
+}
+
+function readMaxAggregateBytes(bytes = DEFAULT_MAX_AGGREGATE_BYTES): number {
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new EventSourcingError(
+    "INVALID_OPTIONS",
+    `maxAggregateBytes must be a whole number from 1, got ${bytes}.`,
+  );
 }
 
 interface UndecodableRow {

@@ -4,7 +4,7 @@ export {
 } from "./aggregateSourceClickHouse.js";
 export { BinaryReader } from "./binaryReader.js";
 export type { BinaryColumn } from "./binaryRows.js";
-export { classifyClickHouseError, type Operation } from "./clickHouseErrors.js";
+export { classifyClickHouseError, isResultTooLarge, type Operation } from "./clickHouseErrors.js";
 export { Coalescer, type CoalescerLimits, type CoalescerOptions, type Settled } from "./coalescer.js";
 export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventStoreClickHouse.js";
 export { eventsTable } from "./eventsTable.js";

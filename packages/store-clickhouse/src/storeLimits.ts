@@ -25,8 +25,11 @@ export const defaultWriteLimits: CoalescerLimits = {
   maxWaitMs: 30_000,
 };
 
-/** Of a read that serves several aggregates; a larger result is read in halves. One aggregate may have any size. */
+/** Of a read that serves several aggregates; a larger result is read in halves. */
 export const MAX_SHARED_RESULT_BYTES = 32 * MIB;
+
+/** Of a read of one aggregate's events. Read into objects they take two to three times as much. */
+export const DEFAULT_MAX_AGGREGATE_BYTES = 512 * MIB;
 
 export function mergeLimits(
   defaults: CoalescerLimits,

@@ -35,6 +35,7 @@ export interface TraceStoreConfig {
   readonly CLICKHOUSE_CLUSTER?: string | undefined;
   readonly CLICKHOUSE_READ_SETTINGS?: Readonly<Record<string, string>>;
   readonly CLICKHOUSE_INSERT_SETTINGS?: Readonly<Record<string, string>>;
+  readonly TRACE_MAX_BYTES?: number | undefined;
   readonly SPAN_RETENTION_DAYS?: number | undefined;
   readonly KEPT_FOLDS_BYTES?: number | undefined;
 }
@@ -100,7 +101,11 @@ export function openTraceStore(
     insertSettings: config.CLICKHOUSE_INSERT_SETTINGS ?? {},
   };
   const cluster = config.CLICKHOUSE_CLUSTER;
-  const eventStore = spanEventStoreClickHouse(client, stores);
+  const maxBytes = config.TRACE_MAX_BYTES;
+  const eventStore = spanEventStoreClickHouse(client, {
+    ...stores,
+    ...(maxBytes === undefined ? {} : { maxAggregateBytes: maxBytes }),
+  });
   const keptBytes = config.KEPT_FOLDS_BYTES;
   const generations = createTraceGenerations({
     client,
@@ -139,6 +144,7 @@ export function openTraceStore(
     reads: new TraceReadRepositoryClickHouse(client, {
       database,
       projection,
+      ...(maxBytes === undefined ? {} : { maxTraceBytes: maxBytes }),
       generation: async () => (await generations.view.current()).serving,
     }),
     traces: new AggregateSourceClickHouse(client, { ...stores, table: spanTable() }),

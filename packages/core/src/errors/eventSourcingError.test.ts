@@ -22,6 +22,7 @@ describe("EventSourcingError", () => {
     ["STORE_REJECTED", "permanent", false],
     ["HANDLER_FAILED", "poison", false],
     ["EVENT_UNDECODABLE", "poison", false],
+    ["AGGREGATE_TOO_LARGE", "poison", false],
   ] as const)("%s is %s", (code, errorClass, retryable) => {
     const error = new EventSourcingError(code, "");
     expect(classifyError(error)).toBe(errorClass);

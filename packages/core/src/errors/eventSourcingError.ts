@@ -10,6 +10,7 @@ export type EventSourcingErrorCode =
   | "STORE_REJECTED"
   | "STORE_SCHEMA_MISMATCH"
   | "EVENT_UNDECODABLE"
+  | "AGGREGATE_TOO_LARGE"
   | "PROJECTION_UNDECODABLE"
   | "HANDLER_FAILED"
   | "HOOK_FAILED"
@@ -38,6 +39,7 @@ const errorClasses: Readonly<Record<EventSourcingErrorCode, ErrorClass>> = {
   STORE_REJECTED: "permanent",
   STORE_SCHEMA_MISMATCH: "permanent",
   EVENT_UNDECODABLE: "poison",
+  AGGREGATE_TOO_LARGE: "poison",
   PROJECTION_UNDECODABLE: "poison",
   HANDLER_FAILED: "poison",
   HOOK_FAILED: "permanent",

@@ -230,8 +230,8 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     try {
       read = await eventStore.getEventsOfMany(aggregateIds, options.eventStoreContext);
     } catch (error) {
-      if (!isEventSourcingError(error, "EVENT_UNDECODABLE")) throw error;
-      // One of them cannot be decoded: read one by one to learn which.
+      if (!isFaultOfOne(error)) throw error;
+      // One of them cannot be read: read one by one to learn which.
       read = await this.#readOneByOne(aggregateIds, options, run);
     }
     const records: ProjectionRecord<TAggregateId, TProjection>[] = [];
@@ -262,7 +262,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
           await this.#definition.eventStore.getEvents(aggregateId, options.eventStoreContext),
         );
       } catch (error) {
-        if (!isEventSourcingError(error, "EVENT_UNDECODABLE")) throw error;
+        if (!isFaultOfOne(error)) throw error;
         run.fail(aggregateId, error);
       }
     }
@@ -569,4 +569,11 @@ async function* batchesOf<T>(
     }
   }
   if (batch.length > 0) yield batch;
+}
+
+/** Whether a read failed by what is stored of one aggregate, which others are not to suffer from. */
+function isFaultOfOne(error: unknown): error is EventSourcingError {
+  return (
+    isEventSourcingError(error, "EVENT_UNDECODABLE") || isEventSourcingError(error, "AGGREGATE_TOO_LARGE")
+  );
 }

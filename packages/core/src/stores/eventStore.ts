@@ -38,7 +38,8 @@ export interface KnownEvents {
  * - no call sees, changes or counts another tenant's events.
  *
  * Every call rejects with `EventSourcingError`: `INVALID_AGGREGATE_ID`, `INVALID_EVENT` (before anything is written),
- * `STORE_UNAVAILABLE`, `STORE_OVERLOADED` (both retryable), `STORE_REJECTED`, `EVENT_UNDECODABLE`.
+ * `STORE_UNAVAILABLE`, `STORE_OVERLOADED` (both retryable), `STORE_REJECTED`, `EVENT_UNDECODABLE`,
+ * `AGGREGATE_TOO_LARGE`.
  */
 export interface EventStore<TAggregateId extends string = string, TEvent extends Event = Event> {
   storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void>;

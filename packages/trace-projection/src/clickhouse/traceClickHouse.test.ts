@@ -332,6 +332,33 @@ describe("TraceReadRepositoryClickHouse", () => {
     }
   });
 
+  it("refuses to read more of a trace's spans than the limit; smaller pages are read", async () => {
+    const tenantId = newTenant();
+    const large = Array.from({ length: 20 }, (_, n) =>
+      spanOf(9, n + 1, { attributes: new Map([["text", "x".repeat(20_000)]]) }),
+    );
+    await store.eventStore.storeEvents(
+      large.map((span) => createSpanEvent(span, 1n)),
+      { tenantId },
+    );
+    const reads = new TraceReadRepositoryClickHouse(db.client, {
+      database: db.database,
+      maxTraceBytes: 200_000,
+    });
+    const tooLarge = expect.objectContaining({ code: "AGGREGATE_TOO_LARGE" });
+    await expect(reads.getSpans(tenantId, traceIdOf(9))).rejects.toEqual(tooLarge);
+    await expect(reads.getSpanPage(tenantId, traceIdOf(9), { limit: 15 })).rejects.toEqual(tooLarge);
+    expect((await reads.getSpanPage(tenantId, traceIdOf(9), { limit: 5 })).items).toHaveLength(5);
+    expect(await store.reads.getSpans(tenantId, traceIdOf(9))).toHaveLength(20);
+
+    const limited = spanEventStoreClickHouse(db.client, {
+      database: db.database,
+      maxAggregateBytes: 200_000,
+    });
+    await expect(limited.getEvents(traceIdOf(9), { tenantId })).rejects.toEqual(tooLarge);
+    expect(await store.eventStore.getEvents(traceIdOf(9), { tenantId })).toHaveLength(20);
+  });
+
   it("filters by the kinds of spans in the latest version", async () => {
     const tenantId = newTenant();
     const retrieved = { spanKinds: { llm: 1, retriever: 2 } };

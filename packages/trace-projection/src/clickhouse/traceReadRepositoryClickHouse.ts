@@ -4,6 +4,7 @@ import {
   decodeCursor,
   EventSourcingError,
   encodeCursor,
+  isEventSourcingError,
   type Page,
   type PageOptions,
   type ProjectionStore,
@@ -15,6 +16,7 @@ import {
 import type { OtlpSpan } from "@es/otlp";
 import {
   classifyClickHouseError,
+  isResultTooLarge,
   qualifiedName,
   quoteIdentifier,
   type Row,
@@ -49,6 +51,8 @@ export interface TraceReadRepositoryOptions {
   readonly explainLimits?: ExplainLimits;
   /** What the handler was given that made the projections: without it explanations contradict them. @default none */
   readonly projection?: Pick<ExplainOptions, "limits" | "prices">;
+  /** Bytes of spans that one call of `getSpans` or `getSpanPage` reads. @default 536 870 912 */
+  readonly maxTraceBytes?: number;
 }
 
 /** The largest trace that is explained: that takes all its spans at once. */
@@ -96,6 +100,12 @@ export type ExplainRead =
   | { readonly status: "too-large"; readonly spanCount: number; readonly bytes: number };
 
 const SPANS_PER_ROUND_TRIP = 25_000;
+const DEFAULT_MAX_TRACE_BYTES = 512 * 2 ** 20;
+
+/** What a call may still read. */
+interface ReadBudget {
+  bytes: number;
+}
 
 /** Reads traces for people. Whatever is not merged yet is read as if it were. */
 export class TraceReadRepositoryClickHouse {
@@ -214,18 +224,25 @@ export class TraceReadRepositoryClickHouse {
   }
 
   /**
-   * All spans of a trace by start time, then span id; empty for an unknown trace. They have to fit into memory: of very
-   * large traces, get pages.
+   * All spans of a trace by start time, then span id; empty for an unknown trace. Of very large traces, get pages.
+   *
+   * @throws EventSourcingError `AGGREGATE_TOO_LARGE` beyond `maxTraceBytes`, `EVENT_UNDECODABLE`, and what `listTraces` throws
    */
   getSpans(tenantId: TenantId, traceId: string): Promise<readonly SpanJson[]> {
     return this.#call("getSpans", traceAttributes(tenantId, traceId), async (span) => {
       const spans: SpanJson[] = [];
+      const budget = this.#budget();
       let cursor: string | null = null;
       do {
-        const page: Page<OtlpSpan> = await this.#spanPage(tenantId, traceId, {
-          limit: SPANS_PER_ROUND_TRIP,
-          ...(cursor === null ? {} : { cursor }),
-        });
+        const page: Page<OtlpSpan> = await this.#spanPage(
+          tenantId,
+          traceId,
+          {
+            limit: SPANS_PER_ROUND_TRIP,
+            ...(cursor === null ? {} : { cursor }),
+          },
+          budget,
+        );
         for (const item of page.items) spans.push(spanToJson(item));
         cursor = page.nextCursor;
       } while (cursor !== null);
@@ -237,7 +254,7 @@ export class TraceReadRepositoryClickHouse {
   /** {@link getSpans}, page by page. */
   getSpanPage(tenantId: TenantId, traceId: string, options: PageOptions = {}): Promise<Page<SpanJson>> {
     return this.#call("getSpanPage", traceAttributes(tenantId, traceId), async () => {
-      const { items, nextCursor } = await this.#spanPage(tenantId, traceId, options);
+      const { items, nextCursor } = await this.#spanPage(tenantId, traceId, options, this.#budget());
       return { items: items.map(spanToJson), nextCursor };
     });
   }
@@ -275,13 +292,27 @@ export class TraceReadRepositoryClickHouse {
     if (spanCount > limits.spans || bytes > limits.bytes) {
       return { status: "too-large", spanCount, bytes };
     }
-    const { items, nextCursor } = await this.#spanPage(tenantId, traceId, { limit: limits.spans });
+    const { items, nextCursor } = await this.#spanPage(
+      tenantId,
+      traceId,
+      { limit: limits.spans },
+      this.#budget(),
+    );
     // It has grown meanwhile.
     if (nextCursor !== null) return { status: "too-large", spanCount: items.length + 1, bytes };
     return { status: "explained", explanation: explain(items, { ...this.#options.projection, ...options }) };
   }
 
-  async #spanPage(tenantId: TenantId, traceId: string, options: PageOptions): Promise<Page<OtlpSpan>> {
+  #budget(): ReadBudget {
+    return { bytes: this.#options.maxTraceBytes ?? DEFAULT_MAX_TRACE_BYTES };
+  }
+
+  async #spanPage(
+    tenantId: TenantId,
+    traceId: string,
+    options: PageOptions,
+    budget: ReadBudget,
+  ): Promise<Page<OtlpSpan>> {
     assertAggregateId(traceId);
     const limit = pageLimit(options);
     const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
@@ -303,7 +334,13 @@ export class TraceReadRepositoryClickHouse {
         limit: limit + 1,
         ...(after === undefined ? {} : { start: after[0], id: after[1] }),
       },
-    );
+      budget,
+    ).catch((error: unknown) => {
+      if (!isEventSourcingError(error) || !isResultTooLarge(error.cause)) throw error;
+      throw this.#tooLarge(traceId, error);
+    });
+    budget.bytes -= rows.reduce((sum, row) => sum + textSize(row), 0);
+    if (budget.bytes <= 0) throw this.#tooLarge(traceId);
     const spans = rows.map((row) => this.#decode(row, traceId));
     spans.sort((a, b) =>
       a.startTimeUnixNano === b.startTimeUnixNano
@@ -323,6 +360,15 @@ export class TraceReadRepositoryClickHouse {
           ? encodeCursor(`${last.startTimeUnixNano}:${last.spanId}`)
           : null,
     };
+  }
+
+  #tooLarge(traceId: string, cause?: unknown): EventSourcingError {
+    const bytes = this.#budget().bytes;
+    return new EventSourcingError(
+      "AGGREGATE_TOO_LARGE",
+      `The spans of trace ${traceId} that were asked for are more than ${bytes} bytes. Ask for smaller pages, or raise the limit.`,
+      { ...(cause === undefined ? {} : { cause }), fields: { traceId, maxBytes: bytes } },
+    );
   }
 
   #decode(row: Row, traceId: string) {
@@ -350,13 +396,15 @@ export class TraceReadRepositoryClickHouse {
     table: string,
     query: string,
     parameters: Readonly<Record<string, unknown>>,
+    budget?: ReadBudget,
   ): Promise<readonly TRow[]> {
     try {
       const result = await this.#client.query({
         query,
         format: "JSONEachRow",
         query_params: parameters,
-        clickhouse_settings: readSettings,
+        clickhouse_settings:
+          budget === undefined ? readSettings : { ...readSettings, max_result_bytes: String(budget.bytes) },
       });
       return await result.json<TRow>();
     } catch (error) {
@@ -367,6 +415,15 @@ export class TraceReadRepositoryClickHouse {
       });
     }
   }
+}
+
+/** Characters of all text in a row, names of members aside. */
+function textSize(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 8;
+  let size = 0;
+  for (const member of Object.values(value)) size += textSize(member);
+  return size;
 }
 
 const spanColumns = ["TraceId", "SpanId", "AcceptedAt", ...spanSelectColumns]
