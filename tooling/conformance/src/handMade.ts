@@ -122,6 +122,21 @@ const arrangements: readonly HandMade[] = [
     rootLast: true,
   },
   {
+    id: "traps/usageTwiceOnOneSpan",
+    sdk: traps,
+    scenario: "A streamed call whose span has its usage under the older names, too, and as a total",
+    truth: { calls: [billed(100, 20)], kinds: ["agent"] },
+    roots: [
+      agent("a", 0, 900, 100, 20, [
+        call("a", 10, 400, 100, 20, {
+          "gen_ai.usage.prompt_tokens": 100,
+          "gen_ai.usage.completion_tokens": 20,
+          "llm.usage.total_tokens": 120,
+        }),
+      ]),
+    ],
+  },
+  {
     id: "traps/parentReportsMore",
     sdk: traps,
     scenario: "An agent reports more than its calls: one made no span",

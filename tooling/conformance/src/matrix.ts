@@ -2,7 +2,9 @@ import { type Accepted, accepted } from "./accepted.js";
 import { type Column, columns, compare, type Difference } from "./compare.js";
 import type { Fixture } from "./fixture.js";
 import { tracesOf } from "./fixture.js";
+import { invoiceOf } from "./invoice.js";
 import { project } from "./project.js";
+import { traps } from "./traps.js";
 
 /** One row of the page: a fixture, and how the projection of its main trace differs from the truth. */
 export interface Row {
@@ -61,6 +63,12 @@ export function renderMatrix(recorded: readonly Row[], handMade: readonly Row[])
       "are not counted as recorded.",
     ].join("\n"),
     ...sections(handMade, "###"),
+    "## Counting twice",
+    [
+      "Ways in which one use of a model is told of more than once. The totals are those of the scenarios' projections, and equal",
+      "what the endpoint would bill; those written by hand are marked.",
+    ].join("\n"),
+    trapTable([...recorded, ...handMade]),
     "## Why a field may differ",
     reasons.map((why, index) => `${index + 1}. ${why}`).join("\n"),
   ].join("\n\n")}\n`;
@@ -75,6 +83,28 @@ function sections(rows: readonly Row[], heading = "##"): readonly string[] {
   }
   return [...bySdk].map(([sdk, ofSdk]) => `${heading} ${sdk}\n\n${table(ofSdk)}`);
 }
+
+/** @throws Error for a trap whose scenario is not there, or has other totals than the truth */
+function trapTable(rows: readonly Row[]): string {
+  const lines = traps.flatMap(({ trap, fixtures }) =>
+    fixtures.map((id) => {
+      const row = rows.find(({ fixture }) => fixture.id === id);
+      if (row === undefined) throw new Error(`There is no scenario ${id} for the trap "${trap}".`);
+      const wrong = totals.find((column) => row.differences.has(column));
+      if (wrong !== undefined) throw new Error(`${id}: ${wrong} are not as billed, "${trap}".`);
+      const { input, output, cost } = invoiceOf(row.fixture.truth.calls);
+      const name = row.fixture.origin === "handMade" ? `${id}, by hand` : id;
+      return `| ${trap} | ${name} | ${input} | ${output} | ${cost ?? "none"} |`;
+    }),
+  );
+  return [
+    "| trap | scenario | tokens in | tokens out | USD |",
+    "| --- | --- | --- | --- | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+const totals = ["tokens in", "tokens out", "cost"] as const;
 
 function table(rows: readonly Row[]): string {
   const lines = [
