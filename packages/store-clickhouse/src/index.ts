@@ -36,6 +36,7 @@ export type {
   ViewDescription,
 } from "./migration.js";
 export { type MigrationTarget, migrationStatements } from "./migrationStatements.js";
+export { pointReadSettings } from "./pointReads.js";
 export {
   ProjectionStoreClickHouse,
   type ProjectionStoreClickHouseOptions,

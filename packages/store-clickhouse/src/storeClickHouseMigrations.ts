@@ -1,4 +1,5 @@
 import type { MigrationSet, TableDescription } from "./migration.js";
+import { pointReadSettings } from "./pointReads.js";
 
 const events: TableDescription = {
   kind: "table",
@@ -28,6 +29,7 @@ const events: TableDescription = {
   partitionBy: "toYYYYMM(toDateTime(intDiv(AcceptedAt, 1000000000), 'UTC'))",
   orderBy: ["TenantId", "AggregateId", "EventId"],
   shardBy: ["TenantId", "AggregateId"],
+  settings: pointReadSettings,
 };
 
 const projections: TableDescription = {
@@ -50,6 +52,7 @@ const projections: TableDescription = {
   // No partitions: versions of one projection would never merge across them.
   orderBy: ["TenantId", "Projection", "AggregateId"],
   shardBy: ["TenantId", "AggregateId"],
+  settings: pointReadSettings,
 };
 
 /** Makes the generic tables `events` and `projections`. */

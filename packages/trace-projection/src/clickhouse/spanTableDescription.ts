@@ -1,4 +1,9 @@
-import type { ColumnDescription, TableDescription, ViewDescription } from "@es/store-clickhouse";
+import {
+  type ColumnDescription,
+  pointReadSettings,
+  type TableDescription,
+  type ViewDescription,
+} from "@es/store-clickhouse";
 
 export const SPAN_TABLE = "spans";
 
@@ -67,7 +72,7 @@ export function spanTableDescription(retentionDays: number | undefined): TableDe
     ],
     indexes: [
       // The views have no tenant to find a trace by.
-      { name: "idx_trace_id", expression: "TraceId", type: "bloom_filter(0.001)" },
+      { name: "idx_trace_id", expression: "TraceId", type: "bloom_filter(0.001)", granularity: 16 },
     ],
     versionColumn: "AcceptedAt",
     // By the only time that never changes and is never the customer's.
@@ -75,6 +80,7 @@ export function spanTableDescription(retentionDays: number | undefined): TableDe
     orderBy: ["TenantId", "TraceId", "SpanId"],
     ...(retentionDays === undefined ? {} : { ttl: `${ACCEPTED_SECOND} + toIntervalDay(${retentionDays})` }),
     shardBy: ["TenantId", "TraceId"],
+    settings: pointReadSettings,
   };
 }
 
