@@ -22,13 +22,21 @@ import {
   type TenantId,
 } from "@es/core";
 import { compareUtf8 } from "./compareUtf8.js";
+import { freezeDeeply } from "./freezeDeeply.js";
 
-/** An aggregate's events by id. */
-type StoredEvents<TEvent> = Map<string, TEvent>;
+/** An aggregate's events. */
+interface StoredEvents<TEvent> {
+  readonly byId: Map<string, TEvent>;
+  /** In order, frozen; `undefined` when something was stored since. */
+  ordered: readonly TEvent[] | undefined;
+  /** Nothing in any of them can be changed. */
+  immutable: boolean;
+}
 
 /**
  * An event store for tests, examples and embedded use: it forgets everything when the process ends. Values are copied
- * in and out (`structuredClone`), as a real engine would.
+ * in (`structuredClone`), as a real engine would. What comes out is frozen; events with values that cannot be frozen, such
+ * as a `Map`, are copied out as well.
  *
  * `TEvent` is `never` unless given or inferred, so that a store without a type fits any pipeline and nothing else.
  */
@@ -43,18 +51,27 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     this.#tenants.set(context.tenantId, tenant);
     for (const event of copies) {
       const aggregateId = event.aggregateId as TAggregateId;
-      const stored = tenant.get(aggregateId) ?? new Map<string, TEvent>();
-      tenant.set(aggregateId, stored);
-      const other = stored.get(event.id);
-      if (other === undefined || event.acceptedAt > other.acceptedAt) stored.set(event.id, event);
+      let stored = tenant.get(aggregateId);
+      if (stored === undefined) {
+        stored = { byId: new Map(), ordered: undefined, immutable: true };
+        tenant.set(aggregateId, stored);
+      }
+      const other = stored.byId.get(event.id);
+      if (other !== undefined && event.acceptedAt <= other.acceptedAt) continue;
+      stored.byId.set(event.id, event);
+      stored.ordered = undefined;
+      if (!freezeDeeply(event)) stored.immutable = false;
     }
   }
 
   async getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
-    assertAggregateId(aggregateId);
     const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
-    if (stored === undefined) return [];
-    return createEventStream(aggregateId, structuredClone([...stored.values()])).events;
+    if (stored === undefined) {
+      assertAggregateId(aggregateId);
+      return [];
+    }
+    stored.ordered ??= Object.freeze(createEventStream(aggregateId, [...stored.byId.values()]).events);
+    return handOut(stored, stored.ordered);
   }
 
   async getEventsOfMany(
@@ -75,12 +92,13 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
     const changed: TEvent[] = [];
     let found = 0;
-    for (const event of stored?.values() ?? []) {
+    for (const event of stored?.byId.values() ?? []) {
       const before = known.acceptedAtOf(event.id);
       if (before !== undefined) found++;
       if (before === undefined || before < event.acceptedAt) changed.push(event);
     }
-    return found < known.eventCount ? null : structuredClone(changed);
+    if (found < known.eventCount) return null;
+    return handOut(stored, changed);
   }
 
   async getEventsById(
@@ -90,8 +108,8 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
   ): Promise<readonly TEvent[]> {
     assertAggregateId(aggregateId);
     const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
-    const found = [...new Set(eventIds)].flatMap((id) => stored?.get(id) ?? []);
-    return structuredClone(found);
+    const found = [...new Set(eventIds)].flatMap((id) => stored?.byId.get(id) ?? []);
+    return handOut(stored, found);
   }
 
   /** Of all who ever stored an event, in no order. */
@@ -144,7 +162,7 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
       tenantId !== undefined && tenant !== tenantId
         ? []
         : [...aggregates]
-            .filter(([id, stored]) => ids?.has(id) !== false && [...stored.values()].some(isAccepted))
+            .filter(([id, stored]) => ids?.has(id) !== false && [...stored.byId.values()].some(isAccepted))
             .map(([aggregateId]) => ({ tenantId: tenant, aggregateId })),
     );
   }
@@ -167,17 +185,25 @@ function copyEvent<TEvent extends Event>(event: TEvent): TEvent {
   }
 }
 
+/** Values that nobody can change the store by. */
+function handOut<TEvent>(
+  stored: StoredEvents<TEvent> | undefined,
+  events: readonly TEvent[],
+): readonly TEvent[] {
+  return stored?.immutable === false ? structuredClone(events) : events;
+}
+
 function watermarkOf<TAggregateId extends string, TEvent extends Event>(
   aggregateId: TAggregateId,
   stored: StoredEvents<TEvent>,
 ): AggregateWatermark<TAggregateId> {
   let acceptedSum = 0n;
   let lastAcceptedAt = 0n;
-  for (const { acceptedAt } of stored.values()) {
+  for (const { acceptedAt } of stored.byId.values()) {
     acceptedSum += acceptedAt;
     if (acceptedAt > lastAcceptedAt) lastAcceptedAt = acceptedAt;
   }
-  return { aggregateId, eventCount: stored.size, acceptedSum, lastAcceptedAt };
+  return { aggregateId, eventCount: stored.byId.size, acceptedSum, lastAcceptedAt };
 }
 
 function pageOf<TItem>(

@@ -20,6 +20,13 @@ export interface ChildService {
   close(): Promise<void>;
 }
 
+const running = new Set<ChildProcess>();
+
+// Whatever ends this process: what it started must not stay behind.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts a server as a child process and waits until it says it is ready. It ends with this process. */
 export async function startChildService(options: ChildServiceOptions): Promise<ChildService> {
   const { command, args, environment, dataDir } = options;
@@ -27,10 +34,9 @@ export async function startChildService(options: ChildServiceOptions): Promise<C
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const endWithUs = () => child.kill("SIGKILL");
-  process.once("exit", endWithUs);
+  running.add(child);
   const close = async () => {
-    process.removeListener("exit", endWithUs);
+    running.delete(child);
     await stop(child);
     if (dataDir !== undefined) await rm(dataDir, { recursive: true, force: true });
   };

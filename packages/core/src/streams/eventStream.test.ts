@@ -99,6 +99,31 @@ describe("createEventStream", () => {
     expect(createEventStream("a", input).events).toBe(input);
   });
 
+  it("gives the same stream of a frozen array, the first and every other time", () => {
+    fc.assert(
+      fc.property(events, (input) => {
+        const frozen = Object.freeze([...input]);
+        const expected = createEventStream("a", input);
+        for (const _ of [1, 2]) {
+          const stream = createEventStream("b", frozen);
+          expect(stream).toMatchObject({ aggregateId: "b", metadata: expected.metadata });
+          expect(stream.events).toEqual(expected.events);
+          expect([...stream]).toEqual(expected.events);
+        }
+      }),
+    );
+  });
+
+  it("keeps what it knows of a frozen array apart from other orderings of it", () => {
+    const frozen = Object.freeze([anEvent("a", 1n), anEvent("b", 2n)]);
+    expect(createEventStream("a", frozen).events).toBe(frozen);
+    const newestFirst = createEventStream("a", frozen, {
+      ordering: (a, b) => Number(b.occurredAt - a.occurredAt),
+    });
+    expect(newestFirst.events.map(({ id }) => id)).toEqual(["b", "a"]);
+    expect(createEventStream("a", frozen).events).toBe(frozen);
+  });
+
   it("never changes its input", () => {
     const input = Object.freeze([anEvent("b", 2n), anEvent("a", 1n), anEvent("b", 2n)]);
     expect(createEventStream("a", input).events.map((event) => event.id)).toEqual(["a", "b"]);

@@ -33,34 +33,67 @@ export interface EventStream<TAggregateId extends string = string, TEvent extend
   readonly metadata: EventStreamMetadata;
 }
 
-/** Drops duplicates (the one accepted last wins), orders, and derives metadata. The input array is never changed. */
+/** What is known of frozen arrays that are in normal form by time. They stay in it. */
+const knownStreams = new WeakMap<readonly Event[], EventStreamMetadata>();
+
+/**
+ * Drops duplicates (the one accepted last wins), orders, and derives metadata. The input array is never changed. A frozen
+ * one in the order of time is looked at once: to make a stream of it again costs nothing, whatever its length.
+ */
 export function createEventStream<TAggregateId extends string, TEvent extends Event>(
   aggregateId: TAggregateId,
   events: readonly TEvent[],
   options: EventStreamOptions<TEvent> = {},
 ): EventStream<TAggregateId, TEvent> {
-  const compare = totalComparator(options.ordering ?? "timestamp");
+  const { ordering = "timestamp" } = options;
+  const known = ordering === "timestamp" ? knownStreams.get(events) : undefined;
+  if (known !== undefined) return new NormalStream(aggregateId, events, known);
+  const compare = totalComparator(ordering);
   const distinct = dropDuplicates(events);
   const ordered = isOrdered(distinct, compare) ? distinct : [...distinct].sort(compare);
   const metadata = describe(ordered, events.length - ordered.length);
-  return {
-    aggregateId,
-    events: ordered,
-    metadata,
-    [Symbol.iterator]: () => ordered[Symbol.iterator](),
-  };
+  if (ordering === "timestamp" && ordered === events && Object.isFrozen(events))
+    knownStreams.set(events, metadata);
+  return new NormalStream(aggregateId, ordered, metadata);
+}
+
+class NormalStream<TAggregateId extends string, TEvent extends Event>
+  implements EventStream<TAggregateId, TEvent>
+{
+  readonly aggregateId: TAggregateId;
+  readonly events: readonly TEvent[];
+  readonly metadata: EventStreamMetadata;
+
+  constructor(aggregateId: TAggregateId, events: readonly TEvent[], metadata: EventStreamMetadata) {
+    this.aggregateId = aggregateId;
+    this.events = events;
+    this.metadata = metadata;
+  }
+
+  [Symbol.iterator](): Iterator<TEvent> {
+    return this.events[Symbol.iterator]();
+  }
 }
 
 function dropDuplicates<TEvent extends Event>(events: readonly TEvent[]): readonly TEvent[] {
-  const seen = new Set<string>();
-  for (const event of events) seen.add(event.id);
-  if (seen.size === events.length) return events;
+  if (areDistinct(events)) return events;
   const latest = new Map<string, TEvent>();
   for (const event of events) {
     const other = latest.get(event.id);
     if (other === undefined || supersedes(event, other)) latest.set(event.id, event);
   }
   return [...latest.values()];
+}
+
+function areDistinct(events: readonly Event[]): boolean {
+  // Ids that are counted up tell without a set.
+  let ascending = 1;
+  while (ascending < events.length && (events[ascending - 1] as Event).id < (events[ascending] as Event).id)
+    ascending++;
+  if (ascending >= events.length) return true;
+  const seen = new Set<string>();
+  for (const { id } of events) seen.add(id);
+  return seen.size === events.length;
 }
 
 function supersedes(event: Event, other: Event): boolean {

@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { parseTenantId } from "@es/core";
 import type { TestServices } from "@es/tooling-services";
 import { Redis } from "ioredis";
 import type { Pids } from "../harness/processUsage.js";
+
+/** Whose everything is. */
+export const BENCH_TENANT = parseTenantId("bench");
 
 /** A database and a part of Redis that belong to one contender. */
 export interface Place {
@@ -57,6 +61,7 @@ export function takePlace({ clickhouse, redis: redisService }: TestServices): Pl
       CLICKHOUSE_DATABASE: database,
       REDIS_URL: redisService.url,
       QUEUE_PREFIX: prefix,
+      TENANT_ID: BENCH_TENANT,
       LOG_LEVEL: "info",
     },
     async count(sql) {

@@ -1,4 +1,4 @@
-import { createAcceptedClock, parseTenantId } from "@es/core";
+import { createAcceptedClock } from "@es/core";
 import { migrate } from "@es/store-clickhouse";
 import { createSpanEvent } from "@es/trace-projection";
 import {
@@ -8,9 +8,8 @@ import {
 } from "@es/trace-projection/clickhouse";
 import { genAiTraces, SPANS_PER_TRACE } from "../load/genAiTraces.js";
 import { ID_PREFIX } from "../load/patchedBody.js";
-import type { Place } from "./place.js";
+import { BENCH_TENANT, type Place } from "./place.js";
 
-export const BENCH_TENANT = parseTenantId("bench");
 const TEMPLATE_TRACES = 100;
 /** Copied at once: some hundred thousand spans. */
 const COPIES_AT_ONCE = 200;

@@ -1,6 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { programFile } from "./repository.js";
 
+const running = new Set<ChildProcess>();
+
+// Whatever ends this process: what it started must not stay behind.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** A program of this package in a process of its own, which answers calls; its other side is `answerCalls`. */
 export class Program {
   readonly #name: string;
@@ -18,12 +25,11 @@ export class Program {
     // Advanced: bodies are bytes, and instants are bigint.
     const child = fork(programFile(path), [], { serialization: "advanced", execArgv: [...execArgv] });
     const program = new Program(path, child);
-    const endWithUs = () => child.kill("SIGKILL");
-    process.once("exit", endWithUs);
+    running.add(child);
     child.on("message", (answer: Answer) => program.#answered(answer));
     child.once("error", (error) => program.#failAll(error));
     child.once("exit", (code, signal) => {
-      process.removeListener("exit", endWithUs);
+      running.delete(child);
       program.#failAll(new Error(`${path} ended with ${signal ?? `code ${code}`}.`));
     });
     await program.call("ready");

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Percentiles, percentilesOf } from "../harness/percentiles.js";
 import { answerCalls } from "../harness/program.js";
+import { FreshnessProbe } from "./freshnessProbe.js";
 import { KeptConnection } from "./keptConnection.js";
 import { type IdForm, PatchedBody } from "./patchedBody.js";
 
@@ -14,6 +15,15 @@ export interface HttpLoadTarget {
   readonly ids: IdForm;
   /** A success says this. */
   readonly expectedReply: string;
+  /** Measures when what was acknowledged can be read. */
+  readonly freshness?: FreshnessTarget;
+}
+
+export interface FreshnessTarget {
+  readonly clickhouseUrl: string;
+  readonly database: string;
+  /** A trace of each body, as its template has it. */
+  readonly traceIds: readonly string[];
 }
 
 export interface HttpLoadRun {
@@ -22,6 +32,8 @@ export interface HttpLoadRun {
   readonly seconds: number;
   /** Requests begin at this rate, whatever becomes of them. Without it, each connection sends as soon as it was answered. */
   readonly requestsPerSecond?: number;
+  /** No more than so many. */
+  readonly requests?: number;
 }
 
 export interface HttpLoadResult {
@@ -32,6 +44,8 @@ export interface HttpLoadResult {
   readonly seconds: number;
   /** From when a request was due to its answer. */
   readonly latencyMs: Percentiles;
+  /** From the answer until a trace of the request could be read with all of its spans. */
+  readonly freshnessMs?: Percentiles;
 }
 
 const PUT_OFF_MS = 50;
@@ -56,14 +70,16 @@ async function run({
   connections: wanted,
   seconds,
   requestsPerSecond,
+  requests = Infinity,
 }: HttpLoadRun): Promise<HttpLoadResult> {
   if (target === undefined) throw new Error("There is no target yet.");
   if (templates.length < wanted) throw new Error("Each connection needs a body of its own.");
   const url = new URL(target.url);
   while (connections.length < wanted) connections.push(await KeptConnection.open(url));
-  const { expectedReply } = target;
+  const { expectedReply, freshness } = target;
+  const probe = freshness === undefined ? undefined : new FreshnessProbe(freshness);
   const heads = new Map<PatchedBody, string>(templates.map((body) => [body, headOf(url, target!, body)]));
-  const free = [...templates];
+  const free = [...templates.entries()];
   const latencies: number[] = [];
   let putOff = 0;
   let begun = 0;
@@ -71,8 +87,8 @@ async function run({
   const end = start + seconds * 1_000;
 
   async function send(connection: KeptConnection, due: number): Promise<void> {
-    const body = free.shift()!;
-    body.setIds(sent++);
+    const [place, body] = free.shift()!;
+    const start = body.setIds(sent++);
     for (;;) {
       const reply = await connection.post(heads.get(body)!, body.bytes);
       if (reply.status === 200 && reply.body === expectedReply) break;
@@ -81,16 +97,20 @@ async function run({
       putOff++;
       await sleep(PUT_OFF_MS);
     }
-    latencies.push(performance.now() - due);
-    free.push(body);
+    const answered = performance.now();
+    latencies.push(answered - due);
+    probe?.acknowledged(start + (freshness?.traceIds[place] ?? "").slice(start.length), answered);
+    free.push([place, body]);
   }
 
   await Promise.all(
     connections.slice(0, wanted).map(async (connection) => {
       for (;;) {
+        if (begun >= requests) return;
+        const number = begun++;
         let due = performance.now();
         if (requestsPerSecond !== undefined) {
-          due = start + (begun++ * 1_000) / requestsPerSecond;
+          due = start + (number * 1_000) / requestsPerSecond;
           if (due >= end) return;
           const early = due - performance.now();
           if (early > 0) await sleep(early);
@@ -99,11 +119,13 @@ async function run({
       }
     }),
   );
+  const took = (performance.now() - start) / 1_000;
   return {
     acknowledged: latencies.length,
     putOff,
-    seconds: (performance.now() - start) / 1_000,
+    seconds: took,
     latencyMs: percentilesOf(latencies),
+    ...(probe === undefined ? {} : { freshnessMs: percentilesOf(await probe.finish()) }),
   };
 }
 

@@ -25,14 +25,16 @@ export class PatchedBody {
     this.#places = places;
   }
 
-  /** Gives every id a new start. Different numbers below 2^32 give different ids. */
-  setIds(number: number): void {
+  /** Gives every id a new start, and returns it in hex. Different numbers below 2^32 give different ids. */
+  setIds(number: number): string {
     // Spread, for ids in order would be easier on the engine than those of SDKs. Odd, so that no two become one.
     const spread = Math.imul(number, 0x9e3779b1) >>> 0;
-    if (this.#form === "bytes") for (const place of this.#places) this.bytes.writeUInt32BE(spread, place);
-    else {
-      const hex = spread.toString(16).padStart(8, "0");
+    const hex = spread.toString(16).padStart(8, "0");
+    if (this.#form === "bytes") {
+      for (const place of this.#places) this.bytes.writeUInt32BE(spread, place);
+    } else {
       for (const place of this.#places) this.bytes.write(hex, place, "latin1");
     }
+    return hex;
   }
 }

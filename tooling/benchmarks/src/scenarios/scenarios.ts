@@ -1,9 +1,21 @@
 import type { Scenario } from "../harness/scenario.js";
+import { core } from "./core/core.js";
+import { endToEnd } from "./endToEnd/endToEnd.js";
 import { growth } from "./growth/growth.js";
 import { ingest } from "./ingest/ingest.js";
+import { memory } from "./memory/memory.js";
 import { project } from "./project/project.js";
 import { replay } from "./replay/replay.js";
 import { rules } from "./rules/rules.js";
 
 /** In the order they run. */
-export const scenarios: readonly Scenario[] = [ingest, project, growth, replay, rules];
+export const scenarios: readonly Scenario[] = [
+  ingest,
+  project,
+  endToEnd,
+  growth,
+  replay,
+  memory,
+  core,
+  rules,
+];

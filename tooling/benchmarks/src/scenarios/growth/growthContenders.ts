@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { TestServices } from "@es/tooling-services";
-import { type Place, takePlace } from "../../engines/place.js";
-import { BENCH_TENANT, fillTraceTables } from "../../engines/traceTables.js";
+import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
+import { fillTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Round } from "../../harness/comparison.js";
 import { watchProcesses } from "../../harness/processUsage.js";
 import { Program } from "../../harness/program.js";

@@ -1,12 +1,18 @@
 import { type FigureDescription, figureOf } from "../../harness/comparison.js";
 import type { Scenario } from "../../harness/scenario.js";
 import { formatNumber } from "../../harness/table.js";
-import { engineTakes, FLOOR, type IngestLoad, literalTakes, OURS, oursTakes } from "./ingestContenders.js";
-
-type Case = Pick<IngestLoad, "encoding" | "spansPerRequest" | "connections">;
+import {
+  engineTakes,
+  FLOOR,
+  type IngestLoad,
+  literalTakes,
+  OURS,
+  oursTakes,
+  type Requests,
+} from "./ingestContenders.js";
 
 /** The first is what the targets are about. */
-const cases: readonly Case[] = [
+const cases: readonly Requests[] = [
   { encoding: "protobuf", spansPerRequest: 1_000, connections: 4 },
   { encoding: "protobuf", spansPerRequest: 1_000, connections: 1 },
   { encoding: "protobuf", spansPerRequest: 1_000, connections: 32 },
@@ -68,7 +74,7 @@ export const ingest: Scenario = {
   },
 };
 
-function nameOf({ encoding, spansPerRequest, connections }: Case): string {
+function nameOf({ encoding, spansPerRequest, connections }: Requests): string {
   const format = encoding === "json" ? "JSON" : "protobuf";
   return `${format}, ${formatNumber(spansPerRequest)} spans a request, ${connections} connection${connections === 1 ? "" : "s"}`;
 }

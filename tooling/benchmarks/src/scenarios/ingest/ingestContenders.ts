@@ -1,30 +1,33 @@
 import { encodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
-import type { ChildService, TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-services";
 import { type Place, takePlace } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";
 import { migrateTraceTables, nativeBlock } from "../../engines/traceTables.js";
 import type { Contender, Round } from "../../harness/comparison.js";
-import { watchProcesses } from "../../harness/processUsage.js";
+import { type Pids, watchProcesses } from "../../harness/processUsage.js";
 import { Program } from "../../harness/program.js";
 import { genAiTraces, SPANS_PER_TRACE } from "../../load/genAiTraces.js";
 import type { HttpLoadResult, HttpLoadRun, HttpLoadTarget } from "../../load/httpLoad.js";
 import { ID_PREFIX } from "../../load/patchedBody.js";
 import type { LiteralIngestOptions } from "./literalIngest.js";
 
-export interface IngestLoad {
+export interface Requests {
   readonly encoding: OtlpEncoding;
   readonly spansPerRequest: number;
   readonly connections: number;
+}
+
+export interface IngestLoad extends Requests {
   readonly seconds: number;
   /** Spans that are sent per second; without it, as many as are acknowledged. */
   readonly spansPerSecond?: number;
 }
 
-/** What a contender sends to: a server that takes requests. */
-interface Receiver {
+/** A server that takes requests. */
+export interface Receiver {
   readonly target: HttpLoadTarget;
-  readonly pids: Readonly<Record<string, number>>;
+  readonly pids: Pids;
   close(): Promise<void>;
 }
 
@@ -39,55 +42,64 @@ export const FLOOR = "floor: Native blocks straight to the engine";
 export const LITERAL = "an insert per request";
 
 export function oursTakes(services: TestServices, load: IngestLoad): Contender {
-  return contender({ name: OURS, role: "ours", services, load }, async (place) => {
-    const service: ChildService = await startService("ingest", place.environment);
-    return {
-      target: otlpTarget(service.url, load),
-      pids: { ingest: service.pid },
-      close: () => service.close(),
-    };
-  });
+  return contender({ name: OURS, role: "ours", services, load }, (place) => startIngestService(place, load));
 }
 
 export function literalTakes(services: TestServices, load: IngestLoad): Contender {
   return contender({ name: LITERAL, role: "baseline", services, load }, async (place) => {
     await migrateTraceTables(place);
-    const program = await Program.start("scenarios/ingest/literalIngest.js");
-    const { clickhouseUrl, database, redisUrl, prefix } = place;
-    const url = await program.call<string>("listen", {
-      clickhouseUrl,
-      database,
-      redisUrl,
-      prefix,
-    } satisfies LiteralIngestOptions);
-    return { target: otlpTarget(url, load), pids: { ingest: program.pid }, close: () => program.stop() };
+    return startLiteralIngest(place, load);
   });
 }
 
 export function engineTakes(services: TestServices, load: IngestLoad): Contender {
-  const blocks = {
-    ...load,
-    spansPerRequest: FLOOR_ROWS,
-    connections: FLOOR_CONNECTIONS,
-  };
-  return contender({ name: FLOOR, role: "floor", services, load: blocks }, async (place) => {
+  return contender({ name: FLOOR, role: "floor", services, load: asBlocks(load) }, async (place) => {
     await migrateTraceTables(place);
-    const bodies: Uint8Array[] = [];
-    let query = "";
-    for (let seed = 1; seed <= FLOOR_CONNECTIONS; seed++) {
-      const { statement, block } = await nativeBlock(place, FLOOR_ROWS / SPANS_PER_TRACE, seed);
-      bodies.push(block);
-      query = statement;
-    }
-    const url = new URL(place.clickhouseUrl);
-    for (const [name, value] of Object.entries({ query, ...insertSettings }))
-      url.searchParams.set(name, String(value));
-    return {
-      target: { url: url.href, headers: {}, bodies, ids: "hex", expectedReply: "" },
-      pids: {},
-      close: async () => {},
-    };
+    return engineReceiver(place);
   });
+}
+
+/** `apps/ingest`. It makes the tables. */
+export async function startIngestService(place: Place, requests: Requests): Promise<Receiver> {
+  const service = await startService("ingest", place.environment);
+  return {
+    target: otlpTarget(service.url, requests),
+    pids: { ingest: service.pid },
+    close: () => service.close(),
+  };
+}
+
+/** An insert per request. The tables are there. */
+export async function startLiteralIngest(place: Place, requests: Requests): Promise<Receiver> {
+  const program = await Program.start("scenarios/ingest/literalIngest.js");
+  const { clickhouseUrl, database, redisUrl, prefix } = place;
+  const options: LiteralIngestOptions = { clickhouseUrl, database, redisUrl, prefix };
+  const url = await program.call<string>("listen", options);
+  return { target: otlpTarget(url, requests), pids: { ingest: program.pid }, close: () => program.stop() };
+}
+
+/** The same load as blocks for the engine. */
+export function asBlocks<TLoad extends Requests>(load: TLoad): TLoad {
+  return { ...load, spansPerRequest: FLOOR_ROWS, connections: FLOOR_CONNECTIONS };
+}
+
+/** The engine itself, of whose tables one takes `asBlocks`. The tables are there. */
+export async function engineReceiver(place: Place): Promise<Receiver> {
+  const bodies: Uint8Array[] = [];
+  let query = "";
+  for (let seed = 1; seed <= FLOOR_CONNECTIONS; seed++) {
+    const { statement, block } = await nativeBlock(place, FLOOR_ROWS / SPANS_PER_TRACE, seed);
+    bodies.push(block);
+    query = statement;
+  }
+  const url = new URL(place.clickhouseUrl);
+  for (const [name, value] of Object.entries({ query, ...insertSettings }))
+    url.searchParams.set(name, String(value));
+  return {
+    target: { url: url.href, headers: {}, bodies, ids: "hex", expectedReply: "" },
+    pids: {},
+    close: async () => {},
+  };
 }
 
 interface ContenderSetUp {
@@ -145,7 +157,7 @@ function contender(
   };
 }
 
-function otlpTarget(url: string, { encoding, spansPerRequest, connections }: IngestLoad): HttpLoadTarget {
+function otlpTarget(url: string, { encoding, spansPerRequest, connections }: Requests): HttpLoadTarget {
   const templates = Math.max(connections, Math.ceil(TEMPLATE_SPANS / spansPerRequest));
   return {
     url: `${url}/v1/traces`,

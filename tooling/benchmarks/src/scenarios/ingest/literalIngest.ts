@@ -2,12 +2,13 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createClient } from "@clickhouse/client";
-import { createAcceptedClock, parseTenantId } from "@es/core";
+import { createAcceptedClock } from "@es/core";
 import { decodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
 import { createSpanEvent } from "@es/trace-projection";
 import { spanTable } from "@es/trace-projection/clickhouse";
 import { Queue } from "bullmq";
+import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 
 export interface LiteralIngestOptions {
@@ -17,7 +18,6 @@ export interface LiteralIngestOptions {
   readonly prefix: string;
 }
 
-const tenantId = parseTenantId("bench");
 let close = async () => {};
 
 answerCalls({ listen }, () => close());

@@ -5,10 +5,10 @@ import {
   createEventStream,
   makeProjectionVersion,
   type ProjectionRecord,
-  parseTenantId,
 } from "@es/core";
 import { type TraceProjection, TraceProjectionEventHandler } from "@es/trace-projection";
 import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-projection/clickhouse";
+import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import type { RebuildPlace } from "./rebuilding.js";
 
@@ -16,7 +16,6 @@ const TRACES_AT_ONCE = 500;
 /** While one batch is folded here, the engine reads and writes others. */
 const BATCHES_AT_ONCE = 3;
 
-const tenantId = parseTenantId("bench");
 const handler = new TraceProjectionEventHandler();
 let rebuildBatch = async (_traceIds: readonly string[]) => {};
 let close = async () => {};

@@ -8,22 +8,20 @@ import {
   createEventStream,
   defaultConcurrency,
   makeProjectionVersion,
-  parseTenantId,
 } from "@es/core";
 import { insertSettings, type Row, readSettings } from "@es/store-clickhouse";
 import { TraceProjectionEventHandler } from "@es/trace-projection";
 import { spanTable, traceProjectionTable } from "@es/trace-projection/clickhouse";
 import { Queue, Worker } from "bullmq";
+import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import type { RebuildPlace } from "./rebuilding.js";
 
 const QUEUE_NAME = "projections";
-const tenantId = parseTenantId("bench");
 const events = spanTable();
 const projections = traceProjectionTable();
 const handler = new TraceProjectionEventHandler();
 let queue: Queue<{ readonly traceId: string }>;
-let rebuilt = 0;
 let failure: Error | undefined;
 let close = async () => {};
 
@@ -88,9 +86,6 @@ async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace)
     prefix,
     concurrency: defaultConcurrency(availableParallelism()),
   });
-  worker.on("completed", () => {
-    rebuilt++;
-  });
   worker.on("failed", (_job, error) => {
     failure = error;
   });
@@ -101,18 +96,17 @@ async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace)
   };
 }
 
-/** Seconds. */
+/** Also waits for what others have added. Seconds. */
 async function rebuild(traceIds: readonly string[]): Promise<number> {
-  rebuilt = 0;
   const start = performance.now();
   await Promise.all(
     traceIds.map((traceId) =>
       queue.add("project", { traceId }, { deduplication: { id: `${tenantId}:${traceId}` } }),
     ),
   );
-  while (rebuilt < traceIds.length) {
+  do {
     if (failure !== undefined) throw failure;
     await sleep(10);
-  }
+  } while ((await queue.getJobCountByTypes("waiting", "active", "delayed")) > 0);
   return (performance.now() - start) / 1_000;
 }

@@ -1,15 +1,14 @@
 // The worker on the queue in memory, wired as standalone wires it.
 import { startWorker, type WorkerConfig, workerVariables } from "@es/app-worker";
-import { parseTenantId } from "@es/core";
 import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
 import { createLogger } from "@es/service";
 import { openTraceStore } from "@es/trace-service";
 import { z } from "zod";
+import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import { drained } from "./drained.js";
 import type { RebuildPlace } from "./rebuilding.js";
 
-const tenantId = parseTenantId("bench");
 const queue = new ProjectionQueueMemory({ delayMs: 0, limiter: null });
 let close = async () => {};
 

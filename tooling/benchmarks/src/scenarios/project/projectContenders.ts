@@ -1,8 +1,8 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import type { TestServices } from "@es/tooling-services";
-import { type Place, takePlace } from "../../engines/place.js";
+import type { ChildService, TestServices } from "@es/tooling-services";
+import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";
-import { BENCH_TENANT, fillTraceTables, migrateTraceTables } from "../../engines/traceTables.js";
+import { fillTraceTables, migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Role, Round } from "../../harness/comparison.js";
 import { type Pids, watchProcesses } from "../../harness/processUsage.js";
 import { Program } from "../../harness/program.js";
@@ -20,7 +20,7 @@ const QUEUE_NAME = "trace-projections";
 const SCHEDULED_AT_ONCE = 100;
 
 /** What rebuilds traces. */
-interface Rebuilder {
+export interface Rebuilder {
   readonly pids: Pids;
   /** Resolves with the seconds it took. */
   rebuild(traceIds: readonly string[]): Promise<number>;
@@ -30,10 +30,8 @@ interface Rebuilder {
 /** `apps/worker`, with the calls that ingest makes beside it. */
 export function bullMqProjects(services: TestServices, traces: number): Contender {
   return contender({ name: OURS_BULLMQ, role: "ours", services, traces }, async (place) => {
-    // Looks at what lags once, at the start, when there is nothing yet.
-    const worker = await startService("worker", { ...place.environment, RECONCILE_INTERVAL_MS: "0" });
-    const { redisUrl: connection, prefix } = place;
-    const queue = new ProjectionQueueBullMQ({ connection, prefix, queueName: QUEUE_NAME, delayMs: 0 });
+    const worker = await startWorkerService(place);
+    const queue = openQueue(place);
     return {
       pids: { worker: worker.pid, "schedule calls": process.pid },
       async rebuild(traceIds) {
@@ -51,6 +49,16 @@ export function bullMqProjects(services: TestServices, traces: number): Contende
       },
     };
   });
+}
+
+/** `apps/worker`, which makes the tables. It looks at what lags once, at the start, when there is nothing yet. */
+export function startWorkerService(place: Place): Promise<ChildService> {
+  return startService("worker", { ...place.environment, RECONCILE_INTERVAL_MS: "0" });
+}
+
+/** The queue of the services, from this process. */
+export function openQueue({ redisUrl: connection, prefix }: Place): ProjectionQueueBullMQ {
+  return new ProjectionQueueBullMQ({ connection, prefix, queueName: QUEUE_NAME, delayMs: 0 });
 }
 
 export function memoryProjects(services: TestServices, traces: number): Contender {
@@ -75,19 +83,25 @@ export function literalProjects(services: TestServices, traces: number): Contend
 }
 
 function programRebuilds(
-  path: string,
+  path: RebuildProgram,
   prepare: (place: Place) => Promise<void> = async () => {},
 ): (place: Place) => Promise<Rebuilder> {
   return async (place) => {
     await prepare(place);
-    const program = await Program.start(path);
-    const { clickhouseUrl, database, redisUrl, prefix } = place;
-    await program.call("open", { clickhouseUrl, database, redisUrl, prefix } satisfies RebuildPlace);
-    return {
-      pids: { worker: program.pid },
-      rebuild: (traceIds) => program.call<number>("rebuild", traceIds),
-      close: () => program.stop(),
-    };
+    return startRebuilder(place, path);
+  };
+}
+
+export type RebuildProgram = `scenarios/project/${"memory" | "batch" | "literal"}Projector.js`;
+
+export async function startRebuilder(place: Place, path: RebuildProgram): Promise<Rebuilder> {
+  const program = await Program.start(path);
+  const { clickhouseUrl, database, redisUrl, prefix } = place;
+  await program.call("open", { clickhouseUrl, database, redisUrl, prefix } satisfies RebuildPlace);
+  return {
+    pids: { worker: program.pid },
+    rebuild: (traceIds) => program.call<number>("rebuild", traceIds),
+    close: () => program.stop(),
   };
 }
 

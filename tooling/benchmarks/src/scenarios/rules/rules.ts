@@ -5,8 +5,8 @@ import {
   TraceReadRepositoryClickHouse,
   traceProjectionStoreClickHouse,
 } from "@es/trace-projection/clickhouse";
-import { type Place, takePlace } from "../../engines/place.js";
-import { BENCH_TENANT, migrateTraceTables } from "../../engines/traceTables.js";
+import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
+import { migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender } from "../../harness/comparison.js";
 import { watchProcesses } from "../../harness/processUsage.js";
 import type { Scenario } from "../../harness/scenario.js";
