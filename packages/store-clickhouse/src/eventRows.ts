@@ -9,6 +9,7 @@ import {
   selectList,
 } from "./aggregateRows.js";
 import { type BinaryColumn, readBinaryRows } from "./binaryRows.js";
+import { withErrorBehind } from "./errorBehind.js";
 import type { BinaryEventRows, EventRowKey, EventTable, SelectedColumn } from "./eventTable.js";
 
 /** A row that is there, and the event in it or why there is none. */
@@ -69,7 +70,7 @@ async function readBinary<TEvent extends Event>(
   take: (row: EventRow<TEvent>, place: number) => void,
 ): Promise<void> {
   const asked = placesByRef(refs);
-  const { stream } = await client.exec({
+  const { stream, response_headers: headers } = await client.exec({
     query: `${query.sql} FORMAT RowBinaryWithNamesAndTypes`,
     query_params: { ...query.parameters, refs: refsParameter(asked) },
     use_multipart_params_auto: true,
@@ -82,7 +83,8 @@ async function readBinary<TEvent extends Event>(
     { name: columns.eventId, type: "String" },
     { name: columns.acceptedAt, type: "UInt64" },
   ];
-  await readBinaryRows(stream, [...key, ...binary.columns], (reader) => {
+  const chunks = withErrorBehind(stream, headers);
+  await readBinaryRows(chunks, [...key, ...binary.columns], (reader) => {
     const tenantId = reader.internedString();
     const aggregateId = reader.internedString();
     const rowKey: EventRowKey = {

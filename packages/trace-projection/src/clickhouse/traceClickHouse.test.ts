@@ -359,6 +359,25 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(await store.eventStore.getEvents(traceIdOf(9), { tenantId })).toHaveLength(20);
   });
 
+  it("says that a trace is too large also where the engine has sent much of it before it came to the limit", async () => {
+    const tenantId = newTenant();
+    const large = Array.from({ length: 400 }, (_, n) =>
+      spanOf(9, n + 1, { attributes: new Map([["text", "x".repeat(20_000)]]) }),
+    );
+    await store.eventStore.storeEvents(
+      large.map((span) => createSpanEvent(span, 1n)),
+      { tenantId },
+    );
+    // Two blocks, of which the first is below the limit.
+    const streamed = spanEventStoreClickHouse(db.client, {
+      database: db.database,
+      maxAggregateBytes: 7_000_000,
+      readSettings: { wait_end_of_query: 0, max_block_size: "8" },
+    });
+    const tooLarge = expect.objectContaining({ code: "AGGREGATE_TOO_LARGE" });
+    await expect(streamed.getEvents(traceIdOf(9), { tenantId })).rejects.toEqual(tooLarge);
+  });
+
   it("filters by the kinds of spans in the latest version", async () => {
     const tenantId = newTenant();
     const retrieved = { spanKinds: { llm: 1, retriever: 2 } };
