@@ -9,32 +9,28 @@ import {
   jsonSize,
 } from "./content/contentLimits.js";
 import type { ContentSide, ReadValue } from "./content/readContent.js";
-import type { AttributeRule, ReportedClass } from "./conventions/convention.js";
 import { rules } from "./conventions/conventions.js";
 import { noOwnPrices, type OwnPrices } from "./cost/ownPrices.js";
-import { costOf } from "./cost/traceCost.js";
-import { contentCandidates } from "./selection/contentCandidates.js";
-import { findFirstToken } from "./selection/firstToken.js";
-import { distinctNames, distinctServices, dropUndated, firstName, firstNameIn } from "./selection/names.js";
-import { visitMetadata, visitTags } from "./selection/tagsAndMetadata.js";
-import { timesOf } from "./selection/traceTimes.js";
+import type { CostSummary } from "./cost/traceCost.js";
+import type { TraceReading } from "./reading/traceReading.js";
+import { WholeReading } from "./reading/wholeReading.js";
+import type { FirstToken } from "./selection/firstToken.js";
+import { dropUndated, firstNameIn, type NameField } from "./selection/names.js";
 import type { SpanEvent } from "./spanEvent.js";
 import { oncePerSpan } from "./spans/foldedSpan.js";
-import { failedBefore, hasFailed, readSpanError } from "./spans/spanError.js";
-import { readTraceFacts, type SpanFacts, type TraceFacts } from "./spans/spanFacts.js";
-import { buildSpanTree, type SpanTree } from "./spans/spanTree.js";
+import { hasFailed, readSpanError } from "./spans/spanError.js";
+import { buildSpanTree } from "./spans/spanTree.js";
 import type {
   Json,
   Provenance,
-  SpanKind,
   TraceContent,
   TraceError,
   TraceProjection,
   TraceStatus,
 } from "./traceProjection.js";
-import { addTokenCounts } from "./usage/countOnce.js";
-import { addTokens, noTokens, type TokenCounts } from "./usage/spanUsage.js";
+import { addTokens } from "./usage/spanUsage.js";
 import { inputOf } from "./usage/twinCalls.js";
+import { type UsageSum, usageFields } from "./usage/usageSum.js";
 
 /**
  * What happened in the trace. A pure function of the set of spans: order, duplication and batching of what arrived make
@@ -46,17 +42,16 @@ export function buildTraceProjection(
   prices: OwnPrices = noOwnPrices,
 ): TraceProjection {
   const tree = buildSpanTree(stream.events.map((event) => event.data));
-  return buildTreeProjection(stream.aggregateId, tree, limits, prices);
+  return projectReading(stream.aggregateId, new WholeReading(tree, prices), limits);
 }
 
-/** {@link buildTraceProjection} of spans that stand in their tree. */
-export function buildTreeProjection(
+/** {@link buildTraceProjection} of a trace that is read already. */
+export function projectReading(
   traceId: string,
-  tree: SpanTree,
+  reading: TraceReading,
   limits: ContentLimits,
-  prices: OwnPrices,
 ): TraceProjection {
-  return new ProjectionBuilder(traceId, tree, limits, prices).build();
+  return new ProjectionBuilder(traceId, reading, limits).build();
 }
 
 const statuses: readonly TraceStatus[] = ["unset", "ok", "error"];
@@ -64,69 +59,60 @@ const statusOf = oncePerSpan(({ status }) => statuses[status.code] ?? "unset");
 
 class ProjectionBuilder {
   readonly #traceId: string;
-  readonly #tree: SpanTree;
+  readonly #reading: TraceReading;
   readonly #limits: ContentLimits;
-  readonly #prices: OwnPrices;
   readonly #cuts = new Map<string, { kept: number; total: number }>();
   readonly #unparsed: string[] = [];
   readonly #provenance = new Map<string, Provenance>();
-  #earlyFirstTokens = 0;
 
-  constructor(traceId: string, tree: SpanTree, limits: ContentLimits, prices: OwnPrices) {
+  constructor(traceId: string, reading: TraceReading, limits: ContentLimits) {
     this.#traceId = traceId;
-    this.#tree = tree;
+    this.#reading = reading;
     this.#limits = limits;
-    this.#prices = prices;
   }
 
   build(): TraceProjection {
-    const tree = this.#tree;
-    const root = tree.spans[tree.root];
-    const times = timesOf(tree.spans);
-    const trace = readTraceFacts(tree);
-    const { facts, rootFirst } = trace;
-
-    const usage = this.#usage(facts);
-    const cost = costOf(tree, facts, times.start, trace.twins, this.#prices);
-    this.#provenCost(cost.contributors, facts);
+    const reading = this.#reading;
+    const { root, rootKind, times, errorCount, firstToken } = reading;
+    const usage = this.#usage(reading.usage);
+    const cost = this.#cost(reading.cost);
     if (times.startFrom !== undefined)
       this.#provenance.set("startTimeUnixNano", provenanceOf(times.startFrom));
     if (times.endFrom !== undefined) this.#provenance.set("endTimeUnixNano", provenanceOf(times.endFrom));
-    const errors = tree.spans.filter(hasFailed);
     const rootStatus = root === undefined ? "unset" : hasFailed(root) ? "error" : statusOf(root);
     if (root !== undefined) {
-      this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${tree.rootKind}` });
+      this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${rootKind}` });
     }
 
     const projection = {
       traceId: this.#traceId,
       name: this.#bounded("name", root?.name.toWellFormed() ?? ""),
-      rootSpanId: tree.rootKind === "none" ? null : (root?.spanId ?? null),
-      rootKind: tree.rootKind,
-      spanCount: tree.spans.length,
-      errorCount: errors.length,
-      status: errors.length > 0 ? ("error" as const) : rootStatus,
+      rootSpanId: rootKind === "none" ? null : (root?.spanId ?? null),
+      rootKind,
+      spanCount: reading.spanCount,
+      errorCount,
+      status: errorCount > 0 ? ("error" as const) : rootStatus,
       rootStatus,
-      firstError: this.#firstError(errors),
+      firstError: this.#firstError(reading.firstError),
       startTimeUnixNano: String(times.start),
       endTimeUnixNano: String(times.end),
       durationNano: String(times.end - times.start),
-      input: this.#content("input", trace),
-      output: this.#content("output", trace),
-      models: this.#boundedDistinct("models", dropUndated(distinctNames(facts, rules.models))),
-      providers: this.#boundedDistinct("providers", distinctNames(facts, rules.providers)),
-      services: this.#boundedDistinct("services", distinctServices(facts)),
+      input: this.#content("input"),
+      output: this.#content("output"),
+      models: this.#boundedDistinct("models", dropUndated(reading.distinctNames("models"))),
+      providers: this.#boundedDistinct("providers", reading.distinctNames("providers")),
+      services: this.#boundedDistinct("services", reading.distinctServices()),
       usage,
       cost: cost.cost,
       costReason: cost.reason,
       unpricedModels: cost.unpricedModels.slice(0, this.#limits.distinct),
       priceTableVersion: cost.priceTableVersion,
-      timeToFirstTokenNano: this.#firstToken(times.start),
-      sessionId: this.#firstName("sessionId", rootFirst, rules.sessions),
-      userId: this.#firstName("userId", rootFirst, rules.users),
-      tags: this.#tags(rootFirst),
-      metadata: this.#metadata(rootFirst),
-      spanKinds: countKinds(facts),
+      timeToFirstTokenNano: this.#firstToken(firstToken, times.start),
+      sessionId: this.#firstName("sessionId", "sessions"),
+      userId: this.#firstName("userId", "users"),
+      tags: this.#tags(),
+      metadata: this.#metadata(),
+      spanKinds: reading.kinds,
     };
     this.#noteCut("unpricedModels", this.#limits.distinct, cost.unpricedModels.length);
     return {
@@ -134,9 +120,9 @@ class ProjectionBuilder {
       truncated: this.#cuts.size > 0,
       flags: {
         ...times.flags,
-        cyclicSpans: tree.cyclic,
-        earlyFirstTokens: this.#earlyFirstTokens,
-        droppedByEmitter: droppedByEmitter(tree.spans),
+        cyclicSpans: reading.cyclicSpans,
+        earlyFirstTokens: firstToken.early,
+        droppedByEmitter: reading.droppedByEmitter,
         unparsed: this.#unparsed,
         cuts: Object.fromEntries(this.#cuts),
       },
@@ -144,12 +130,12 @@ class ProjectionBuilder {
     };
   }
 
-  #content(side: ContentSide, trace: TraceFacts): TraceContent | null {
-    for (const { span, rule, value } of contentCandidates(side, trace)) {
-      this.#provenance.set(side, { spanId: span.spanId, key: rule.source.key, ruleId: rule.id });
-      return this.#boundedContent(side, value);
-    }
-    return null;
+  #content(side: ContentSide): TraceContent | null {
+    const found = this.#reading.content(side);
+    if (found === undefined) return null;
+    const { span, rule, value } = found;
+    this.#provenance.set(side, { spanId: span.spanId, key: rule.source.key, ruleId: rule.id });
+    return this.#boundedContent(side, value);
   }
 
   #boundedContent(side: ContentSide, value: ReadValue): TraceContent {
@@ -182,19 +168,7 @@ class ProjectionBuilder {
     };
   }
 
-  #usage(facts: readonly SpanFacts[]): TraceProjection["usage"] {
-    const sum = noTokens();
-    const contributors = usageFields.map(() => ({ spans: 0, first: undefined as SpanFacts | undefined }));
-    for (const fact of facts) {
-      if (fact.counted === undefined) continue;
-      addTokenCounts(sum, fact.counted);
-      for (const [index, [, , amount]] of usageFields.entries()) {
-        const field = contributors[index];
-        if (field === undefined || amount(fact.counted) <= 0) continue;
-        field.spans++;
-        field.first ??= fact;
-      }
-    }
+  #usage({ tokens, contributors }: UsageSum): TraceProjection["usage"] {
     for (const [index, [name, classes]] of usageFields.entries()) {
       const { first, spans } = contributors[index] ?? {};
       if (first?.usage === undefined || spans === undefined) continue;
@@ -207,46 +181,43 @@ class ProjectionBuilder {
         spans,
       });
     }
-    const inputTokens = inputOf(sum);
+    const inputTokens = inputOf(tokens);
     return {
       inputTokens,
-      outputTokens: sum.output,
+      outputTokens: tokens.output,
       // Spans that know their classes and spans that know only a total may explain each other but in part.
-      totalTokens: Math.max(sum.total, addTokens(inputTokens, sum.output)),
-      cacheReadTokens: sum.cacheRead,
-      cacheWriteTokens: sum.cacheWrite,
-      reasoningTokens: sum.reasoning,
+      totalTokens: Math.max(tokens.total, addTokens(inputTokens, tokens.output)),
+      cacheReadTokens: tokens.cacheRead,
+      cacheWriteTokens: tokens.cacheWrite,
+      reasoningTokens: tokens.reasoning,
     };
   }
 
-  #provenCost(contributors: readonly number[], facts: readonly SpanFacts[]): void {
-    const first = facts[contributors[0] ?? -1];
-    if (first === undefined) return;
-    this.#provenance.set("cost", {
-      spanId: first.span.spanId,
-      key: first.reported?.key ?? firstNameIn(first.span, rules.models)?.key ?? "",
-      ruleId: first.reported?.ruleId ?? "cost.price-table",
-      spans: contributors.length,
-    });
+  #cost(cost: CostSummary): CostSummary {
+    const { first, contributors } = cost;
+    if (first !== undefined) {
+      this.#provenance.set("cost", {
+        spanId: first.span.spanId,
+        key: first.reported?.key ?? firstNameIn(first.span, rules.models)?.key ?? "",
+        ruleId: first.reported?.ruleId ?? "cost.price-table",
+        spans: contributors,
+      });
+    }
+    return cost;
   }
 
-  /** The first to fail. Of those that failed at one instant the innermost: it started last. */
-  #firstError(errors: readonly OtlpSpan[]): TraceError | null {
-    let first: OtlpSpan | undefined;
-    for (const span of errors) if (first === undefined || failedBefore(span, first)) first = span;
-    if (first === undefined) return null;
-    const { type, message, key, ruleId } = readSpanError(first);
-    this.#provenance.set("firstError", { spanId: first.spanId, key, ruleId });
+  #firstError(span: OtlpSpan | undefined): TraceError | null {
+    if (span === undefined) return null;
+    const { type, message, key, ruleId } = readSpanError(span);
+    this.#provenance.set("firstError", { spanId: span.spanId, key, ruleId });
     return {
       type: type === null ? null : this.#bounded("firstError.type", type),
       message: message === null ? null : this.#bounded("firstError.message", message),
-      spanId: first.spanId,
+      spanId: span.spanId,
     };
   }
 
-  #firstToken(traceStart: bigint): TraceProjection["timeToFirstTokenNano"] {
-    const { call, trace, early } = findFirstToken(this.#tree.spans);
-    this.#earlyFirstTokens = early;
+  #firstToken({ call, trace }: FirstToken, traceStart: bigint): TraceProjection["timeToFirstTokenNano"] {
     if (call === undefined) return null;
     this.#provenance.set("timeToFirstTokenNano.call", provenanceOf(call));
     if (trace === undefined) return { call: String(call.latency), trace: null };
@@ -265,51 +236,43 @@ class ProjectionBuilder {
     });
   }
 
-  #firstName(
-    field: string,
-    rootFirst: readonly SpanFacts[],
-    fieldRules: readonly AttributeRule[],
-  ): string | null {
-    const found = firstName(rootFirst, fieldRules);
+  #firstName(field: string, names: NameField): string | null {
+    const found = this.#reading.firstName(names);
     if (found === undefined) return null;
     this.#provenance.set(field, provenanceOf(found));
     return this.#bounded(field, found.value);
   }
 
-  #tags(rootFirst: readonly SpanFacts[]): readonly string[] {
+  #tags(): readonly string[] {
     const tags = new Set<string>();
-    for (const { span } of rootFirst) {
-      visitTags(span, (tag, rule) => {
-        if (tags.size === 0) {
-          this.#provenance.set("tags", { spanId: span.spanId, key: rule.key, ruleId: rule.id });
-        }
-        tags.add(tag);
-      });
-    }
+    this.#reading.visitTags((tag, rule, span) => {
+      if (tags.size === 0) {
+        this.#provenance.set("tags", { spanId: span.spanId, key: rule.key, ruleId: rule.id });
+      }
+      tags.add(tag);
+    });
     this.#noteCut("tags", this.#limits.tags, tags.size);
     return [...tags].slice(0, this.#limits.tags).map((tag, index) => this.#bounded(`tags[${index}]`, tag));
   }
 
-  #metadata(rootFirst: readonly SpanFacts[]): Readonly<Record<string, Json>> {
+  #metadata(): Readonly<Record<string, Json>> {
     const metadata = new Map<string, Json>();
     const seen = new Set<string>();
-    for (const { span } of rootFirst) {
-      visitMetadata(span, (key, readValue, rule) => {
-        if (seen.has(key)) return;
-        seen.add(key);
-        if (metadata.size >= this.#limits.metadataKeys) return;
-        const shortKey = this.#bounded("metadata key", key);
-        // Two keys that are cut to the same: the earlier stays, as the cut says.
-        if (metadata.has(shortKey)) return;
-        const value = readValue();
-        const size = jsonSize(value);
-        const fits = size <= this.#limits.valueCharacters;
-        metadata.set(shortKey, fits ? value : cutJson(value, this.#limits.valueCharacters));
-        const field = `metadata.${cutText(shortKey, 128)}`;
-        if (!fits) this.#noteCut(field, this.#limits.valueCharacters, size);
-        this.#provenance.set(field, { spanId: span.spanId, key: rule.key, ruleId: rule.id });
-      });
-    }
+    this.#reading.visitMetadata((key, readValue, rule, span) => {
+      if (seen.has(key)) return;
+      seen.add(key);
+      if (metadata.size >= this.#limits.metadataKeys) return;
+      const shortKey = this.#bounded("metadata key", key);
+      // Two keys that are cut to the same: the earlier stays, as the cut says.
+      if (metadata.has(shortKey)) return;
+      const value = readValue();
+      const size = jsonSize(value);
+      const fits = size <= this.#limits.valueCharacters;
+      metadata.set(shortKey, fits ? value : cutJson(value, this.#limits.valueCharacters));
+      const field = `metadata.${cutText(shortKey, 128)}`;
+      if (!fits) this.#noteCut(field, this.#limits.valueCharacters, size);
+      this.#provenance.set(field, { spanId: span.spanId, key: rule.key, ruleId: rule.id });
+    });
     this.#noteCut("metadata", this.#limits.metadataKeys, seen.size);
     return Object.fromEntries(metadata);
   }
@@ -325,19 +288,6 @@ class ProjectionBuilder {
   }
 }
 
-export const usageFields: readonly (readonly [
-  string,
-  readonly ReportedClass[],
-  (counts: TokenCounts) => number,
-])[] = [
-  ["inputTokens", ["input", "uncached", "cacheRead", "cacheWrite"], inputOf],
-  ["outputTokens", ["output", "unreasoned", "reasoning"], (counts) => counts.output],
-  ["totalTokens", ["total", "input", "output"], (counts) => counts.total],
-  ["cacheReadTokens", ["cacheRead"], (counts) => counts.cacheRead],
-  ["cacheWriteTokens", ["cacheWrite"], (counts) => counts.cacheWrite],
-  ["reasoningTokens", ["reasoning"], (counts) => counts.reasoning],
-];
-
 function provenanceOf({
   span,
   key,
@@ -348,18 +298,4 @@ function provenanceOf({
   readonly ruleId: string;
 }): Provenance {
   return { spanId: span.spanId, key, ruleId };
-}
-
-function countKinds(facts: readonly SpanFacts[]): Partial<Record<SpanKind, number>> {
-  const counts: Partial<Record<SpanKind, number>> = {};
-  for (const { kind } of facts) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
-}
-
-function droppedByEmitter(spans: readonly OtlpSpan[]): number {
-  let dropped = 0;
-  for (const span of spans) {
-    dropped += span.droppedAttributesCount + span.droppedEventsCount + span.droppedLinksCount;
-  }
-  return dropped;
 }

@@ -1,36 +1,65 @@
 import type { EventFold, FoldStep } from "@es/core";
-import { buildTreeProjection } from "./buildTraceProjection.js";
+import { projectReading } from "./buildTraceProjection.js";
 import type { ContentLimits } from "./content/contentLimits.js";
 import type { OwnPrices } from "./cost/ownPrices.js";
+import { readReportedCost } from "./cost/traceCost.js";
+import { RunsReading } from "./reading/runsReading.js";
+import { SpanRuns } from "./reading/spanRuns.js";
+import { WholeReading } from "./reading/wholeReading.js";
 import type { SpanEvent } from "./spanEvent.js";
 import { FoldedSpan, SharedValues, SpanReleased } from "./spans/foldedSpan.js";
-import { compareSpans, treeOf } from "./spans/spanTree.js";
+import { usageOf } from "./spans/spanFacts.js";
+import { type SpanTree, treeOf } from "./spans/spanTree.js";
 import type { TraceProjection } from "./traceProjection.js";
+import { GrowingUsage } from "./usage/growingUsage.js";
+import { scopeNameOf } from "./usage/twinCalls.js";
 
 /** About what a span without its data takes, with what the readers found in it. */
 const BYTES_PER_SPAN = 800;
 
+/** What makes a fold fast or slow, and changes nothing else. */
+export interface TraceFoldTuning {
+  /** Spans that are read anew when one of them changes: of shorter runs there are more to join. @default 256 */
+  readonly runLength?: number;
+  /** Where more come at once, by the spans there are, all are put in order and counted anew. @default 1/8 */
+  readonly many?: number;
+}
+
 /**
  * A trace between rebuilds. Of every span it keeps what the rules read, and the data of those only that gave the
- * projection its content; the tree is mended where spans arrive. The projection is then built by the same code as from all
- * spans at once, over what is known of them.
+ * projection its content. The spans stand in runs, each of which is read anew when one of its spans changes; usage is
+ * counted up from the spans that are new. Traces that this does not fit, see `#fits`, are read as a whole each time, over
+ * what is known of the spans.
  */
 export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
   readonly #traceId: string;
   readonly #limits: ContentLimits;
   readonly #prices: OwnPrices;
   readonly #byId = new Map<string, FoldedSpan>();
-  /** By start, then span id. */
-  #ordered: FoldedSpan[] = [];
+  readonly #runs: SpanRuns;
+  readonly #many: number;
+  readonly #usage = new GrowingUsage();
   /** By the id of a parent that has not arrived. */
-  #waiting = new Map<string, FoldedSpan[]>();
+  readonly #waiting = new Map<string, FoldedSpan[]>();
   /** Those with their data. */
   #whole: FoldedSpan[] = [];
   readonly #shared = new SharedValues();
   /** Spans that gave the last projection what is read again each time. */
   #winners: ReadonlySet<string> = new Set();
+  /** Instrumentations that report usage. */
+  readonly #scopes = new Set<string>();
+  #hasCycle = false;
+  #reportsCost = false;
+  #hasCallWithoutStart = false;
 
-  constructor(traceId: string, limits: ContentLimits, prices: OwnPrices) {
+  constructor(
+    traceId: string,
+    limits: ContentLimits,
+    prices: OwnPrices,
+    { runLength = 256, many = 1 / 8 }: TraceFoldTuning = {},
+  ) {
+    this.#runs = new SpanRuns(runLength);
+    this.#many = many;
     this.#traceId = traceId;
     this.#limits = limits;
     this.#prices = prices;
@@ -46,25 +75,77 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
       added.push(span);
     }
     this.#whole = this.#whole.concat(added);
-    if (replaces) {
-      this.#whole = this.#whole.filter((span) => this.#byId.get(span.spanId) === span);
-      this.#ordered = [...this.#byId.values()].sort(compareSpans);
-      this.#waiting.clear();
-      for (const span of this.#ordered) this.#link(span);
-      return;
+    if (replaces || added.length > this.#runs.size * this.#many) this.#begin();
+    else this.#insert(added);
+  }
+
+  /** Puts all spans in order, and counts them. */
+  #begin(): void {
+    this.#whole = this.#whole.filter((span) => this.#byId.get(span.spanId) === span);
+    this.#waiting.clear();
+    this.#scopes.clear();
+    this.#hasCycle = false;
+    this.#reportsCost = false;
+    this.#hasCallWithoutStart = false;
+    this.#runs.fill(this.#byId.values());
+    for (const span of this.#byId.values()) {
+      this.#note(span);
+      this.#link(span);
     }
-    added.sort(compareSpans);
-    this.#ordered = merged(this.#ordered, added);
-    for (const span of added) this.#link(span);
+    const tree = this.#tree();
+    this.#hasCycle = tree.cyclic > 0;
+    if (this.#hasCycle) return;
+    this.#usage.recount(Array.from(tree.bottomUp, (position) => tree.spans[position] as FoldedSpan));
+  }
+
+  #insert(added: readonly FoldedSpan[]): void {
+    const toTell = [...added];
+    for (const span of added) {
+      this.#note(span);
+      this.#runs.insert(span);
+      for (const child of this.#link(span)) {
+        this.#usage.forgetTold(child);
+        toTell.push(child);
+      }
+      this.#hasCycle ||= isOwnAncestor(span);
+    }
+    if (!this.#fits) return;
+    for (const span of toTell) this.#usage.tell(span);
+  }
+
+  /** Whether the projection can be had from runs. What is counted is kept up only as long as it can. */
+  get #fits(): boolean {
+    // One instrumentation has no twins. A cost that is reported stands for what is below. A price may depend on the start.
+    return (
+      !this.#hasCycle &&
+      !this.#reportsCost &&
+      !this.#hasCallWithoutStart &&
+      this.#scopes.size < 2 &&
+      this.#usage.fits
+    );
+  }
+
+  #note(span: FoldedSpan): void {
+    this.#reportsCost ||= readReportedCost(span) !== undefined;
+    if (usageOf(span) === undefined) return;
+    this.#scopes.add(scopeNameOf(span));
+    this.#hasCallWithoutStart ||= span.startTimeUnixNano === 0n;
+  }
+
+  #tree(): SpanTree {
+    const ordered = this.#runs.all();
+    ordered.forEach((span, position) => {
+      span.position = position;
+    });
+    return treeOf(ordered, ({ parent }) => parent?.position);
   }
 
   project(): FoldStep<TraceProjection> {
-    this.#ordered.forEach((span, position) => {
-      span.position = position;
-    });
-    const tree = treeOf(this.#ordered, ({ parent }) => parent?.position);
     try {
-      const projection = buildTreeProjection(this.#traceId, tree, this.#limits, this.#prices);
+      const reading = this.#fits
+        ? new RunsReading(this.#runs.runs, this.#prices)
+        : new WholeReading(this.#tree(), this.#prices);
+      const projection = projectReading(this.#traceId, reading, this.#limits);
       const { input, output, firstError } = projection.provenance;
       this.#winners = new Set([input, output, firstError].flatMap((from) => from?.spanId ?? []));
       return { done: true, projection };
@@ -89,11 +170,11 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
       span.release(this.#shared);
       return false;
     });
-    return this.#ordered.length * BYTES_PER_SPAN + this.#shared.bytes;
+    return this.#runs.size * BYTES_PER_SPAN + this.#shared.bytes;
   }
 
-  /** Finds the span above, and is found by those below. */
-  #link(span: FoldedSpan): void {
+  /** Finds the span above, and those below that have waited for it. */
+  #link(span: FoldedSpan): readonly FoldedSpan[] {
     span.parent = undefined;
     const { spanId, parentSpanId } = span;
     if (parentSpanId !== "") {
@@ -104,25 +185,17 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
         else others.push(span);
       }
     }
-    for (const child of this.#waiting.get(spanId) ?? []) child.parent = span;
+    const children = this.#waiting.get(spanId) ?? [];
     this.#waiting.delete(spanId);
+    for (const child of children) {
+      child.parent = span;
+      if (child.run !== undefined) child.run.stale = true;
+    }
+    return children;
   }
 }
 
-/** Two orders made one. What arrives late mostly goes near the end. */
-function merged(ordered: FoldedSpan[], added: readonly FoldedSpan[]): FoldedSpan[] {
-  const [first] = added;
-  if (first === undefined) return ordered;
-  let from = ordered.length;
-  while (from > 0 && compareSpans(ordered[from - 1] as FoldedSpan, first) > 0) from--;
-  const moved = ordered.splice(from);
-  let next = 0;
-  for (const span of added) {
-    while (next < moved.length && compareSpans(moved[next] as FoldedSpan, span) < 0) {
-      ordered.push(moved[next++] as FoldedSpan);
-    }
-    ordered.push(span);
-  }
-  for (; next < moved.length; next++) ordered.push(moved[next] as FoldedSpan);
-  return ordered;
+function isOwnAncestor(span: FoldedSpan): boolean {
+  for (let at = span.parent; at !== undefined; at = at.parent) if (at === span) return true;
+  return false;
 }

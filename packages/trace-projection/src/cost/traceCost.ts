@@ -90,6 +90,19 @@ export type CostStep =
   /** All its tokens are counted below. */
   | { readonly kind: "counted-below"; readonly position: number };
 
+/** A {@link CostResult} by itself, for a projection. */
+export interface CostSummary extends Omit<CostResult, "contributors" | "gaps"> {
+  /** Spans that the amount comes from. */
+  readonly contributors: number;
+  /** The first of them. */
+  readonly first: CostFacts | undefined;
+}
+
+export function summarizeCost(result: CostResult, facts: readonly CostFacts[]): CostSummary {
+  const { contributors } = result;
+  return { ...result, contributors: contributors.length, first: facts[contributors[0] ?? -1] };
+}
+
 export interface CostGap {
   readonly position: number;
   readonly model: string | undefined;
@@ -118,21 +131,18 @@ export function costOf(
   let total = anyReported ? reportedOnce(tree, facts, twins, contributors, seen) : undefined;
   let priced = false;
   let pricedTokens = false;
-  facts.forEach(({ span, reported, usage, counted }, position) => {
-    if (reported !== undefined || usage === undefined || counted === undefined) return;
-    if (covered?.[position] === 1) {
+  facts.forEach((fact, position) => {
+    if (covered?.[position] === 1 && isToPrice(fact)) {
       seen?.({ kind: "covered", position });
       return;
     }
-    const counts = hasTokens(counted);
-    // All of it is explained, and so priced, below.
-    if (!counts && hasTokens(usage.own)) {
+    const found = priceFacts(fact, traceStart, own);
+    if (found === undefined) return;
+    if (found === "counted-below") {
       seen?.({ kind: "counted-below", position });
       return;
     }
-    const models = modelsOf(span);
-    const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
-    const price = priceSpan(providersOf(span), models, usage, counted, at, own);
+    const { price, counts, model } = found;
     if (price.priced) {
       // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
       if (anyReported && price.amount.isNegative()) {
@@ -146,9 +156,30 @@ export function costOf(
       pricedTokens ||= counts;
     } else {
       seen?.({ kind: "unpriced", position, reason: price.reason });
-      gaps.push({ position, model: models[0], reason: price.reason, hasTokens: counts });
+      gaps.push({ position, model, reason: price.reason, hasTokens: counts });
     }
   });
+  return {
+    ...concludeCost(
+      { total, source: !anyReported ? "priced" : pricedTokens ? "mixed" : "reported", priced, gaps },
+      own,
+    ),
+    contributors: contributors.sort((a, b) => a - b),
+  };
+}
+
+interface CostSum {
+  readonly total: Money | undefined;
+  readonly source: TraceCost["source"];
+  /** Whether the price table was used. */
+  readonly priced: boolean;
+  readonly gaps: readonly CostGap[];
+}
+
+function concludeCost(
+  { total, source, priced, gaps }: CostSum,
+  own: OwnPrices,
+): Omit<CostResult, "contributors"> {
   // A gap without tokens costs nothing where anything else is known; else the earliest names the reason.
   const open = total === undefined ? gaps : gaps.filter((gap) => gap.hasTokens);
   return {
@@ -159,14 +190,85 @@ export function costOf(
             // What moves tokens to a cheaper class may be priced where what it moves them from is not.
             amount: moneyToString(total.isNegative() ? zeroMoney : total),
             currency: "USD",
-            source: !anyReported ? "priced" : pricedTokens ? "mixed" : "reported",
+            source,
             complete: open.length === 0,
           },
     reason: open[0]?.reason ?? (total === undefined ? "no-usage" : null),
     unpricedModels: [...new Set(open.flatMap(({ model }) => (model === undefined ? [] : [model])))],
     priceTableVersion: priced ? priceTableVersion(own) : null,
-    contributors: contributors.sort((a, b) => a - b),
     gaps: open,
+  };
+}
+
+function isToPrice({ reported, usage, counted }: CostFacts): boolean {
+  return reported === undefined && usage !== undefined && counted !== undefined;
+}
+
+interface PricedFacts {
+  readonly price: ReturnType<typeof priceSpan>;
+  /** Whether there are tokens to price. */
+  readonly counts: boolean;
+  readonly model: string | undefined;
+}
+
+function priceFacts(
+  { span, reported, usage, counted }: CostFacts,
+  traceStart: bigint,
+  own: OwnPrices,
+): PricedFacts | "counted-below" | undefined {
+  if (reported !== undefined || usage === undefined || counted === undefined) return undefined;
+  const counts = hasTokens(counted);
+  // All of it is explained, and so priced, below.
+  if (!counts && hasTokens(usage.own)) return "counted-below";
+  const models = modelsOf(span);
+  const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
+  return { price: priceSpan(providersOf(span), models, usage, counted, at, own), counts, model: models[0] };
+}
+
+/** What some of a trace's spans cost where none of its spans reports a cost. */
+export interface PricedPart {
+  readonly total: Money | undefined;
+  readonly contributors: number;
+  readonly first: CostFacts | undefined;
+  /** One for each kind of gap, as the first of it. */
+  readonly gaps: readonly CostGap[];
+}
+
+/** @param facts in the order of the tree; of spans that have a start */
+export function pricePart(facts: readonly CostFacts[], own: OwnPrices): PricedPart {
+  const gaps = new Map<string, CostGap>();
+  let total: Money | undefined;
+  let contributors = 0;
+  let first: CostFacts | undefined;
+  for (const fact of facts) {
+    const found = priceFacts(fact, 0n, own);
+    if (found === undefined || found === "counted-below") continue;
+    const { price, counts, model } = found;
+    if (price.priced) {
+      total = (total ?? zeroMoney).plus(price.amount);
+      contributors++;
+      first ??= fact;
+    } else {
+      const kind = JSON.stringify([price.reason, counts, model ?? null]);
+      if (!gaps.has(kind)) gaps.set(kind, { position: -1, model, reason: price.reason, hasTokens: counts });
+    }
+  }
+  return { total, contributors, first, gaps: [...gaps.values()] };
+}
+
+/** Of the parts of a trace, in the order of the tree, what {@link costOf} says of the whole. */
+export function joinCost(parts: readonly PricedPart[], own: OwnPrices): CostSummary {
+  let total: Money | undefined;
+  let contributors = 0;
+  for (const part of parts) {
+    if (part.total !== undefined) total = (total ?? zeroMoney).plus(part.total);
+    contributors += part.contributors;
+  }
+  const gaps = parts.flatMap((part) => part.gaps);
+  return {
+    ...concludeCost({ total, source: "priced", priced: contributors > 0, gaps }, own),
+    contributors,
+    first: parts.find(({ first }) => first !== undefined)?.first,
   };
 }
 

@@ -1,9 +1,9 @@
 import type { OtlpSpan } from "@es/otlp";
-import { usageFields } from "../buildTraceProjection.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanFacts } from "../spans/spanFacts.js";
 import type { TraceUsage } from "../traceProjection.js";
 import { visitUsage } from "../usage/spanUsage.js";
+import { usageFields } from "../usage/usageSum.js";
 import { type ExplainedTrace, fieldOf, Losers } from "./explainField.js";
 import { SumParts } from "./sumParts.js";
 import type { FieldExplanation, LosingReason } from "./traceExplanation.js";

@@ -59,6 +59,33 @@ export function* contentCandidates(
   }
 }
 
+/** The values of the trace's speaker, or of whoever is asked alone, by the strong or the weak rules. */
+export function contentOf(facts: SpanFacts, side: ContentSide, weak: boolean): ContentCandidate | undefined {
+  for (const found of contentsOf(facts, side, tried[side][weak ? "weak" : "strong"], undefined)) return found;
+  return undefined;
+}
+
+/**
+ * The one to ask first of some folded spans, of which it is not known that they hold nothing: for an input the first, for
+ * an output the one that ended last.
+ */
+export function firstToAsk(
+  some: Iterable<SpanFacts | undefined>,
+  side: ContentSide,
+  weak: boolean,
+  aside: boolean,
+): SpanFacts | undefined {
+  const reads = tried[side][weak ? "weak" : "strong"];
+  let first: SpanFacts | undefined;
+  for (const facts of some) {
+    if (facts === undefined || asideKinds.has(facts.kind) !== aside || isKnownEmpty(facts, side, reads))
+      continue;
+    if (side === "input") return facts;
+    if (first === undefined || compareEnds(facts, first) < 0) first = facts;
+  }
+  return first;
+}
+
 /** Of a folded span, which has been looked at before. */
 function isKnownEmpty({ span, isTop }: SpanFacts, side: ContentSide, reads: ContentReads): boolean {
   if (!(span instanceof FoldedSpan)) return false;

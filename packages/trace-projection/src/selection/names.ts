@@ -8,6 +8,9 @@ import { oncePerSpan } from "../spans/foldedSpan.js";
 import type { SpanFacts } from "../spans/spanFacts.js";
 import type { Provenance } from "../traceProjection.js";
 
+/** The rules of a field that is a name. */
+export type NameField = "models" | "providers" | "sessions" | "users";
+
 export interface FoundName {
   readonly value: string;
   readonly span: OtlpSpan;

@@ -1,4 +1,10 @@
 import type { OtlpSpan } from "@es/otlp";
+import type { TokenCounts } from "../usage/spanUsage.js";
+
+/** What is made of spans, and is made anew when one of them has changed. */
+export interface Stale {
+  stale: boolean;
+}
 
 /** What was asked of a span is not known, and the span itself was let go of: it has to be read again. */
 export class SpanReleased extends Error {
@@ -103,8 +109,12 @@ export class FoldedSpan implements OtlpSpan {
   marks = 0;
   /** The span above, if it has arrived. */
   parent: FoldedSpan | undefined;
-  /** Among the spans of its trace, in their order. */
+  /** Among the spans of its trace, in their order; as far as somebody has set it. */
   position = 0;
+  /** Where it stands in that order. */
+  run: Stale | undefined;
+  /** What its usage adds to the trace's. */
+  counted: TokenCounts | undefined;
   #data: OtlpSpan | undefined;
 
   constructor(span: OtlpSpan, shared: SharedValues) {

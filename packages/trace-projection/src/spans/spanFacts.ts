@@ -51,6 +51,6 @@ function orderRootFirst({ root }: SpanTree, facts: readonly SpanFacts[]): readon
   return [facts[root] as SpanFacts, ...facts.slice(0, root), ...facts.slice(root + 1)];
 }
 
-const kindOf = oncePerSpan((span) => spanKindOf(span).kind);
+export const kindOf = oncePerSpan((span) => spanKindOf(span).kind);
 
-const usageOf = oncePerSpan((span) => readSpanUsage(span, kindOf(span)));
+export const usageOf = oncePerSpan((span) => readSpanUsage(span, kindOf(span)));

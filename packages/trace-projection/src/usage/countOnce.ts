@@ -5,12 +5,12 @@ import { addTokens, noTokens, type SpanUsage, type TokenCounts } from "./spanUsa
 import { inputOf, type TwinCall } from "./twinCalls.js";
 
 /** What a subtree was counted with, and how much of its uncached input may turn out to be cached. */
-interface Explained extends TokenCounts {
+export interface Explained extends TokenCounts {
   /** Uncached input counted on spans that name no cached tokens. */
   readonly vague: number;
 }
 
-type Sum = { -readonly [Field in keyof Explained]: number };
+export type Sum = { -readonly [Field in keyof Explained]: number };
 
 /**
  * What each span adds to the trace: its own figure as far as its descendants' counted figures don't explain it,
@@ -40,11 +40,7 @@ export function countUsageOnce(
   const told: (Sum | undefined)[] = new Array(twins.length === 0 ? 0 : tree.spans.length);
   const repeated = new Map<number, Sum>();
   const count = (position: number, usage: SpanUsage, subtree: Sum) => {
-    const moved = movedToCache(usage.own, subtree);
-    const rest = remainder(usage.own, subtree, moved);
-    counted[position] = rest;
-    addTokenCounts(subtree, rest);
-    subtree.vague = namesCache(usage.own) ? subtree.vague - moved : addTokens(subtree.vague, rest.uncached);
+    counted[position] = countOwn(usage, subtree);
     return subtree;
   };
   // The last of a chain first.
@@ -85,12 +81,25 @@ export function countUsageOnce(
   return counted;
 }
 
-function addSum(sum: Sum, added: Sum): void {
+/**
+ * What a span adds to what was counted below it.
+ *
+ * @param subtree what was counted below; made what was counted with it
+ */
+export function countOwn({ own }: SpanUsage, subtree: Sum): TokenCounts {
+  const moved = movedToCache(own, subtree);
+  const rest = remainder(own, subtree, moved);
+  addTokenCounts(subtree, rest);
+  subtree.vague = namesCache(own) ? subtree.vague - moved : addTokens(subtree.vague, rest.uncached);
+  return rest;
+}
+
+export function addSum(sum: Sum, added: Sum): void {
   addTokenCounts(sum, added);
   sum.vague = addTokens(sum.vague, added.vague);
 }
 
-function noSum(): Sum {
+export function noSum(): Sum {
   return { ...noTokens(), vague: 0 };
 }
 

@@ -124,7 +124,7 @@ function isOfSeveral({ spans }: SpanTree, usages: readonly (SpanUsage | undefine
   return false;
 }
 
-const scopeNameOf = oncePerSpan(({ scope }) => scope.name);
+export const scopeNameOf = oncePerSpan(({ scope }) => scope.name);
 
 /** All input. */
 export function inputOf({ uncached, cacheRead, cacheWrite }: TokenCounts): number {

@@ -1,0 +1,172 @@
+import type { ContentSide } from "../content/readContent.js";
+import { rules } from "../conventions/conventions.js";
+import type { OwnPrices } from "../cost/ownPrices.js";
+import { type CostSummary, joinCost } from "../cost/traceCost.js";
+import { type ContentCandidate, contentOf, firstToAsk } from "../selection/contentCandidates.js";
+import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
+import { type FoundName, firstNameIn, type NameField } from "../selection/names.js";
+import { visitMetadata, visitTags } from "../selection/tagsAndMetadata.js";
+import { type TraceTimes, timesOf } from "../selection/traceTimes.js";
+import type { FoldedSpan } from "../spans/foldedSpan.js";
+import type { SpanFacts } from "../spans/spanFacts.js";
+import type { Provenance, RootKind, SpanKind } from "../traceProjection.js";
+import { joinUsage, type UsageSum } from "../usage/usageSum.js";
+import { factsOf, type RunSummary, type SpanRun } from "./spanRun.js";
+import type { TraceReading } from "./traceReading.js";
+import { firstOf } from "./wholeReading.js";
+
+/**
+ * A trace read from what its runs say, in their order: `WholeReading` says the same of all spans. For traces without
+ * cycles, twins and reported costs, whose spans are counted already.
+ */
+export class RunsReading implements TraceReading {
+  readonly spanCount: number;
+  readonly root: FoldedSpan | undefined;
+  readonly rootKind: RootKind;
+  readonly cyclicSpans = 0;
+  readonly times: TraceTimes;
+  readonly errorCount: number;
+  readonly firstError: FoldedSpan | undefined;
+  readonly #runs: readonly SpanRun[];
+  readonly #said: readonly RunSummary[];
+  readonly #prices: OwnPrices;
+  readonly #speaks: boolean;
+
+  constructor(runs: readonly SpanRun[], prices: OwnPrices) {
+    const said = runs.map((run) => run.summary(prices));
+    this.#runs = runs;
+    this.#said = said;
+    this.#prices = prices;
+    this.spanCount = sum(runs, ({ spans }) => spans.length);
+    const root = first(said, ({ firstWithoutParent }) => firstWithoutParent);
+    const orphan = first(said, ({ firstOrphan }) => firstOrphan);
+    this.root = root ?? orphan ?? first(said, (run) => run.first);
+    this.rootKind = root !== undefined ? "root" : orphan !== undefined ? "orphan" : "none";
+    // As `readTraceFacts` has it.
+    this.#speaks =
+      this.rootKind === "root" || (this.rootKind === "orphan" && sum(said, ({ orphans }) => orphans) === 1);
+    this.times = {
+      ...timesOf(said.flatMap(({ timeSpans }) => timeSpans)),
+      flags: {
+        negativeDurations: sum(said, ({ times }) => times.flags.negativeDurations),
+        zeroTimestamps: sum(said, ({ times }) => times.flags.zeroTimestamps),
+      },
+    };
+    this.errorCount = sum(said, (run) => run.errorCount);
+    this.firstError = firstOf(said.flatMap(({ firstError }) => firstError ?? []));
+  }
+
+  get usage(): UsageSum {
+    return joinUsage(this.#said.map(({ usage }) => usage));
+  }
+
+  get cost(): CostSummary {
+    const parts = this.#said.map(({ cost }) => cost);
+    return joinCost(parts, this.#prices);
+  }
+
+  get firstToken(): FirstToken {
+    const spans = this.#said.flatMap(({ firstToken: { call, trace } }) => {
+      const found = [...new Set([call?.span, trace?.span])].flatMap((span) => span ?? []) as FoldedSpan[];
+      return found.length < 2 ? found : found.sort(compareInRun);
+    });
+    return { ...findFirstToken(spans), early: sum(this.#said, ({ firstToken }) => firstToken.early) };
+  }
+
+  get droppedByEmitter(): number {
+    return sum(this.#said, (run) => run.droppedByEmitter);
+  }
+
+  get kinds(): Partial<Record<SpanKind, number>> {
+    const counts: Partial<Record<SpanKind, number>> = {};
+    for (const { kinds } of this.#said) {
+      for (const [kind, count] of Object.entries(kinds) as [SpanKind, number][]) {
+        counts[kind] = (counts[kind] ?? 0) + count;
+      }
+    }
+    return counts;
+  }
+
+  content(side: ContentSide): ContentCandidate | undefined {
+    const root = this.root === undefined ? undefined : factsOf(this.root);
+    for (const weak of [false, true]) {
+      const spoken = this.#speaks && root !== undefined ? contentOf(root, side, weak) : undefined;
+      if (spoken !== undefined) return spoken;
+      for (const aside of [false, true]) {
+        // The root is the first also where it does not speak for the others.
+        const asked = this.#ask(side, weak, aside, root);
+        if (asked !== undefined) return asked;
+      }
+    }
+    return undefined;
+  }
+
+  #ask(
+    side: ContentSide,
+    weak: boolean,
+    aside: boolean,
+    root: SpanFacts | undefined,
+  ): ContentCandidate | undefined {
+    for (;;) {
+      const firsts = this.#runs.map((run, i) => run.toAsk(side, weak, aside, this.#said[i] as RunSummary));
+      const next = firstToAsk(side === "input" ? [root, ...firsts] : firsts, side, weak, aside);
+      if (next === undefined) return undefined;
+      // If there is none, that is known from now on, and another is asked.
+      const found = contentOf(next, side, weak);
+      if (found !== undefined) return found;
+    }
+  }
+
+  distinctNames(field: NameField): Map<string, Provenance> {
+    return distinct(this.#said.map(({ names }) => names[field]));
+  }
+
+  distinctServices(): Map<string, Provenance> {
+    return distinct(this.#said.map(({ services }) => services));
+  }
+
+  firstName(field: NameField): FoundName | undefined {
+    const ofRoot = this.root === undefined ? undefined : firstNameIn(this.root, rules[field]);
+    return ofRoot ?? first(this.#said, ({ firstNames }) => firstNames[field]);
+  }
+
+  visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): void {
+    const { root } = this;
+    if (root !== undefined) visitTags(root, (tag, rule) => visit(tag, rule, root));
+    for (const { tags } of this.#said) for (const { tag, rule, span } of tags) visit(tag, rule, span);
+  }
+
+  visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): void {
+    const { root } = this;
+    if (root !== undefined) visitMetadata(root, (key, value, rule) => visit(key, value, rule, root));
+    for (const { metadata } of this.#said) {
+      for (const { key, value, rule, span } of metadata) visit(key, value, rule, span);
+    }
+  }
+}
+
+/** Two spans of one run. */
+function compareInRun(a: FoldedSpan, b: FoldedSpan): number {
+  const { spans } = a.run as SpanRun;
+  return spans.indexOf(a) - spans.indexOf(b);
+}
+
+function sum<T>(items: readonly T[], amount: (item: T) => number): number {
+  return items.reduce((total, item) => total + amount(item), 0);
+}
+
+function first<T, R>(items: readonly T[], read: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = read(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function distinct(parts: readonly ReadonlyMap<string, Provenance>[]): Map<string, Provenance> {
+  const values = new Map<string, Provenance>();
+  for (const part of parts) {
+    for (const [value, provenance] of part) if (!values.has(value)) values.set(value, provenance);
+  }
+  return values;
+}
