@@ -21,16 +21,55 @@ export function canonicalJson(value: unknown): string {
 }
 
 function canonicalObject(value: object): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (Array.isArray(value)) {
+    let items = "";
+    for (let place = 0; place < value.length; place++) {
+      items += place === 0 ? canonicalJson(value[place]) : `,${canonicalJson(value[place])}`;
+    }
+    return `[${items}]`;
+  }
   if (value instanceof Uint8Array) {
     return JSON.stringify(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"));
   }
   if ("toJSON" in value && typeof value.toJSON === "function") return canonicalJson(value.toJSON());
-  const members = value instanceof Map ? [...value] : Object.entries(value);
-  return `{${members
+  if (value instanceof Map) return canonicalMap(value);
+  const keys = Object.keys(value);
+  if (!isSorted(keys)) keys.sort();
+  let members = "";
+  for (const key of keys) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member === undefined) continue;
+    members += `${members === "" ? "" : ","}${quotedKey(key)}${canonicalJson(member)}`;
+  }
+  return `{${members}}`;
+}
+
+const MAX_QUOTED_KEYS = 2_000;
+const MAX_QUOTED_LENGTH = 64;
+const quotedKeys = new Map<string, string>();
+
+/** With its colon. Of one kind of value all have the same keys. */
+function quotedKey(key: string): string {
+  const known = quotedKeys.get(key);
+  if (known !== undefined) return known;
+  const quoted = `${JSON.stringify(key)}:`;
+  if (quotedKeys.size < MAX_QUOTED_KEYS && key.length <= MAX_QUOTED_LENGTH) quotedKeys.set(key, quoted);
+  return quoted;
+}
+
+/** Keys of a `Map` need not be strings, and two of them may have one spelling. */
+function canonicalMap(value: ReadonlyMap<unknown, unknown>): string {
+  return `{${[...value]
     .filter(([, member]) => member !== undefined)
     .map(([key, member]): [string, unknown] => [String(key), member])
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
     .join(",")}}`;
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  for (let place = 1; place < keys.length; place++) {
+    if ((keys[place - 1] as string) > (keys[place] as string)) return false;
+  }
+  return true;
 }

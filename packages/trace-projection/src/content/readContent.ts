@@ -10,14 +10,13 @@ import {
 } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
 import { readIndexedList } from "../attributes/indexedAttributes.js";
+import { candidateRules } from "../conventions/candidateRules.js";
 import type { ContentRule, ContentShape, ContentSource } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { oncePerSpan } from "../spans/foldedSpan.js";
 import type { Json } from "../traceProjection.js";
 import { sanitizeJson } from "./contentLimits.js";
 import { asMessages, assistantText, isObject, lastUserText, systemMessage } from "./messages.js";
-
-const httpMethodKeys = [ATTR_HTTP_REQUEST_METHOD, ATTR_HTTP_METHOD] as const;
 
 /** A value as a rule read it, whole. */
 export interface ReadValue {
@@ -31,37 +30,15 @@ export type ContentSide = "input" | "output";
 
 type Parsed = { readonly json: Json } | undefined;
 
-const contentKeys = { input: keysOf("input"), output: keysOf("output") } as const;
-
 /** Whether some rule can find something in the span: most spans of most traces have no content at all. */
 export function mayHaveContent(span: OtlpSpan, side: ContentSide): boolean {
   return mayHave[side](span);
 }
 
 const mayHave = {
-  input: oncePerSpan((span) => looksForContent(span, "input")),
-  output: oncePerSpan((span) => looksForContent(span, "output")),
+  input: oncePerSpan((span) => candidateRules(span, rules.input).length > 0),
+  output: oncePerSpan((span) => candidateRules(span, rules.output).length > 0),
 } as const;
-
-function looksForContent({ attributes, events }: OtlpSpan, side: ContentSide): boolean {
-  if (events.length > 0) return true;
-  const { exact, prefixes } = contentKeys[side];
-  for (const key of attributes.keys()) {
-    if (exact.has(key) || prefixes.some((prefix) => key.startsWith(prefix))) return true;
-  }
-  return false;
-}
-
-function keysOf(side: ContentSide) {
-  const exact = new Set<string>();
-  const prefixes: string[] = [];
-  for (const { source } of rules[side]) {
-    if (source.from === "attribute") exact.add(source.key);
-    else if (source.from === "http") for (const key of httpMethodKeys) exact.add(key);
-    else if (source.from === "indexed" || source.from === "indexedText") prefixes.push(`${source.key}.`);
-  }
-  return { exact, prefixes };
-}
 
 /** Reads one span by one rule; undefined if the rule finds nothing there. An empty string is something. */
 export function readContent(span: OtlpSpan, rule: ContentRule, side: ContentSide): ReadValue | undefined {

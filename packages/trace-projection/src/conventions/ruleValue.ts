@@ -1,6 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName } from "../attributes/attributeText.js";
+import { candidateRules } from "./candidateRules.js";
 import type { AttributeRule, RuleCondition } from "./convention.js";
 
 /** Whether a rule's condition, if it has one, holds for the span. */
@@ -34,7 +35,7 @@ export function whyNoName(span: OtlpSpan, rule: AttributeRule): NoNameReason | u
 /** The distinct names that rules find in a span, in their order. */
 export function namesOf(span: OtlpSpan, rules: readonly AttributeRule[]): readonly string[] {
   const names: string[] = [];
-  for (const rule of rules) {
+  for (const rule of candidateRules(span, rules)) {
     const name = nameBy(span, rule);
     if (name !== undefined && !names.includes(name)) names.push(name);
   }

@@ -1,6 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import { attributeToNumber } from "../attributes/attributeText.js";
 import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
+import { candidateRules } from "../conventions/candidateRules.js";
 import type { CostRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { modelsOf, providersOf } from "../selection/names.js";
@@ -22,7 +23,7 @@ export interface ReportedCost {
 
 /** The cost a span reports, zero included. */
 export const readReportedCost = oncePerSpan((span: OtlpSpan): ReportedCost | undefined => {
-  for (const rule of rules.cost) {
+  for (const rule of candidateRules(span, rules.cost)) {
     let amount: Money | undefined;
     let found = "";
     for (const key of rule.keys) {

@@ -1,5 +1,6 @@
 import type { OtlpSpan } from "@es/otlp";
 import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "../content/readContent.js";
+import { candidateRules } from "../conventions/candidateRules.js";
 import type { ContentRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { FoldedSpan, SpanMark } from "../spans/foldedSpan.js";
@@ -101,7 +102,7 @@ function* contentsOf(
   const empty = isTop ? reads.emptyAtTop : reads.empty;
   if (refused === undefined && empty.has(span)) return;
   let holdsNone = refused === undefined;
-  for (const rule of reads.rules) {
+  for (const rule of candidateRules(span, reads.rules)) {
     const isRefused = rule.topOnly === true && !isTop;
     if (isRefused && refused === undefined) continue;
     const value = readContent(span, rule, side);

@@ -1,6 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import { attributeToNumber, attributeToText } from "../attributes/attributeText.js";
 import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
+import { candidateRules } from "../conventions/candidateRules.js";
 import type { FirstTokenRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { holds } from "../conventions/ruleValue.js";
@@ -65,7 +66,7 @@ function readBest(span: OtlpSpan, seen?: (candidate: FirstTokenCandidate) => voi
   let best: FirstTokenCandidate | undefined;
   let isEarly = false;
   let readKey = "";
-  for (const rule of rules.firstToken) {
+  for (const rule of candidateRules(span, rules.firstToken)) {
     // Of rules for one key, which stand together, one reads it.
     if (rule.key === readKey) continue;
     const latency = firstTokenLatency(span, rule);

@@ -1,6 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName } from "../attributes/attributeText.js";
+import { candidateRules } from "../conventions/candidateRules.js";
 import type { AttributeRule } from "../conventions/convention.js";
 import { rules as allRules } from "../conventions/conventions.js";
 import { nameBy, namesOf } from "../conventions/ruleValue.js";
@@ -20,7 +21,7 @@ export interface FoundName {
 
 /** The names in a span, the one to take first. */
 export function* namesIn(span: OtlpSpan, rules: readonly AttributeRule[]): Generator<FoundName, undefined> {
-  for (const rule of rules) {
+  for (const rule of candidateRules(span, rules)) {
     const value = nameBy(span, rule);
     if (value !== undefined) yield { value, span, key: rule.key, ruleId: rule.id };
   }
@@ -46,7 +47,7 @@ function firstNameReader(rules: readonly AttributeRule[]): NameReader {
 
 function readFirstName(rules: readonly AttributeRule[]): NameReader {
   return (span) => {
-    for (const rule of rules) {
+    for (const rule of candidateRules(span, rules)) {
       const value = nameBy(span, rule);
       if (value !== undefined) return { value, span, key: rule.key, ruleId: rule.id };
     }

@@ -2,6 +2,7 @@ import type { OtlpSpan } from "@es/otlp";
 import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
 import { sanitizeJson } from "../content/contentLimits.js";
 import { isObject } from "../content/messages.js";
+import { candidateRules } from "../conventions/candidateRules.js";
 import { rules } from "../conventions/conventions.js";
 import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
 import type { Json } from "../traceProjection.js";
@@ -20,7 +21,9 @@ type FoundTag = { readonly tag: string; readonly rule: Parameters<TagVisitor>[1]
 const noTags: readonly FoundTag[] = [];
 
 const tagsOf = oncePerSpan((span): readonly FoundTag[] => {
-  const found = rules.tags.flatMap((rule) => tagsIn(span, rule.key).map((tag) => ({ tag, rule })));
+  const found = candidateRules(span, rules.tags).flatMap((rule) =>
+    tagsIn(span, rule.key).map((tag) => ({ tag, rule })),
+  );
   return found.length === 0 ? noTags : found;
 }, sharing);
 
@@ -40,8 +43,6 @@ type MetadataVisitor = (
   value: () => Json,
   rule: { readonly id: string; readonly key: string },
 ) => void;
-
-const metadataRules = rules.metadata.map((rule) => ({ rule, start: `${rule.key}.` }));
 
 /** Calls `visit` with each key and how to read its value, in the order in which the values count. */
 export function visitMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
@@ -65,7 +66,7 @@ const metadataOf = oncePerSpan((span): readonly FoundMetadata[] => {
 }, sharing);
 
 function readMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
-  for (const { rule, start } of metadataRules) {
+  for (const rule of candidateRules(span, rules.metadata)) {
     if (rule.from === "attribute") {
       const value = span.attributes.get(rule.key);
       if (value === undefined || value === null) continue;
@@ -76,6 +77,7 @@ function readMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
         visit(rule.key, () => attributeToText(value).toWellFormed(), rule);
       }
     } else {
+      const start = `${rule.key}.`;
       for (const [key, value] of span.attributes) {
         if (!key.startsWith(start)) continue;
         const name = key.slice(start.length);

@@ -10,6 +10,7 @@ import {
   ATTR_RPC_SYSTEM,
   ATTR_RPC_SYSTEM_NAME,
 } from "@opentelemetry/semantic-conventions/incubating";
+import { candidateRules } from "../conventions/candidateRules.js";
 import type { KindRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { holds } from "../conventions/ruleValue.js";
@@ -28,28 +29,29 @@ export interface SpanKindFound {
  * `consumer` as its OpenTelemetry kind, or failing that its HTTP, RPC and messaging attributes, say; else `internal`.
  */
 export function spanKindOf(span: OtlpSpan): SpanKindFound {
-  for (const { rule, present, values } of kindRules) {
-    const value = span.attributes.get(rule.key);
-    if (value === undefined || value === null || !holds(span, rule.when)) continue;
-    if (present !== undefined) return present;
-    const found = typeof value === "string" ? values.get(plain(value)) : undefined;
+  for (const { key, when, foundPresent, foundByValue } of candidateRules(span, kindRules)) {
+    const value = span.attributes.get(key);
+    if (value === undefined || value === null || !holds(span, when)) continue;
+    if (foundPresent !== undefined) return foundPresent;
+    const found = typeof value === "string" ? foundByValue.get(plain(value)) : undefined;
     if (found !== undefined) return found;
   }
   return byOtlpKind[span.kind] ?? byTransport(span) ?? internal;
 }
 
-interface CompiledRule {
-  readonly rule: KindRule;
-  readonly present: SpanKindFound | undefined;
-  readonly values: ReadonlyMap<string, SpanKindFound>;
+interface CompiledRule extends KindRule {
+  readonly foundPresent: SpanKindFound | undefined;
+  readonly foundByValue: ReadonlyMap<string, SpanKindFound>;
 }
 
 const kindRules: readonly CompiledRule[] = rules.kinds.map((rule) => {
   const found = (kind: SpanKind): SpanKindFound => ({ kind, key: rule.key, ruleId: rule.id });
   return {
-    rule,
-    present: rule.present === undefined ? undefined : found(rule.present),
-    values: new Map(Object.entries(rule.values ?? {}).map(([value, kind]) => [plain(value), found(kind)])),
+    ...rule,
+    foundPresent: rule.present === undefined ? undefined : found(rule.present),
+    foundByValue: new Map(
+      Object.entries(rule.values ?? {}).map(([value, kind]) => [plain(value), found(kind)]),
+    ),
   };
 });
 
