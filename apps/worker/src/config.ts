@@ -19,10 +19,10 @@ export const workerVariables = {
   /** What lags for less is taken as being processed. */
   RECONCILE_GRACE_MS: variable.milliseconds(5_000),
   /**
-   * Traces rebuilt at once: as many as one read of the store serves. Their number bounds no memory, the store's reads do.
-   * The library's own default is three quarters of the cores.
+   * Traces rebuilt at once: twice as many as one read of the store serves, so that some are read while others are folded
+   * and written. Their number bounds no memory, the store's reads do. The library's own default is three quarters of the cores.
    */
-  WORKER_CONCURRENCY: variable.count(500),
+  WORKER_CONCURRENCY: variable.count(1_000),
   /** What is kept of large traces between rebuilds, so that only their new spans are read. */
   KEPT_FOLDS_BYTES: variable.bytes(defaultKeptFolds.maxBytes),
   /** Traces rebuilt at once by a replay. */

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type AggregateRef,
   aggregateRefKey,
@@ -26,6 +27,12 @@ interface StoredFields extends DeadLetterReason {
   readonly lastFailedAt: number;
   /** Makes every parking distinct, also two within a millisecond. */
   readonly nonce: string;
+}
+
+/** Places of letters that are read together, in the order of their ids. */
+interface Asked {
+  readonly ids: string[];
+  readonly places: Promise<readonly (string | null)[]>;
 }
 
 /** Proves that the run is still this worker's: one that was frozen past its lock has been started again elsewhere. */
@@ -65,6 +72,8 @@ export class DeadLetterStore {
   readonly #redis: Redis | Cluster;
   readonly #queuePrefix: string;
   readonly #prefix: string;
+  /** What is read at the end of this turn. */
+  #asked: Asked | null = null;
 
   constructor(redis: Redis | Cluster, prefix: string, queueName: string) {
     this.#redis = redis;
@@ -93,12 +102,32 @@ export class DeadLetterStore {
     await this.#redis.eval(park, keys.length, ...keys, id, place, JSON.stringify(fields), lock.token);
   }
 
-  /** Removes the letter of a ref that ran well, unless the lock is lost. Costs one small read where there is none. */
+  /**
+   * Removes the letter of a ref that ran well, unless the lock is lost. Where there is none it costs a share of one small
+   * read for all runs that end in one turn of the event loop.
+   */
   async heal(ref: AggregateRef, lock: RunLock): Promise<void> {
     const id = deadLetterId(ref);
-    if ((await this.#redis.hexists(`${this.#prefix}:places`, id)) === 0) return;
+    if (!(await this.#isParked(id))) return;
     const keys = [...this.#keys(ref.tenantId), this.#lockKey(lock)];
     await this.#redis.eval(remove, keys.length, ...keys, id, "", lock.token);
+  }
+
+  async #isParked(id: string): Promise<boolean> {
+    this.#asked ??= this.#ask();
+    const { ids, places } = this.#asked;
+    const index = ids.push(id) - 1;
+    return typeof (await places)[index] === "string";
+  }
+
+  #ask(): Asked {
+    const ids: string[] = [];
+    const ask = async () => {
+      await nextTurn();
+      this.#asked = null;
+      return this.#redis.hmget(`${this.#prefix}:places`, ...ids);
+    };
+    return { ids, places: ask() };
   }
 
   /** Removes exactly this letter, not a newer one of the same ref. */

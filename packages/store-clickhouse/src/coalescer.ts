@@ -17,7 +17,7 @@ export interface CoalescerLimits {
   readonly maxConcurrent: number;
   /**
    * How long an item waits for company while other batches are under way, milliseconds. Where round trips take long it waits
-   * for half as long as the last one took, at most 100 ms: small batches would only make all of them take longer.
+   * for as long as the last one took, at most 250 ms: small batches would only make all of them take longer.
    */
   readonly lingerMs: number;
   /** Items that wait; more are refused with `STORE_OVERLOADED`. */
@@ -69,7 +69,7 @@ type Tried<TResult> =
   | { readonly error: unknown; readonly overload: boolean };
 
 const SETTLED_PER_TURN = 32;
-const LONGEST_OWN_LINGER_MS = 100;
+const LONGEST_OWN_LINGER_MS = 250;
 
 /**
  * Makes few round trips of many calls. While nothing is under way a batch leaves at the end of the current turn of the
@@ -170,7 +170,7 @@ export class Coalescer<TItem, TResult> {
       if (this.#mayLeave()) this.#immediate ??= setImmediate(this.#flush);
     }
     if (this.#isDue || this.#immediate !== undefined) return;
-    const ownLingerMs = Math.min(this.#lastRoundTripMs / 2, LONGEST_OWN_LINGER_MS);
+    const ownLingerMs = Math.min(this.#lastRoundTripMs, LONGEST_OWN_LINGER_MS);
     this.#timer ??= setTimeout(this.#lingered, Math.max(lingerMs, ownLingerMs));
   }
 

@@ -56,7 +56,10 @@ describe("compose.yaml", () => {
   });
 
   it("runs the workers with a throughput profile", () => {
-    expect(services.worker?.environment).toMatchObject({ WORKER_RATE_LIMIT: "0", WORKER_CONCURRENCY: "500" });
+    expect(services.worker?.environment).toMatchObject({
+      WORKER_RATE_LIMIT: "0",
+      WORKER_CONCURRENCY: "1000",
+    });
   });
 
   it("sets only variables the services read", () => {
