@@ -109,5 +109,5 @@ function labelOf(figure: FigureDescription | undefined, key: string): string {
 }
 
 function singular(unit: string): string {
-  return unit.replace(/s$/, "");
+  return unit.replace(/ies$/, "y").replace(/s$/, "");
 }

@@ -1,5 +1,6 @@
 import type { Scenario } from "../harness/scenario.js";
 import { core } from "./core/core.js";
+import { embedded } from "./embedded/embedded.js";
 import { endToEnd } from "./endToEnd/endToEnd.js";
 import { growth } from "./growth/growth.js";
 import { ingest } from "./ingest/ingest.js";
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   growth,
   replay,
   memory,
+  embedded,
   core,
   rules,
 ];
