@@ -146,7 +146,7 @@ describe("a trace that is folded from what changed", () => {
     expect(trace.project().input?.text).toBe("late");
   });
 
-  it("holds little of large spans once they are released", () => {
+  it("holds little of large spans once they are released, and says how much", () => {
     const trace = new Trace();
     trace.add(
       Array.from({ length: 100 }, (_, i) =>
@@ -165,6 +165,24 @@ describe("a trace that is folded from what changed", () => {
     tagged.project();
     // What it has to keep, it says.
     expect(tagged.fold.release()).toBeGreaterThan(5_000_000);
+    const named = new Trace();
+    named.add(
+      Array.from({ length: 100 }, (_, i) => {
+        const attributes = new Map([["gen_ai.response.model", `${i} ${"x".repeat(50_000)}`]]);
+        return createSpanEvent({ ...at(BigInt(i + 1), ""), attributes }, BigInt(i));
+      }),
+    );
+    named.project();
+    expect(named.fold.release()).toBeGreaterThan(5_000_000);
+    // Also of the data of spans that it keeps whole, for as long as it does.
+    const speaking = new Trace();
+    const question = "x".repeat(5_000_000);
+    speaking.add([createSpanEvent(at(1n, question), 1n), createSpanEvent(at(2n, "?"), 2n)]);
+    speaking.project();
+    expect(speaking.fold.release()).toBeGreaterThan(5_000_000);
+    speaking.add([createSpanEvent(at(1n, "!"), 3n)]);
+    speaking.project();
+    expect(speaking.fold.release()).toBeLessThan(20_000);
   });
 });
 

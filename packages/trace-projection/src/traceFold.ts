@@ -14,9 +14,6 @@ import type { TraceProjection } from "./traceProjection.js";
 import { GrowingUsage } from "./usage/growingUsage.js";
 import { scopeNameOf } from "./usage/twinCalls.js";
 
-/** About what a span without its data takes, with what the readers found in it. */
-const BYTES_PER_SPAN = 800;
-
 /** What makes a fold fast or slow, and changes nothing else. */
 export interface TraceFoldTuning {
   /** Spans that are read anew when one of them changes: of shorter runs there are more to join. @default 256 */
@@ -43,6 +40,8 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
   readonly #waiting = new Map<string, FoldedSpan[]>();
   /** Those with their data. */
   #whole: FoldedSpan[] = [];
+  /** What those without hold. */
+  #releasedBytes = 0;
   readonly #shared = new SharedValues();
   /** Spans that gave the last projection what is read again each time. */
   #winners: ReadonlySet<string> = new Set();
@@ -70,7 +69,9 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
     let replaces = false;
     for (const { data } of events) {
       const span = new FoldedSpan(data, this.#shared);
-      replaces ||= this.#byId.has(span.spanId);
+      const before = this.#byId.get(span.spanId);
+      replaces ||= before !== undefined;
+      if (before?.isReleased === true) this.#releasedBytes -= before.bytes;
       this.#byId.set(span.spanId, span);
       added.push(span);
     }
@@ -159,18 +160,23 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
     for (const { data } of events) {
       const span = this.#byId.get(data.spanId);
       if (span?.isReleased !== true) continue;
+      this.#releasedBytes -= span.bytes;
       span.recall(data);
       this.#whole.push(span);
     }
   }
 
   release(): number {
+    let wholeBytes = 0;
     this.#whole = this.#whole.filter((span) => {
-      if (this.#winners.has(span.spanId)) return true;
-      span.release(this.#shared);
-      return false;
+      const isWinner = this.#winners.has(span.spanId);
+      if (!isWinner) {
+        span.release(this.#shared);
+        this.#releasedBytes += span.bytes;
+      } else wholeBytes += span.bytes;
+      return isWinner;
     });
-    return this.#runs.size * BYTES_PER_SPAN + this.#shared.bytes;
+    return this.#shared.bytes + this.#releasedBytes + wholeBytes;
   }
 
   /** Finds the span above, and those below that have waited for it. */

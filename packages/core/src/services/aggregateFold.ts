@@ -8,8 +8,8 @@ interface Stamps {
   readonly occurredAt: bigint;
 }
 
-/** About what the stamps of an event take, its id included. */
-const BYTES_PER_EVENT = 130;
+/** About what the stamps of an event take. */
+const BYTES_PER_EVENT = 180;
 
 /** A handler's fold of one aggregate, with what its versions and metadata are made of. */
 export class AggregateFold<TEvent extends Event, TProjection> implements KnownEvents {

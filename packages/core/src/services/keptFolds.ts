@@ -4,11 +4,11 @@ import { wholeNumber } from "../options/wholeNumber.js";
 export interface KeptFoldsOptions {
   /** Folds of aggregates with fewer events are not kept: reading all of them costs about the same. @default 512 */
   readonly minEvents?: number;
-  /** What all kept folds of a service may hold, by their own estimate. Those used least recently go first. @default 128 MiB */
+  /** What all kept folds of a service may hold, by their own estimate. Those used least recently go first. @default 256 MiB */
   readonly maxBytes?: number;
 }
 
-export const defaultKeptFolds: Required<KeptFoldsOptions> = { minEvents: 512, maxBytes: 128 * 2 ** 20 };
+export const defaultKeptFolds: Required<KeptFoldsOptions> = { minEvents: 512, maxBytes: 256 * 2 ** 20 };
 
 interface Keepable {
   /** About how much it holds. Does not change while it is kept. */

@@ -61,7 +61,7 @@ export class SharedValues {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
     this.#texts.set(text, text);
-    this.#bytes += text.length + 64;
+    this.#bytes += bytesOf(text) + 64;
     return text;
   }
 
@@ -69,9 +69,32 @@ export class SharedValues {
     const key = JSON.stringify(value);
     if (this.#values.has(key)) return this.#values.get(key);
     this.#values.set(key, value);
-    this.#bytes += 4 * key.length + 64;
+    this.#bytes += bytesOf(key) + bytesOf(value) + 64;
     return value;
   }
+}
+
+/** About what a span without its data takes, with what readers find in most, as measured. */
+const BYTES_PER_SPAN = 1_800;
+
+/** Where more is found, by `bytesOf`, it is counted as well. */
+const LARGE_FINDS = 4_096;
+
+/** About what a value takes; spans in it are counted where they stand. */
+function bytesOf(value: unknown): number {
+  if (typeof value === "string") return 24 + value.length * (isWide(value) ? 2 : 1);
+  if (typeof value === "bigint") return 24;
+  if (typeof value !== "object" || value === null || value instanceof FoldedSpan) return 8;
+  if (value instanceof Uint8Array) return 128 + value.byteLength;
+  let bytes = 40;
+  if (value instanceof Map) for (const [key, member] of value) bytes += 48 + bytesOf(key) + bytesOf(member);
+  else for (const member of Object.values(value)) bytes += 8 + bytesOf(member);
+  return bytes;
+}
+
+/** Whether V8 needs two bytes for a character; of short texts it makes little difference. */
+function isWide(text: string): boolean {
+  return text.length > 1_000 && /[^\0-\xff]/.test(text);
 }
 
 let marks = 0;
@@ -116,6 +139,7 @@ export class FoldedSpan implements OtlpSpan {
   /** What its usage adds to the trace's. */
   counted: TokenCounts | undefined;
   #data: OtlpSpan | undefined;
+  #largeFinds = 0;
 
   constructor(span: OtlpSpan, shared: SharedValues) {
     this.traceId = shared.text(span.traceId);
@@ -135,13 +159,21 @@ export class FoldedSpan implements OtlpSpan {
     return this.#data === undefined;
   }
 
+  /** About how much it holds, but for what it shares. */
+  get bytes(): number {
+    return BYTES_PER_SPAN + this.#largeFinds + (this.#data === undefined ? 0 : bytesOf(this.#data));
+  }
+
   /** Lets go of the data, after every reader has had a look at it. */
   release(shared: SharedValues): void {
     if (this.#data === undefined) return;
+    let found = 0;
     for (const [slot, { read, shares }] of readers.entries()) {
-      const found = read(this);
-      if (shares) this.known[slot] = shared.json(found);
+      const value = read(this);
+      if (shares) this.known[slot] = shared.json(value);
+      else found += bytesOf(value);
     }
+    this.#largeFinds = found > LARGE_FINDS ? found : 0;
     this.#data = undefined;
   }
 
