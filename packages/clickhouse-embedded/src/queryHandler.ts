@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,6 +21,8 @@ const inlineBodyBytes = 8 * 1024 * 1024;
 const bufferedAnswerBytes = 1024 * 1024;
 /** As much of it is kept with `wait_end_of_query=1`. */
 const longestBufferedAnswerBytes = 256 * 1024 * 1024;
+/** Where the engine takes the data behind a statement to end, whatever the format: it would drop the rest without a word. */
+const endOfInlineData = "\n\n";
 /** Enough to hold the head of any INSERT; its data is not looked at. */
 const statementHeadBytes = 1024 * 1024;
 
@@ -305,12 +308,16 @@ export class QueryHandler {
     const head = sqlText(text, 0, data.sourceAt);
     const clause = `${sqlText(text, data.sourceAt, data.formatAt)} FORMAT ${data.format}`;
     const start = text.subarray(data.dataStart);
-    if (rest === undefined && start.length > 0) {
-      if (data.format === "Values") refuseStatementAfterValues(start);
-      return connection.insert(sqlText(text, 0, data.dataStart).trimEnd(), start);
-    }
-    if (rest === undefined)
+    if (rest === undefined && start.length === 0)
       return written(await connection.run(`${head} FROM INFILE '/dev/null' ${clause}`, "Null"));
+    if (rest === undefined) {
+      if (data.format === "Values") refuseStatementAfterValues(start);
+      if (!start.includes(endOfInlineData))
+        return connection.insert(sqlText(text, 0, data.dataStart).trimEnd(), start);
+      return this.#insertFromFile(start, (file) =>
+        connection.run(`${head} FROM INFILE ${quoteString(file)} ${clause}`, "Null"),
+      );
+    }
 
     const pipe = this.#context.pipes.take();
     const writer = new PipeWriter(pipe);
@@ -340,6 +347,21 @@ export class QueryHandler {
       await outcome.catch(() => {});
       throw error;
     } finally {
+      this.#context.pipes.give(pipe);
+    }
+  }
+
+  async #insertFromFile(
+    data: Buffer,
+    insert: (file: string) => Promise<ExecutionResult>,
+  ): Promise<ExecutionResult> {
+    const pipe = this.#context.pipes.take();
+    const file = `${pipe}.data`;
+    try {
+      await writeFile(file, data, { mode: 0o600 });
+      return written(await insert(file));
+    } finally {
+      await rm(file, { force: true });
       this.#context.pipes.give(pipe);
     }
   }

@@ -131,6 +131,18 @@ test.each([
   expect((await digest(table)).text).toBe((await digest(expected)).text);
 });
 
+test("data with an empty line in the middle is inserted whole", async () => {
+  await ask("CREATE TABLE lines (s String) ENGINE = MergeTree ORDER BY tuple()");
+  expect((await post("INSERT INTO lines FORMAT TabSeparated", "a\n\n\nb\n")).text).toBe("");
+  // The length of a text of ten bytes is a line break, too.
+  const texts = ["\n", "\n\n", "ten bytes!", "\n\n\n;\n\n", "x".repeat(5), "\nten bytes"];
+  const rows = Buffer.concat(texts.map((text) => Buffer.from(`${String.fromCharCode(text.length)}${text}`)));
+  expect((await post("INSERT INTO lines FORMAT RowBinary", rows)).text).toBe("");
+  expect(
+    JSON.parse((await ask("SELECT groupArray(s) AS all FROM lines FORMAT JSONEachRow")).text).all.sort(),
+  ).toEqual(["a", "", "", "b", ...texts].sort());
+});
+
 test("an INSERT in the body alone, data behind the statement", async () => {
   await ask("CREATE TABLE inline (a UInt8, s String) ENGINE = Memory");
   await ask('INSERT INTO inline FORMAT JSONEachRow\n{"a":1,"s":"x;y"}\n');
