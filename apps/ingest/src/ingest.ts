@@ -6,6 +6,7 @@ import {
   type OtlpTraceHandler,
   type OtlpTraceHandlerOptions,
   OtlpUnavailableError,
+  type Resource,
 } from "@es/otlp";
 import {
   type Access,
@@ -15,12 +16,15 @@ import {
   type RunningService,
   startHttpServer,
 } from "@es/service";
-import type { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
+import type { EncodedSpans, SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { TraceStore } from "@es/trace-service";
 import type { IngestConfig } from "./config.js";
 
 export interface IngestDependencies {
-  readonly repository: Pick<SpanIngestionWriteRepositoryClickHouse, "storeSpans">;
+  readonly repository: Pick<
+    SpanIngestionWriteRepositoryClickHouse,
+    "storeSpans" | "createEncoder" | "storeEncodedSpans"
+  >;
   readonly store: Pick<TraceStore, "isReady" | "schemaIsReady">;
   readonly access: Pick<Access, "authorize" | "needsKey">;
   readonly logger: Logger;
@@ -41,7 +45,7 @@ export async function startIngest(
   config: IngestConfig,
   dependencies: IngestDependencies,
 ): Promise<RunningIngest> {
-  const { repository, store, access, logger } = dependencies;
+  const { repository, store: traceStore, access, logger } = dependencies;
 
   const perTenant = config.INGEST_MAX_INFLIGHT_BYTES_PER_TENANT;
   const handler = withLimits({
@@ -59,18 +63,25 @@ export async function startIngest(
       if (decision.granted) return decision;
       throw new OtlpRefusedError(decision.message, decision.status, { challenge: decision.challenge });
     },
-    async export({ spans, context: { tenantId } }) {
-      const own = config.INGEST_OWN_TELEMETRY ? [] : spans.filter(isOwnTelemetry);
-      const accepted = own.length === 0 ? spans : spans.filter((span) => !isOwnTelemetry(span));
-      if (accepted.length > 0) await storeSpans(accepted, tenantId);
+    createEncoder: (_, byteLength) =>
+      repository.createEncoder({
+        byteLength,
+        takes: (resource) => config.INGEST_OWN_TELEMETRY || !isOwnTelemetry(resource),
+      }),
+    async export({ spans, encoded, context: { tenantId } }) {
+      const isOwn = ({ resource }: OtlpSpan) => !config.INGEST_OWN_TELEMETRY && isOwnTelemetry(resource);
+      const own = spans.filter(isOwn);
+      const accepted = own.length === 0 ? spans : spans.filter((span) => !isOwn(span));
+      if (encoded !== undefined) await store(() => repository.storeEncodedSpans(encoded, { tenantId }));
+      if (accepted.length > 0) await store(() => repository.storeSpans(accepted, { tenantId }));
       return { rejected: own.map((span) => ({ span, reason: ownTelemetryReason })) };
     },
   });
 
-  async function storeSpans(spans: readonly OtlpSpan[], tenantId: TenantId): Promise<void> {
+  async function store(write: () => Promise<unknown>): Promise<void> {
     try {
-      await store.schemaIsReady();
-      await repository.storeSpans(spans, { tenantId });
+      await traceStore.schemaIsReady();
+      await write();
     } catch (error) {
       if (isEventSourcingError(error, "INVALID_EVENT"))
         throw new OtlpRefusedError(error.message, 400, { cause: error });
@@ -89,7 +100,7 @@ export async function startIngest(
     port: config.INGEST_PORT,
     portVariable: "INGEST_PORT",
     handler,
-    readiness: { clickhouse: store.isReady },
+    readiness: { clickhouse: traceStore.isReady },
     onError: (error) => logger.error({ error }, "A request failed"),
   });
   return {
@@ -105,7 +116,7 @@ const RETRY_AFTER_SECONDS = 2;
 const RETRY_SPREAD_SECONDS = 3;
 
 /** @throws ConfigurationError for limits that exclude each other */
-function withLimits(options: OtlpTraceHandlerOptions<Sender>): OtlpTraceHandler {
+function withLimits(options: OtlpTraceHandlerOptions<Sender, EncodedSpans>): OtlpTraceHandler {
   try {
     return createOtlpTraceHandler(options);
   } catch (error) {
@@ -119,7 +130,7 @@ function withLimits(options: OtlpTraceHandlerOptions<Sender>): OtlpTraceHandler 
 
 const ownTelemetryReason = `the resource attribute ${OWN_TELEMETRY_ATTRIBUTE} marks this system's own telemetry`;
 
-function isOwnTelemetry({ resource }: OtlpSpan): boolean {
+function isOwnTelemetry(resource: Resource): boolean {
   return resource.attributes.get(OWN_TELEMETRY_ATTRIBUTE) === true;
 }
 

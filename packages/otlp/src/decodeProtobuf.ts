@@ -4,6 +4,7 @@ import type { Steps } from "./decodeTurns.js";
 import type { Mutable } from "./mutable.js";
 import { type SlicingBuffer, slicingBuffer } from "./slicingBuffer.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
+import type { SpanEncoder } from "./spanEncoder.js";
 import {
   idProblem,
   linkProblem,
@@ -41,13 +42,17 @@ const scratch = new DataView(new ArrayBuffer(8));
  *
  * Resource and scope objects are created before their fields are known and filled as these come, so the order of fields
  * on the wire does not matter. Singular messages that occur several times are merged, as the specification has it.
+ *
+ * An encoder has to know resource and scope before their spans: with one these are read first, and their spans in a second
+ * pass over the lengths of the fields, so that of several faults of a request another may be the first.
  */
 export function* decodeProtobuf(
   bytes: Uint8Array,
   maxItems: number,
   report: DecodeReport,
+  encoder?: SpanEncoder<unknown>,
 ): Steps<OtlpSpan[]> {
-  const decoder = new ProtobufDecoder(bytes, maxItems, report);
+  const decoder = new ProtobufDecoder(bytes, maxItems, report, encoder);
   yield* decoder.readRequest();
   return decoder.spans;
 }
@@ -62,12 +67,20 @@ class ProtobufDecoder {
   readonly #report: DecodeReport;
   readonly #path: SpanPath = { resource: -1, scope: -1, span: -1 };
   readonly #maxItems: number;
+  readonly #encoder: SpanEncoder<unknown> | undefined;
+  #encodes = false;
   #pos = 0;
   #items = 0;
   #inSpan = false;
   #stepEnd = STEP_BYTES;
 
-  constructor(bytes: Uint8Array, maxItems: number, report: DecodeReport) {
+  constructor(
+    bytes: Uint8Array,
+    maxItems: number,
+    report: DecodeReport,
+    encoder: SpanEncoder<unknown> | undefined,
+  ) {
+    this.#encoder = encoder;
     this.#buffer = slicingBuffer(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#maxItems = maxItems;
@@ -92,6 +105,7 @@ class ProtobufDecoder {
       droppedAttributesCount: 0,
       schemaUrl: "",
     };
+    const start = this.#pos;
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
@@ -99,7 +113,8 @@ class ProtobufDecoder {
           this.#readResource(resource, this.#readEnd(end));
           break;
         case tag(2, BYTES):
-          yield* this.#readScopeSpans(resource, this.#readEnd(end));
+          if (this.#encoder === undefined) yield* this.#readScopeSpans(resource, this.#readEnd(end));
+          else this.#skip(t, end, 0);
           break;
         case tag(3, BYTES):
           resource.schemaUrl = this.#readString(end);
@@ -107,6 +122,13 @@ class ProtobufDecoder {
         default:
           this.#skip(t, end, 0);
       }
+    }
+    if (this.#encoder === undefined) return;
+    this.#pos = start;
+    while (this.#pos < end) {
+      const t = this.#readTag(end);
+      if (t === tag(2, BYTES)) yield* this.#readScopeSpans(resource, this.#readEnd(end));
+      else this.#skip(t, end, 0);
     }
   }
 
@@ -137,31 +159,20 @@ class ProtobufDecoder {
       droppedAttributesCount: 0,
       schemaUrl: "",
     };
+    const start = this.#pos;
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
         case tag(1, BYTES):
           this.#readScope(scope, this.#readEnd(end));
           break;
-        case tag(2, BYTES): {
-          path.span++;
-          this.#report.startSpan();
-          const spanEnd = this.#readEnd(end);
-          this.#countItem();
-          this.#inSpan = true;
-          try {
-            this.#readSpan(resource, scope, spanEnd);
-          } catch (error) {
-            if (!(error instanceof SpanTooDeep)) throw error;
-            this.#rejectTooDeep(spanEnd);
-          }
-          this.#inSpan = false;
-          if (this.#pos >= this.#stepEnd) {
-            this.#stepEnd = this.#pos + STEP_BYTES;
-            yield;
+        case tag(2, BYTES):
+          if (this.#encoder !== undefined) this.#skip(t, end, 0);
+          else {
+            this.#readSpanOf(resource, scope, this.#readEnd(end));
+            if (this.#endsStep()) yield;
           }
           break;
-        }
         case tag(3, BYTES):
           scope.schemaUrl = this.#readString(end);
           break;
@@ -169,6 +180,46 @@ class ProtobufDecoder {
           this.#skip(t, end, 0);
       }
     }
+    if (this.#encoder === undefined) return;
+    this.#encodes = this.#encoder.startGroup(resource, scope);
+    this.#pos = start;
+    while (this.#pos < end) {
+      const t = this.#readTag(end);
+      if (t !== tag(2, BYTES)) this.#skip(t, end, 0);
+      else {
+        this.#readSpanOf(resource, scope, this.#readEnd(end));
+        if (this.#endsStep()) yield;
+      }
+    }
+  }
+
+  #endsStep(): boolean {
+    if (this.#pos < this.#stepEnd) return false;
+    this.#stepEnd = this.#pos + STEP_BYTES;
+    return true;
+  }
+
+  #readSpanOf(resource: Resource, scope: Scope, end: number): void {
+    this.#path.span++;
+    this.#report.startSpan();
+    this.#countItem();
+    if (this.#encodes && this.#encodeSpan(end)) return;
+    this.#inSpan = true;
+    try {
+      this.#readSpan(resource, scope, end);
+    } catch (error) {
+      if (!(error instanceof SpanTooDeep)) throw error;
+      this.#rejectTooDeep(end);
+    }
+    this.#inSpan = false;
+  }
+
+  #encodeSpan(end: number): boolean {
+    const items = this.#encoder?.addEncoded(this.#buffer, this.#pos, end, this.#maxItems - this.#items) ?? -1;
+    if (items < 0) return false;
+    this.#items += items;
+    this.#pos = end;
+    return true;
   }
 
   #readScope(scope: Mutable<Scope>, end: number): void {
@@ -282,7 +333,7 @@ class ProtobufDecoder {
       this.#report.reject(this.#path, name, traceId, spanId, problem);
       return;
     }
-    this.spans.push({
+    const span: OtlpSpan = {
       traceId,
       spanId,
       parentSpanId,
@@ -301,7 +352,9 @@ class ProtobufDecoder {
       status,
       resource,
       scope,
-    });
+    };
+    if (this.#encodes) this.#encoder?.addSpan(span);
+    else this.spans.push(span);
   }
 
   #rejectTooDeep(end: number): void {

@@ -1,8 +1,10 @@
+import { OtlpDecodeError } from "./decodeError.js";
 import { decodeJson } from "./decodeJson.js";
 import { decodeProtobuf } from "./decodeProtobuf.js";
 import { DecodeReport, type RejectedSpan, type SpanWarning } from "./decodeReport.js";
 import { runSteps, type Steps } from "./decodeTurns.js";
 import type { OtlpSpan } from "./span.js";
+import type { SpanEncoder } from "./spanEncoder.js";
 
 /** How a request and its reply are written: `application/x-protobuf` or `application/json`. */
 export type OtlpEncoding = "protobuf" | "json";
@@ -36,14 +38,16 @@ export interface DecodedTraceRequest {
  * length is dropped, counted in `droppedLinksCount` and reported as a warning. Unknown fields are ignored. Invalid UTF-8
  * and unpaired surrogates become U+FFFD.
  *
+ * @param encoder takes the good spans it wants; `spans` has the others
  * @throws OtlpDecodeError when the bytes as a whole cannot be read
  */
 export function decodeTraceRequest(
   bytes: Uint8Array,
   encoding: OtlpEncoding,
   options: DecodeTraceRequestOptions = {},
+  encoder?: SpanEncoder<unknown>,
 ): DecodedTraceRequest {
-  return runSteps(decodeInSteps(bytes, encoding, options));
+  return runSteps(decodeInSteps(bytes, encoding, options, encoder));
 }
 
 /** {@link decodeTraceRequest}, a few hundred spans at a time. */
@@ -51,10 +55,25 @@ export function* decodeInSteps(
   bytes: Uint8Array,
   encoding: OtlpEncoding,
   options: DecodeTraceRequestOptions = {},
+  encoder?: SpanEncoder<unknown>,
 ): Steps<DecodedTraceRequest> {
-  const report = new DecodeReport(options.maxDescribed ?? 100);
-  const decode = encoding === "json" ? decodeJson : decodeProtobuf;
-  const spans = yield* decode(bytes, options.maxItems ?? 4_000_000, report);
+  const maxItems = options.maxItems ?? 4_000_000;
+  const maxDescribed = options.maxDescribed ?? 100;
+  const report = new DecodeReport(maxDescribed);
+  let spans: OtlpSpan[];
+  if (encoding === "json") {
+    spans = yield* decodeJson(bytes, maxItems, report);
+    if (encoder !== undefined) spans = yield* encodeSpans(spans, encoder);
+  } else {
+    try {
+      spans = yield* decodeProtobuf(bytes, maxItems, report, encoder);
+    } catch (error) {
+      if (encoder === undefined || !(error instanceof OtlpDecodeError)) throw error;
+      // In the order of the bytes another fault may be the first: one request is refused for one reason.
+      yield* decodeProtobuf(bytes, maxItems, new DecodeReport(maxDescribed));
+      throw error;
+    }
+  }
   return {
     spans,
     rejectedCount: report.rejectedCount,
@@ -62,4 +81,23 @@ export function* decodeInSteps(
     warningCount: report.warningCount,
     warnings: report.warnings,
   };
+}
+
+const SPANS_PER_STEP = 64;
+
+/** Gives the encoder what it takes, and back what it does not. */
+function* encodeSpans(spans: readonly OtlpSpan[], encoder: SpanEncoder<unknown>): Steps<OtlpSpan[]> {
+  const left: OtlpSpan[] = [];
+  let group: OtlpSpan | undefined;
+  let takes = false;
+  for (const [place, span] of spans.entries()) {
+    if (span.resource !== group?.resource || span.scope !== group.scope) {
+      group = span;
+      takes = encoder.startGroup(span.resource, span.scope);
+    }
+    if (takes) encoder.addSpan(span);
+    else left.push(span);
+    if (place % SPANS_PER_STEP === SPANS_PER_STEP - 1) yield;
+  }
+  return left;
 }

@@ -30,6 +30,7 @@ export type {
   SpanStatusCode,
   TimedEvent,
 } from "./span.js";
+export type { SpanEncoder } from "./spanEncoder.js";
 export {
   createOtlpTraceHandler,
   type OtlpAuthenticate,

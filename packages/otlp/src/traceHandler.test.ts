@@ -17,6 +17,7 @@ import {
   type OtlpTraceBatch,
   type OtlpTraceHandlerOptions,
   OtlpUnavailableError,
+  type SpanEncoder,
 } from "./index.js";
 
 const CONTENT_TYPES = { protobuf: "application/x-protobuf", json: "application/json" } as const;
@@ -99,6 +100,63 @@ function decodeBody(bytes: Uint8Array, status: number, encoding: OtlpEncoding): 
   const type = types.lookupType(status === 200 ? "ExportTraceServiceResponse" : "RpcStatus");
   return type.toObject(type.decode(bytes), { longs: String });
 }
+
+/** Takes spans named "plain" as bytes, others decoded, and none of groups it is told to leave. */
+function recordingEncoder(taken: string[], leaves = false): SpanEncoder<readonly string[]> {
+  return {
+    startGroup: () => !leaves,
+    addEncoded(request, start, end) {
+      if (!Buffer.from(request.subarray(start, end)).includes("plain")) return -1;
+      taken.push("bytes");
+      return 0;
+    },
+    addSpan: ({ name }) => taken.push(name),
+    finish: () => (taken.length === 0 ? undefined : taken),
+  };
+}
+
+describe("a trace endpoint with an encoder", () => {
+  const spans = [
+    { ...span, name: "plain" },
+    { ...span, name: "odd" },
+    { ...span, name: "plain" },
+  ];
+
+  it.each(["protobuf", "json"] as const)("gives %s spans to it in their order", async (encoding) => {
+    const batches: OtlpTraceBatch<undefined, readonly string[]>[] = [];
+    const lengths: number[] = [];
+    const { url } = await serve({
+      createEncoder: (_: undefined, byteLength: number) => {
+        lengths.push(byteLength);
+        return recordingEncoder([]);
+      },
+      export: async (batch: (typeof batches)[number]) => {
+        batches.push(batch);
+      },
+    } as never);
+    const body = encodeTraceRequest(spans, encoding);
+    expect((await post(url, body, { "content-type": CONTENT_TYPES[encoding] })).status).toBe(200);
+    expect(lengths).toEqual([body.length]);
+    const expected = encoding === "protobuf" ? ["bytes", "odd", "bytes"] : ["plain", "odd", "plain"];
+    expect(batches).toMatchObject([{ spans: [], encoded: expected }]);
+  });
+
+  it("gives what it leaves to the export, and refuses what is wrong as without it", async () => {
+    const exported: OtlpSpan[] = [];
+    const { url } = await serve({
+      createEncoder: () => recordingEncoder([], true),
+      export: async (batch: OtlpTraceBatch<undefined>) => {
+        expect(batch.encoded).toBeUndefined();
+        exported.push(...batch.spans);
+      },
+    } as never);
+    expect((await post(url, encodeTraceRequest(spans, "protobuf"))).status).toBe(200);
+    expect(exported).toEqual(spans);
+    const cut = Buffer.from(good.protobuf).subarray(0, -3);
+    const told = await Promise.all([url, (await serve()).url].map(async (at) => post(at, cut)));
+    expect(told.map(({ status }) => status)).toEqual([400, 400]);
+  });
+});
 
 describe("a trace endpoint", () => {
   it.each(["protobuf", "json"] as const)(

@@ -15,11 +15,14 @@ import { isOtlpRefusedError, isOtlpUnavailableError, type OtlpRetryableStatus } 
 import { reply } from "./lingeringReply.js";
 import { type BodyProblem, type BodyResult, contentCoding, readBody } from "./requestBody.js";
 import type { OtlpSpan } from "./span.js";
+import type { SpanEncoder } from "./spanEncoder.js";
 
 /** The good spans of one request. */
-export interface OtlpTraceBatch<Context> {
-  /** Never empty: a request without a good span is answered without a call. */
+export interface OtlpTraceBatch<Context, Encoded = never> {
+  /** Those the encoder took are not among them. A request without a good span is answered without a call. */
   readonly spans: readonly OtlpSpan[];
+  /** What the encoder made, if there is one that took spans. */
+  readonly encoded: Encoded | undefined;
   /** What `authenticate` returned. */
   readonly context: Context;
   /** Bytes of the request after inflation. */
@@ -36,7 +39,7 @@ export interface OtlpExportResult {
   readonly rejected?: readonly OtlpRefusedSpan[];
 }
 
-export interface OtlpTraceHandlerBaseOptions<Context> {
+export interface OtlpTraceHandlerBaseOptions<Context, Encoded = never> {
   /**
    * Takes the spans. When it returns, the client is told that they are safe. `signal` aborts when the client is gone before
    * its reply.
@@ -45,10 +48,15 @@ export interface OtlpTraceHandlerBaseOptions<Context> {
    * Anything else is answered 500 without detail and given to `onError`.
    */
   readonly export: (
-    batch: OtlpTraceBatch<Context>,
+    batch: OtlpTraceBatch<Context, Encoded>,
     options: { readonly signal: AbortSignal },
     // biome-ignore lint/suspicious/noConfusingVoidType: a function without a result must fit
   ) => Promise<OtlpExportResult | void>;
+  /**
+   * Makes what takes the spans of a request of `byteLength` bytes without making objects of them; without one, or with
+   * undefined, they come as `spans`.
+   */
+  readonly createEncoder?: (context: Context, byteLength: number) => SpanEncoder<Encoded> | undefined;
   /** Hears of every error that is answered with a status of 500 or above, and of what `authenticate` threw. */
   readonly onError?: (error: unknown, answer: { readonly status: number }) => void;
   /** Default `/v1/traces`. */
@@ -83,7 +91,10 @@ export interface OtlpTraceHandlerBaseOptions<Context> {
  */
 export type OtlpAuthenticate<Context> = (headers: IncomingHttpHeaders) => Context | Promise<Context>;
 
-export type OtlpTraceHandlerOptions<Context> = OtlpTraceHandlerBaseOptions<Context> &
+export type OtlpTraceHandlerOptions<Context, Encoded = never> = OtlpTraceHandlerBaseOptions<
+  Context,
+  Encoded
+> &
   (undefined extends Context
     ? { readonly authenticate?: OtlpAuthenticate<Context> }
     : { readonly authenticate: OtlpAuthenticate<Context> });
@@ -100,8 +111,8 @@ const DESCRIBED_REASONS = 5;
  *
  * @throws RangeError when a limit is not a positive integer or `maxInFlightBytes` cannot hold one largest request
  */
-export function createOtlpTraceHandler<Context = undefined>(
-  options: OtlpTraceHandlerOptions<Context>,
+export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
+  options: OtlpTraceHandlerOptions<Context, Encoded>,
 ): OtlpTraceHandler {
   const path = options.path ?? "/v1/traces";
   const maxBodyBytes = positive("maxBodyBytes", options.maxBodyBytes ?? 64_000_000);
@@ -204,9 +215,10 @@ export function createOtlpTraceHandler<Context = undefined>(
     const body = await readBody(request, coding, limits, share);
     if (!body.ok) return bodyAnswer(body);
     try {
+      const encoder = options.createEncoder?.(context, body.bytes.length);
       let decoded: DecodedTraceRequest;
       try {
-        decoded = await turns.run(tenant, decodeInSteps(body.bytes, encoding, decodeOptions));
+        decoded = await turns.run(tenant, decodeInSteps(body.bytes, encoding, decodeOptions, encoder));
       } catch (error) {
         if (!(error instanceof OtlpDecodeError)) throw error;
         const status = error.code === "too_many_items" ? 413 : 400;
@@ -216,9 +228,14 @@ export function createOtlpTraceHandler<Context = undefined>(
           error.message,
         );
       }
-      const batch = { spans: decoded.spans, context, byteLength: body.bytes.length };
+      const batch = {
+        spans: decoded.spans,
+        encoded: encoder?.finish(),
+        context,
+        byteLength: body.bytes.length,
+      };
       let result: OtlpExportResult | undefined;
-      if (batch.spans.length > 0) {
+      if (batch.spans.length > 0 || batch.encoded !== undefined) {
         try {
           result = (await options.export(batch, { signal: abort.signal })) ?? undefined;
         } catch (error) {

@@ -37,7 +37,14 @@ import { readEventRows, selectedEventColumns } from "./eventRows.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable } from "./eventTable.js";
 import { areText, qualifiedName, quoteIdentifier } from "./identifier.js";
-import { insertLines, insertStatement, LineChunks, type Lines } from "./insertLines.js";
+import {
+  type EncodedRows,
+  insertChunks,
+  insertLines,
+  insertStatement,
+  LineChunks,
+  type Lines,
+} from "./insertLines.js";
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import {
@@ -69,7 +76,7 @@ export interface EventStoreClickHouseOptions<TEvent extends Event = Event> exten
 
 interface EventWrite {
   readonly tenantId: TenantId;
-  readonly lines: Lines;
+  readonly rows: Lines | EncodedRows;
   readonly link: Link | undefined;
 }
 
@@ -148,7 +155,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     this.#writes = new Coalescer<EventWrite, void>({
       ...writeLimits,
       name: `${NAME} writes to ${this.#name}`,
-      sizeOf: ({ lines }) => lines.bytes,
+      sizeOf: ({ rows }) => (isEncoded(rows) ? rows.bytes.length : rows.bytes),
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       isOverload,
@@ -160,13 +167,20 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
     const about = { [attributes.tenantId]: context.tenantId, [attributes.eventCount]: events.length };
     return this.#call("storeEvents", about, async (span) => {
-      const chunks = await this.#encodeAll(events, context.tenantId);
-      const link = linkTo(span);
-      const outcomes = await this.#writes.submitAll(
-        chunks.map((lines) => ({ tenantId: context.tenantId, lines, link })),
-      );
-      valuesOf(outcomes);
+      await this.#submit(await this.#encodeAll(events, context.tenantId), context.tenantId, span);
     });
+  }
+
+  /**
+   * `storeEvents` for a caller who has encoded the rows: of events that `assertEvent` accepts, with this tenant, as
+   * `toRow` of the table has them. Nothing of that is checked here.
+   *
+   * @throws EventSourcingError what `storeEvents` throws, but for `INVALID_EVENT` and `INVALID_AGGREGATE_ID`
+   */
+  storeEncodedRows(blocks: readonly EncodedRows[], context: EventStoreContext): Promise<void> {
+    const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
+    const about = { [attributes.tenantId]: context.tenantId, [attributes.eventCount]: rows };
+    return this.#call("storeEncodedRows", about, (span) => this.#submit(blocks, context.tenantId, span));
   }
 
   getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
@@ -263,6 +277,12 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
         ({ aggregateId }) => aggregateId,
       );
     });
+  }
+
+  async #submit(chunks: readonly (Lines | EncodedRows)[], tenantId: TenantId, span: Span): Promise<void> {
+    const link = linkTo(span);
+    const outcomes = await this.#writes.submitAll(chunks.map((rows) => ({ tenantId, rows, link })));
+    valuesOf(outcomes);
   }
 
   /** One span per call; errors leave as this family's, whatever they were. */
@@ -378,9 +398,16 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       `${NAME}.${storeSpanNames.roundTrip}`,
       roundTripOptions(this.#name, "INSERT", links),
       async () => {
-        const lines = writes.map((write) => write.lines);
+        const lines: Lines[] = [];
+        const blocks: Uint8Array[] = [];
+        for (const { rows } of writes) {
+          if (isEncoded(rows)) blocks.push(rows.bytes);
+          else lines.push(rows);
+        }
+        const { insert, insertNative } = this.#sql;
         try {
-          await insertLines(this.#client, this.#sql.insert, lines, this.#insertSettings);
+          if (lines.length > 0) await insertLines(this.#client, insert, lines, this.#insertSettings);
+          if (blocks.length > 0) await insertChunks(this.#client, insertNative, blocks, this.#insertSettings);
         } catch (error) {
           throw classifyClickHouseError(error, this.#operation("storeEvents"));
         }
@@ -490,6 +517,10 @@ function readMaxAggregateBytes(bytes = DEFAULT_MAX_AGGREGATE_BYTES): number {
   );
 }
 
+function isEncoded(rows: Lines | EncodedRows): rows is EncodedRows {
+  return "format" in rows;
+}
+
 interface UndecodableRow {
   readonly eventId: string;
   readonly cause: unknown;
@@ -524,6 +555,7 @@ interface WatermarkRow {
 
 interface EventSql {
   readonly insert: string;
+  readonly insertNative: string;
   readonly getEvents: string;
   readonly getEventsById: string;
   readonly changeIndex: string;
@@ -553,6 +585,7 @@ function eventSql<TEvent extends Event>(tableName: string, table: EventTable<TEv
     `LIMIT 1 BY ${tenant}, ${aggregate}, ${event}`;
   return {
     insert: insertStatement(tableName, table.insertColumns),
+    insertNative: insertStatement(tableName, table.insertColumns, "Native"),
     getEvents: getEventsWhere(ofRefs),
     getEventsById: getEventsWhere(`${ofRefs} AND ${event} IN {eventIds: Array(String)}`),
     // Over small columns only, and without telling rows of one event apart: what it says is a proof or nothing.

@@ -23,6 +23,7 @@ export {
   type GenerationStorageClickHouseOptions,
 } from "./generationStorageClickHouse.js";
 export { qualifiedName, quoteIdentifier } from "./identifier.js";
+export type { EncodedRows } from "./insertLines.js";
 export { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
 export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
 export type {
@@ -36,6 +37,9 @@ export type {
   ViewDescription,
 } from "./migration.js";
 export { type MigrationTarget, migrationStatements } from "./migrationStatements.js";
+export { LowCardinalityColumn } from "./native/lowCardinalityColumn.js";
+export { MapColumn } from "./native/mapColumn.js";
+export { NativeBytes } from "./native/nativeBytes.js";
 export { pointReadSettings } from "./pointReads.js";
 export {
   ProjectionStoreClickHouse,

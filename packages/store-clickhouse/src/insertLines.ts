@@ -9,23 +9,43 @@ export interface Lines {
   readonly rows: number;
 }
 
-export function insertStatement(tableName: string, columns: readonly string[]): string {
-  return `INSERT INTO ${tableName} (${columns.map(quoteIdentifier).join(", ")}) FORMAT JSONEachRow`;
+/** Rows that are encoded already, and name their columns themselves. */
+export interface EncodedRows {
+  /** The bytes are one block of this format. */
+  readonly format: "Native";
+  readonly bytes: Uint8Array;
+  readonly rows: number;
+}
+
+export function insertStatement(
+  tableName: string,
+  columns: readonly string[],
+  format: "JSONEachRow" | EncodedRows["format"] = "JSONEachRow",
+): string {
+  return `INSERT INTO ${tableName} (${columns.map(quoteIdentifier).join(", ")}) FORMAT ${format}`;
 }
 
 /** One round trip. When it resolves ClickHouse has acknowledged every row. */
-export async function insertLines(
+export function insertLines(
   client: ClickHouseClient,
   statement: string,
   lines: readonly Lines[],
   settings: ClickHouseSettings,
 ): Promise<void> {
+  const chunks = lines.map(({ text }) => Buffer.from(text));
+  return insertChunks(client, statement, chunks, settings);
+}
+
+/** The same of rows in any format. */
+export async function insertChunks(
+  client: ClickHouseClient,
+  statement: string,
+  chunks: readonly Uint8Array[],
+  settings: ClickHouseSettings,
+): Promise<void> {
   const { stream } = await client.exec({
     query: statement,
-    values: Readable.from(
-      lines.map(({ text }) => Buffer.from(text)),
-      { objectMode: false },
-    ),
+    values: Readable.from(chunks, { objectMode: false }),
     clickhouse_settings: settings,
   });
   // Only an answer read to its end is an acknowledgement, and frees the socket.

@@ -1,14 +1,9 @@
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
-import {
-  type AggregateSource,
-  classifyError,
-  EventSourcingError,
-  type EventStore,
-  type ReplayStore,
-} from "@es/core";
+import { type AggregateSource, classifyError, EventSourcingError, type ReplayStore } from "@es/core";
 import { type Logger, type ReadinessCheck, startInBackground } from "@es/service";
 import {
   AggregateSourceClickHouse,
+  type EventStoreClickHouse,
   generationClickHouseMigrations,
   migrate,
   ReplayStoreClickHouse,
@@ -42,7 +37,7 @@ export interface TraceStoreConfig {
 
 /** Everything the services read from and write to ClickHouse. */
 export interface TraceStore {
-  readonly eventStore: EventStore<string, SpanEvent>;
+  readonly eventStore: EventStoreClickHouse<SpanEvent>;
   readonly generations: TraceGenerations;
   /** Of the generation that serves. */
   readonly reads: TraceReadRepositoryClickHouse;

@@ -64,15 +64,20 @@ describe("one system observed with another", () => {
     expect(JSON.stringify(scheduling.events)).toContain("projection.job.enqueued");
   });
 
-  it("never feeds on itself: its own spans are rejected with the reason", async () => {
+  it.each([
+    ["in a small request", 1],
+    ["in one whose spans are not decoded", 30_000],
+  ])("never feeds on itself: its own spans are rejected, %s", async (_, length) => {
+    const attributes = new Map([["text", "x".repeat(length)]]);
     const own = makeSpan({
+      attributes,
       resource: {
         attributes: new Map([["es.own_telemetry", true]]),
         droppedAttributesCount: 0,
         schemaUrl: "",
       },
     });
-    const other = makeSpan();
+    const other = makeSpan({ attributes });
     expect(await sendSpans(observed.ingestUrl, [own, other])).toBe(200);
     await completeProjection(observed.consoleUrl, other.traceId, 1);
     expect((await fetch(`${observed.consoleUrl}/api/traces/${own.traceId}`)).status).toBe(404);

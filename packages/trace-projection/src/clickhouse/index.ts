@@ -1,4 +1,7 @@
+export type { EncodedSpans } from "./spanBlockEncoder.js";
 export {
+  type CreateSpanEncoderOptions,
+  type SpanEventWriter,
   SpanIngestionWriteRepositoryClickHouse,
   type SpanIngestionWriteRepositoryOptions,
   type StoreSpansResult,

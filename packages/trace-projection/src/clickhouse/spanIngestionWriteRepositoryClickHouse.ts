@@ -4,21 +4,30 @@ import {
   createAcceptedClock,
   EventSourcingError,
   type EventStore,
+  type EventStoreContext,
   isEventSourcingError,
   type ProjectionQueue,
   type TenantId,
   telemetryNames,
   withSpan,
 } from "@es/core";
-import type { OtlpSpan } from "@es/otlp";
+import type { OtlpSpan, Resource, SpanEncoder } from "@es/otlp";
+import type { EncodedRows } from "@es/store-clickhouse";
 import { type Span, trace } from "@opentelemetry/api";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
+import { type EncodedSpans, SpanBlockEncoder, SpanBlockPool } from "./spanBlockEncoder.js";
 
 const { attributes } = telemetryNames;
 const tracer = trace.getTracer("@es/trace-projection");
 
+/** The calls of an event store that write spans. */
+export interface SpanEventWriter extends Pick<EventStore<string, SpanEvent>, "storeEvents"> {
+  /** Without it spans are always made into events. */
+  storeEncodedRows?(rows: readonly EncodedRows[], context: EventStoreContext): Promise<void>;
+}
+
 export interface SpanIngestionWriteRepositoryOptions {
-  readonly eventStore: Pick<EventStore<string, SpanEvent>, "storeEvents">;
+  readonly eventStore: SpanEventWriter;
   readonly queue: Pick<ProjectionQueue, "schedule">;
   /** @default createAcceptedClock() */
   readonly clock?: AcceptedClock;
@@ -35,14 +44,46 @@ export interface StoreSpansResult {
   readonly traces: number;
 }
 
+export interface CreateSpanEncoderOptions {
+  /** Of the request. */
+  readonly byteLength: number;
+  /** Which resources' spans to encode. @default all */
+  readonly takes?: (resource: Resource) => boolean;
+}
+
+/** A block of a few rows costs ClickHouse ten times as much as these rows by themselves. */
+const LEAST_BYTES_OF_BLOCK = 16_384;
+
 /** Stores spans, then schedules the projections of their traces. */
 export class SpanIngestionWriteRepositoryClickHouse {
   readonly #options: SpanIngestionWriteRepositoryOptions;
   readonly #clock: AcceptedClock;
+  readonly #blocks = new SpanBlockPool();
 
   constructor(options: SpanIngestionWriteRepositoryOptions) {
     this.#options = options;
     this.#clock = options.clock ?? createAcceptedClock();
+  }
+
+  /**
+   * What makes rows of spans from the bytes of a request, for {@link storeEncodedSpans}; undefined where that does not pay
+   * or the event store does not take rows.
+   */
+  createEncoder({ byteLength, takes }: CreateSpanEncoderOptions): SpanEncoder<EncodedSpans> | undefined {
+    if (byteLength < LEAST_BYTES_OF_BLOCK || this.#options.eventStore.storeEncodedRows === undefined)
+      return undefined;
+    return new SpanBlockEncoder(this.#blocks, takes ?? (() => true));
+  }
+
+  /** {@link storeSpans}, of what an encoder of this repository made. */
+  storeEncodedSpans(
+    spans: EncodedSpans,
+    { tenantId }: { readonly tenantId: TenantId },
+  ): Promise<StoreSpansResult> {
+    return this.#store("storeEncodedSpans", tenantId, spans.count, spans.traceIds, async () => {
+      const rows = spans.seal(tenantId, () => this.#clock.next());
+      await this.#options.eventStore.storeEncodedRows?.(rows, { tenantId });
+    });
   }
 
   /**
@@ -55,24 +96,36 @@ export class SpanIngestionWriteRepositoryClickHouse {
     spans: readonly OtlpSpan[],
     { tenantId }: { readonly tenantId: TenantId },
   ): Promise<StoreSpansResult> {
-    const about = { [attributes.tenantId]: tenantId, [attributes.eventCount]: spans.length };
+    const traceIds = [...new Set(spans.map((span) => span.traceId))];
+    return this.#store("storeSpans", tenantId, spans.length, traceIds, async () => {
+      const events = spans.map((span) => createSpanEvent(span, this.#clock.next()));
+      await this.#options.eventStore.storeEvents(events, { tenantId });
+    });
+  }
+
+  #store(
+    name: string,
+    tenantId: TenantId,
+    count: number,
+    traceIds: readonly string[],
+    write: () => Promise<void>,
+  ): Promise<StoreSpansResult> {
+    const about = { [attributes.tenantId]: tenantId, [attributes.eventCount]: count };
     return withSpan(
       tracer,
-      "SpanIngestionWriteRepositoryClickHouse.storeSpans",
+      `SpanIngestionWriteRepositoryClickHouse.${name}`,
       { attributes: about },
       async (active) => {
-        if (spans.length === 0) return { stored: 0, traces: 0 };
-        const events = spans.map((span) => createSpanEvent(span, this.#clock.next()));
-        const traceIds = [...new Set(spans.map((span) => span.traceId))];
+        if (count === 0) return { stored: 0, traces: 0 };
         active.setAttribute(attributes.aggregateCount, traceIds.length);
         const [only] = traceIds;
         if (traceIds.length === 1 && only !== undefined) active.setAttribute(attributes.traceId, only);
-        await this.#options.eventStore.storeEvents(events, { tenantId });
+        await write();
         await this.#schedule(
           traceIds.map((aggregateId) => ({ tenantId, aggregateId })),
           active,
         );
-        return { stored: spans.length, traces: traceIds.length };
+        return { stored: count, traces: traceIds.length };
       },
     );
   }

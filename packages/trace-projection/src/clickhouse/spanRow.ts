@@ -8,11 +8,11 @@ import { type ExactEvent, type ExactLink, readExactSpan, type SpanDetails } from
 import { type ExactAttributes, splitAttributes, toExactValue, typeAttributes } from "./exactValue.js";
 
 /** As the Collector's exporter spells them. */
-const spanKinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"] as const;
-const statusCodes = ["Unset", "Ok", "Error"] as const;
+export const spanKinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"] as const;
+export const statusCodes = ["Unset", "Ok", "Error"] as const;
 
 /** The last nanosecond a `DateTime64(9)` can hold, in 2262. */
-const LAST_DATE_TIME = 2n ** 63n - 1n;
+export const LAST_DATE_TIME = 2n ** 63n - 1n;
 
 /** The columns of a span, those of the exporter first. */
 export const spanInsertColumns = [
@@ -72,7 +72,38 @@ export const spanSelectColumns = [
   "Exact",
 ] as const;
 
-export function spanEventToRow(event: SpanEvent, tenantId: TenantId): Row {
+/** A span as the columns of {@link spanInsertColumns} take it. */
+export type SpanRowWritten = {
+  readonly Timestamp: string;
+  readonly TraceId: string;
+  readonly SpanId: string;
+  readonly ParentSpanId: string;
+  readonly TraceState: string;
+  readonly SpanName: string;
+  readonly SpanKind: string;
+  readonly ServiceName: string;
+  readonly ResourceAttributes: Readonly<Record<string, string>>;
+  readonly ScopeName: string;
+  readonly ScopeVersion: string;
+  readonly SpanAttributes: Readonly<Record<string, string>>;
+  readonly Duration: string;
+  readonly StatusCode: string;
+  readonly StatusMessage: string;
+  readonly "Events.Timestamp": readonly string[];
+  readonly "Events.Name": readonly string[];
+  readonly "Events.Attributes": readonly Readonly<Record<string, string>>[];
+  readonly "Links.TraceId": readonly string[];
+  readonly "Links.SpanId": readonly string[];
+  readonly "Links.TraceState": readonly string[];
+  readonly "Links.Attributes": readonly Readonly<Record<string, string>>[];
+  readonly TenantId: string;
+  readonly AcceptedAt: string;
+  readonly StartTimeUnixNano: string;
+  readonly EndTimeUnixNano: string;
+  readonly Exact: string;
+};
+
+export function spanEventToRow(event: SpanEvent, tenantId: TenantId): SpanRowWritten {
   const span = event.data;
   const { resource, scope, startTimeUnixNano: start, endTimeUnixNano: end } = span;
   assertWellFormed(span);
@@ -121,7 +152,6 @@ function exactText(
   events: readonly Split[],
   links: readonly Split[],
 ): string {
-  const { resource, scope } = span;
   const dropped = [span.droppedAttributesCount, span.droppedEventsCount, span.droppedLinksCount] as const;
   const exactEvents = span.events.flatMap((event, index): [number, ExactEvent][] => {
     const exact = compact({
@@ -144,7 +174,17 @@ function exactText(
     flags: span.flags || undefined,
     dropped: dropped.some((count) => count !== 0) ? dropped : undefined,
     attributes,
-    resource: resourceAttributes,
+    ...exactGroup(span.resource, resourceAttributes, span.scope),
+    events: exactEvents.length === 0 ? undefined : exactEvents,
+    links: exactLinks.length === 0 ? undefined : exactLinks,
+  });
+  return exact === undefined ? "" : JSON.stringify(exact);
+}
+
+/** What `Exact` says of a resource and a scope; undefined if nothing. */
+export function exactGroup(resource: Resource, attributes: ExactAttributes | undefined, scope: Scope) {
+  return compact({
+    resource: attributes,
     resourceDropped: resource.droppedAttributesCount || undefined,
     resourceSchemaUrl: resource.schemaUrl || undefined,
     scope:
@@ -153,10 +193,7 @@ function exactText(
         : [...scope.attributes].map(([key, value]) => [key, toExactValue(value)] as const),
     scopeDropped: scope.droppedAttributesCount || undefined,
     scopeSchemaUrl: scope.schemaUrl || undefined,
-    events: exactEvents.length === 0 ? undefined : exactEvents,
-    links: exactLinks.length === 0 ? undefined : exactLinks,
   });
-  return exact === undefined ? "" : JSON.stringify(exact);
 }
 
 type Compact<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };

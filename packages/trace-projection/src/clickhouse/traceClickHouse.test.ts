@@ -99,6 +99,52 @@ describe("SpanIngestionWriteRepositoryClickHouse", () => {
     expect(events.every(({ acceptedAt }) => acceptedAt > T0)).toBe(true);
   });
 
+  it("stores what it encoded before it schedules the traces, once each", async () => {
+    const tenantId = newTenant();
+    const queue = new RecordingQueue();
+    const order: string[] = [];
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: {
+        storeEvents: (events, context) => store.eventStore.storeEvents(events, context),
+        async storeEncodedRows(rows, context) {
+          await store.eventStore.storeEncodedRows(rows, context);
+          order.push("stored");
+        },
+      },
+      queue: {
+        async schedule(refs) {
+          order.push("scheduled");
+          await queue.schedule(refs);
+        },
+      },
+    });
+    const spans = [spanOf(1, 1), spanOf(2, 1), spanOf(1, 2), { ...spanOf(1, 1), name: "sent again" }];
+    const encoder = repository.createEncoder({ byteLength: 1_000_000 });
+    const { resource, scope } = spanOf(1, 1);
+    expect(encoder?.startGroup(resource, scope)).toBe(true);
+    for (const span of spans) encoder?.addSpan(span);
+    const encoded = encoder?.finish();
+    if (encoded === undefined) throw new Error("nothing was encoded");
+    expect(await repository.storeEncodedSpans(encoded, { tenantId })).toEqual({ stored: 4, traces: 2 });
+    expect(order).toEqual(["stored", "scheduled"]);
+    expect(queue.calls).toEqual([[`${tenantId}:${traceIdOf(1)}`, `${tenantId}:${traceIdOf(2)}`]]);
+    const events = await store.eventStore.getEvents(traceIdOf(1), { tenantId });
+    expect(events.map(({ data }) => data.name)).toContain("sent again");
+    expect(events).toHaveLength(2);
+  });
+
+  it("encodes neither small requests nor for a store that takes events only", () => {
+    const { eventStore } = store;
+    const queue = new RecordingQueue();
+    const repository = new SpanIngestionWriteRepositoryClickHouse({ eventStore, queue });
+    expect(repository.createEncoder({ byteLength: 1_000 })).toBeUndefined();
+    const onlyEvents = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: { storeEvents: (events, context) => eventStore.storeEvents(events, context) },
+      queue,
+    });
+    expect(onlyEvents.createEncoder({ byteLength: 1_000_000 })).toBeUndefined();
+  });
+
   it("neither stores nor schedules for no spans", async () => {
     const queue = new RecordingQueue();
     const repository = new SpanIngestionWriteRepositoryClickHouse({ eventStore: store.eventStore, queue });

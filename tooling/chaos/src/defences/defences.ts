@@ -91,6 +91,12 @@ export const defences: readonly Defence[] = [
         pattern: /await this\.#options\.eventStore\.storeEvents\(events, \{ tenantId \}\);/,
         replacement: "this.#options.eventStore.storeEvents(events, { tenantId }).catch(() => undefined);",
       },
+      {
+        module: "packages/trace-projection/dist/clickhouse/spanIngestionWriteRepositoryClickHouse.js",
+        pattern: /await this\.#options\.eventStore\.storeEncodedRows\?\.\(rows, \{ tenantId \}\);/,
+        replacement:
+          "this.#options.eventStore.storeEncodedRows?.(rows, { tenantId }).catch(() => undefined);",
+      },
     ],
   },
   {

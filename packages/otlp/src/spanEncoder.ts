@@ -1,0 +1,22 @@
+import type { OtlpSpan, Resource, Scope } from "./span.js";
+
+/**
+ * Takes the spans of one request as the bytes they came in, so that no objects are made of what is only passed on. Calls
+ * come in the order of the request.
+ */
+export interface SpanEncoder<Encoded> {
+  /**
+   * The next spans are of these. With false they are decoded, and come with those of other such groups as objects in the
+   * end.
+   */
+  startGroup(resource: Resource, scope: Scope): boolean;
+  /**
+   * Takes the span that is the protobuf message from `start` to `end`, if that is simple and its events, links, attributes and
+   * list members are at most `maxItems`. How many they are; -1, and nothing taken, if not: then it is decoded, refused
+   * or not by the rules of {@link decodeTraceRequest}, and what is good given to `addSpan`.
+   */
+  addEncoded(request: Uint8Array, start: number, end: number, maxItems: number): number;
+  addSpan(span: OtlpSpan): void;
+  /** All spans taken; undefined if none. */
+  finish(): Encoded | undefined;
+}

@@ -1,0 +1,244 @@
+import type { TenantId } from "@es/core";
+import type { OtlpSpan } from "@es/otlp";
+import { type EncodedRows, LowCardinalityColumn, MapColumn, NativeBytes } from "@es/store-clickhouse";
+import { createSpanEvent } from "../spanEvent.js";
+import { LAST_DATE_TIME, spanEventToRow } from "./spanRow.js";
+
+/** 32 digits behind their length. */
+const TRACE_ID_BYTES = 33;
+
+const attributeMap = "Map(LowCardinality(String), String)";
+
+/**
+ * Spans as a block of ClickHouse's `Native` format: column by column. Tenant and accepted stamps are only known when the
+ * spans are stored, and are given by {@link seal}.
+ */
+export class SpanBlock {
+  readonly timestamps = new NativeBytes();
+  readonly traceIds = new NativeBytes();
+  readonly spanIds = new NativeBytes();
+  readonly parentSpanIds = new NativeBytes();
+  readonly traceStates = new NativeBytes();
+  readonly names = new LowCardinalityColumn();
+  readonly kinds = new LowCardinalityColumn();
+  readonly serviceNames = new LowCardinalityColumn();
+  readonly resources = new MapColumn();
+  readonly scopeNames = new NativeBytes();
+  readonly scopeVersions = new NativeBytes();
+  readonly attributes = new MapColumn();
+  readonly durations = new NativeBytes();
+  readonly statusCodes = new LowCardinalityColumn();
+  readonly statusMessages = new NativeBytes();
+  readonly eventOffsets = new NativeBytes();
+  readonly eventTimes = new NativeBytes();
+  readonly eventNames = new LowCardinalityColumn();
+  readonly eventAttributes = new MapColumn();
+  readonly linkOffsets = new NativeBytes();
+  readonly linkTraceIds = new NativeBytes();
+  readonly linkSpanIds = new NativeBytes();
+  readonly linkTraceStates = new NativeBytes();
+  readonly linkAttributes = new MapColumn();
+  readonly starts = new NativeBytes();
+  readonly ends = new NativeBytes();
+  readonly exacts = new NativeBytes();
+  rows = 0;
+  links = 0;
+
+  readonly #maps = [this.resources, this.attributes, this.eventAttributes, this.linkAttributes];
+  readonly #dictionaries = [
+    this.names,
+    this.kinds,
+    this.serviceNames,
+    this.statusCodes,
+    this.eventNames,
+    ...this.#maps.map((map) => map.keys),
+  ];
+  readonly #bytes = [
+    this.timestamps,
+    this.traceIds,
+    this.spanIds,
+    this.parentSpanIds,
+    this.traceStates,
+    this.scopeNames,
+    this.scopeVersions,
+    this.durations,
+    this.statusMessages,
+    this.eventOffsets,
+    this.eventTimes,
+    this.linkOffsets,
+    this.linkTraceIds,
+    this.linkSpanIds,
+    this.linkTraceStates,
+    this.starts,
+    this.ends,
+    this.exacts,
+    ...this.#maps.flatMap((map) => [map.values, map.offsets]),
+  ];
+  #rowsBefore = 0;
+  readonly #marks = new Float64Array(this.#bytes.length + this.#dictionaries.length);
+
+  /** About what {@link seal} will give. */
+  get byteLength(): number {
+    let sum = 0;
+    for (const { length } of this.#bytes) sum += length;
+    for (const { length, keyLength } of this.#dictionaries) sum += length + keyLength;
+    return sum;
+  }
+
+  /** Bytes held for what may come. */
+  get capacity(): number {
+    let sum = 0;
+    for (const { bytes } of this.#bytes) sum += bytes.length;
+    for (const { capacity } of this.#dictionaries) sum += capacity;
+    return sum;
+  }
+
+  /** Whether the last span is of another trace than the one before it. */
+  traceIsNew(): boolean {
+    const { bytes, length } = this.traceIds;
+    if (this.rows === 1) return true;
+    const before = length - TRACE_ID_BYTES;
+    for (let i = before; i < length; i++) if (bytes[i] !== bytes[i - TRACE_ID_BYTES]) return true;
+    return false;
+  }
+
+  lastTraceId(): string {
+    const { bytes, length } = this.traceIds;
+    return bytes.toString("latin1", length - TRACE_ID_BYTES + 1, length);
+  }
+
+  /** A span may be taken back until the next one is begun. */
+  beginSpan(): void {
+    const marks = this.#marks;
+    this.#rowsBefore = this.rows;
+    let place = 0;
+    for (const column of this.#bytes) marks[place++] = column.length;
+    for (const column of this.#dictionaries) marks[place++] = column.length;
+  }
+
+  /** Forgets what was written since {@link beginSpan}; its texts may stay in dictionaries, where no row names them. */
+  takeBack(): void {
+    const marks = this.#marks;
+    this.rows = this.#rowsBefore;
+    let place = 0;
+    for (const column of this.#bytes) column.length = marks[place++] as number;
+    for (const column of this.#dictionaries) column.length = marks[place++] as number;
+  }
+
+  clear(): void {
+    for (const column of this.#bytes) column.length = 0;
+    for (const column of this.#dictionaries) column.clear();
+    this.rows = 0;
+    this.links = 0;
+  }
+
+  /**
+   * Any span, by way of its row.
+   *
+   * @throws TypeError what `spanEventToRow` throws; then nothing was added
+   */
+  addSpan(span: OtlpSpan): void {
+    const row = spanEventToRow(createSpanEvent(span, 0n), "" as TenantId);
+    const { startTimeUnixNano: start } = span;
+    this.timestamps.bigint(dateTime(start));
+    this.traceIds.text(row.TraceId);
+    this.spanIds.text(row.SpanId);
+    this.parentSpanIds.text(row.ParentSpanId);
+    this.traceStates.text(row.TraceState);
+    this.names.push(this.names.keyOf(row.SpanName));
+    this.kinds.push(this.kinds.keyOf(row.SpanKind));
+    this.serviceNames.push(this.serviceNames.keyOf(row.ServiceName));
+    addMap(this.resources, row.ResourceAttributes);
+    this.scopeNames.text(row.ScopeName);
+    this.scopeVersions.text(row.ScopeVersion);
+    addMap(this.attributes, row.SpanAttributes);
+    this.durations.bigint(BigInt(row.Duration));
+    this.statusCodes.push(this.statusCodes.keyOf(row.StatusCode));
+    this.statusMessages.text(row.StatusMessage);
+    for (const [place, event] of span.events.entries()) {
+      this.eventTimes.bigint(dateTime(event.timeUnixNano));
+      this.eventNames.push(this.eventNames.keyOf(event.name));
+      addMap(this.eventAttributes, row["Events.Attributes"][place] ?? {});
+    }
+    this.eventOffsets.count(this.eventNames.length);
+    for (const [place, link] of span.links.entries()) {
+      this.linkTraceIds.text(link.traceId);
+      this.linkSpanIds.text(link.spanId);
+      this.linkTraceStates.text(link.traceState);
+      addMap(this.linkAttributes, row["Links.Attributes"][place] ?? {});
+    }
+    this.links += span.links.length;
+    this.linkOffsets.count(this.links);
+    this.starts.bigint(start);
+    this.ends.bigint(span.endTimeUnixNano);
+    this.exacts.text(row.Exact);
+    this.rows++;
+  }
+
+  /** The block, of this tenant; `stamp` gives the accepted time of each span in turn. */
+  seal(tenantId: TenantId, stamp: () => bigint): EncodedRows {
+    const { rows } = this;
+    const tenants = new NativeBytes();
+    const acceptedAt = new NativeBytes(rows * 8);
+    const tenant = Buffer.from(tenantId);
+    for (let row = 0; row < rows; row++) {
+      tenants.varint(tenant.length);
+      tenants.raw(tenant, 0, tenant.length);
+      acceptedAt.bigint(stamp());
+    }
+    const columns: readonly [name: string, type: string, ...parts: readonly Part[]][] = [
+      ["Timestamp", "DateTime64(9)", this.timestamps],
+      ["TraceId", "String", this.traceIds],
+      ["SpanId", "String", this.spanIds],
+      ["ParentSpanId", "String", this.parentSpanIds],
+      ["TraceState", "String", this.traceStates],
+      ["SpanName", "LowCardinality(String)", PREFIX, this.names],
+      ["SpanKind", "LowCardinality(String)", PREFIX, this.kinds],
+      ["ServiceName", "LowCardinality(String)", PREFIX, this.serviceNames],
+      ["ResourceAttributes", attributeMap, PREFIX, this.resources],
+      ["ScopeName", "String", this.scopeNames],
+      ["ScopeVersion", "String", this.scopeVersions],
+      ["SpanAttributes", attributeMap, PREFIX, this.attributes],
+      ["Duration", "UInt64", this.durations],
+      ["StatusCode", "LowCardinality(String)", PREFIX, this.statusCodes],
+      ["StatusMessage", "String", this.statusMessages],
+      ["Events.Timestamp", "Array(DateTime64(9))", this.eventOffsets, this.eventTimes],
+      ["Events.Name", "Array(LowCardinality(String))", PREFIX, this.eventOffsets, this.eventNames],
+      ["Events.Attributes", `Array(${attributeMap})`, PREFIX, this.eventOffsets, this.eventAttributes],
+      ["Links.TraceId", "Array(String)", this.linkOffsets, this.linkTraceIds],
+      ["Links.SpanId", "Array(String)", this.linkOffsets, this.linkSpanIds],
+      ["Links.TraceState", "Array(String)", this.linkOffsets, this.linkTraceStates],
+      ["Links.Attributes", `Array(${attributeMap})`, PREFIX, this.linkOffsets, this.linkAttributes],
+      ["TenantId", "String", tenants],
+      ["AcceptedAt", "UInt64", acceptedAt],
+      ["StartTimeUnixNano", "UInt64", this.starts],
+      ["EndTimeUnixNano", "UInt64", this.ends],
+      ["Exact", "String", this.exacts],
+    ];
+    const out = new NativeBytes(this.byteLength + tenants.length + acceptedAt.length + 4_096);
+    out.varint(columns.length);
+    out.varint(rows);
+    for (const [name, type, ...parts] of columns) {
+      out.text(name);
+      out.text(type);
+      for (const part of parts) {
+        if (part === PREFIX) LowCardinalityColumn.writePrefix(out);
+        else if (part instanceof NativeBytes) out.raw(part.bytes, 0, part.length);
+        else part.write(out);
+      }
+    }
+    return { format: "Native", bytes: out.bytes.subarray(0, out.length), rows };
+  }
+}
+
+const PREFIX = "prefix";
+type Part = typeof PREFIX | NativeBytes | LowCardinalityColumn | MapColumn;
+
+function addMap(column: MapColumn, entries: Readonly<Record<string, string>>): void {
+  for (const key in entries) column.add(key, entries[key] as string);
+  column.endMap();
+}
+
+function dateTime(unixNano: bigint): bigint {
+  return unixNano > LAST_DATE_TIME ? LAST_DATE_TIME : unixNano;
+}

@@ -1,0 +1,113 @@
+import type { TenantId } from "@es/core";
+import type { OtlpSpan, Resource, Scope, SpanEncoder } from "@es/otlp";
+import type { EncodedRows } from "@es/store-clickhouse";
+import { PlainSpanWriter, SpanGroup } from "./plainSpan.js";
+import { SpanBlock } from "./spanBlock.js";
+
+/** Bytes of a block; its last span may pass them. */
+const MAX_BLOCK_BYTES = 4 * 2 ** 20;
+/** Measuring a block costs as much as writing a small column. */
+const SPANS_PER_MEASUREMENT = 16;
+const MAX_FREE_BLOCKS = 4;
+const MAX_FREE_BYTES = 2 * MAX_BLOCK_BYTES;
+
+/** Blocks to be filled again: their columns have the room that requests of this sender need. */
+export class SpanBlockPool {
+  readonly #free: SpanBlock[] = [];
+
+  take(): SpanBlock {
+    return this.#free.pop() ?? new SpanBlock();
+  }
+
+  give(block: SpanBlock): void {
+    if (this.#free.length >= MAX_FREE_BLOCKS || block.capacity > MAX_FREE_BYTES) return;
+    block.clear();
+    this.#free.push(block);
+  }
+}
+
+/** Spans as rows of the span table, but for their tenant and their accepted stamps. To be sealed once. */
+export class EncodedSpans {
+  readonly #blocks: readonly SpanBlock[];
+  readonly #pool: SpanBlockPool;
+  readonly count: number;
+  /** Distinct. */
+  readonly traceIds: readonly string[];
+
+  constructor(blocks: readonly SpanBlock[], traceIds: readonly string[], pool: SpanBlockPool) {
+    this.#blocks = blocks;
+    this.#pool = pool;
+    this.count = blocks.reduce((sum, { rows }) => sum + rows, 0);
+    this.traceIds = traceIds;
+  }
+
+  /** @param stamp the accepted time of each span in turn */
+  seal(tenantId: TenantId, stamp: () => bigint): readonly EncodedRows[] {
+    return this.#blocks.map((block) => {
+      const rows = block.seal(tenantId, stamp);
+      this.#pool.give(block);
+      return rows;
+    });
+  }
+}
+
+/** Makes rows of spans from the bytes of a request. */
+export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
+  readonly #pool: SpanBlockPool;
+  readonly #takes: (resource: Resource) => boolean;
+  readonly #writer = new PlainSpanWriter();
+  readonly #full: SpanBlock[] = [];
+  readonly #traceIds = new Set<string>();
+  #block: SpanBlock;
+  #group: SpanGroup | undefined;
+  #request: Uint8Array | undefined;
+
+  /** @param takes whether spans of a resource are to be encoded, or left to be decoded */
+  constructor(pool: SpanBlockPool, takes: (resource: Resource) => boolean) {
+    this.#pool = pool;
+    this.#takes = takes;
+    this.#block = pool.take();
+  }
+
+  startGroup(resource: Resource, scope: Scope): boolean {
+    const takes = this.#takes(resource);
+    this.#group = takes ? new SpanGroup(resource, scope) : undefined;
+    return takes;
+  }
+
+  addEncoded(request: Uint8Array, start: number, end: number, maxItems: number): number {
+    const group = this.#group;
+    if (group === undefined) return -1;
+    if (request !== this.#request) {
+      this.#request = request;
+      this.#writer.begin(request);
+    }
+    const block = this.#block;
+    const items = this.#writer.write(block, group, start, end);
+    if (items < 0) return items;
+    if (items > maxItems) {
+      block.takeBack();
+      return -1;
+    }
+    this.#added(block);
+    return items;
+  }
+
+  addSpan(span: OtlpSpan): void {
+    this.#block.addSpan(span);
+    this.#added(this.#block);
+  }
+
+  finish(): EncodedSpans | undefined {
+    const blocks = this.#block.rows === 0 ? this.#full : [...this.#full, this.#block];
+    if (this.#block.rows === 0) this.#pool.give(this.#block);
+    return blocks.length === 0 ? undefined : new EncodedSpans(blocks, [...this.#traceIds], this.#pool);
+  }
+
+  #added(block: SpanBlock): void {
+    if (block.traceIsNew()) this.#traceIds.add(block.lastTraceId());
+    if (block.rows % SPANS_PER_MEASUREMENT !== 0 || block.byteLength < MAX_BLOCK_BYTES) return;
+    this.#full.push(block);
+    this.#block = this.#pool.take();
+  }
+}
