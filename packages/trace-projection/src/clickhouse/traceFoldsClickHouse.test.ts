@@ -93,7 +93,8 @@ it("folds from what changed as from everything: late, replaced and expired spans
               break;
             case "fail to read":
             case "fail to read some": {
-              const calls = then[i] === "fail to read" ? ["getChangedEvents", "getEvents"] : ["getEventsById"];
+              const calls =
+                then[i] === "fail to read" ? ["getChangedEvents", "getEvents"] : ["getEventsById"];
               for (const call of calls) one.failing.add(call);
               const [outcome] = await Promise.allSettled([one.rebuild()]);
               if (then[i] === "fail to read") expect(outcome.status).toBe("rejected");
