@@ -146,6 +146,22 @@ describe("a trace that is folded from what changed", () => {
     expect(trace.project().input?.text).toBe("late");
   });
 
+  it("takes another span for the first without a parent when the parent of the one before arrives", () => {
+    const trace = new Trace({ runLength: 1, many: Number.MAX_VALUE });
+    const orphan = (start: bigint, parentSpanId: string, spanId?: string) => {
+      // Usage would have it read anew as well.
+      const span = { ...at(start, ""), attributes: new Map() };
+      return createSpanEvent({ ...span, parentSpanId, spanId: spanId ?? span.spanId }, start);
+    };
+    const lateId = "00000000000000aa";
+    trace.add([orphan(5n, lateId), orphan(8n, "00000000000000bb")]);
+    trace.expectEqual();
+    trace.fold.release();
+    trace.add([orphan(10n, "00000000000000cc", lateId)]);
+    trace.expectEqual();
+    expect(trace.project().rootSpanId).toBe(at(8n, "").spanId);
+  });
+
   it("holds little of large spans once they are released, and says how much", () => {
     const trace = new Trace();
     trace.add(
