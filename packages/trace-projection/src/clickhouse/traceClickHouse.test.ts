@@ -362,6 +362,66 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(pages).toBe(7);
   });
 
+  it("lists what the latest versions say, however many older ones of whatever times are still there", async () => {
+    const row = fc.record({
+      trace: fc.integer({ min: 1, max: 12 }),
+      start: fc.nat({ max: 9 }),
+      failed: fc.boolean(),
+    });
+    const page = fc.record({
+      limit: fc.integer({ min: 1, max: 4 }),
+      from: fc.option(fc.nat({ max: 6 }), { nil: undefined }),
+      to: fc.option(fc.integer({ min: 3, max: 10 }), { nil: undefined }),
+      status: fc.option(fc.constantFrom("ok" as const, "error" as const), { nil: undefined }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { maxLength: 60 }),
+        page,
+        async (versions, { limit, from, to, status }) => {
+          const tenantId = newTenant();
+          const records = versions.map(({ trace, start, failed }, version) =>
+            record(traceIdOf(trace), version + 1, {
+              startTimeUnixNano: String(T0 + BigInt(start)),
+              status: failed ? "error" : "ok",
+            }),
+          );
+          // Rows of one insert are made one by it.
+          for (let from = 0; from < records.length; from += 12) {
+            await store.projectionStore.storeProjections(records.slice(from, from + 12), { tenantId });
+          }
+          const expected = [
+            ...new Map(records.map(({ projection }) => [projection.traceId, projection])).values(),
+          ]
+            .filter((projection) => status === undefined || projection.status === status)
+            .map(({ traceId, startTimeUnixNano }) => ({
+              traceId,
+              start: Number(BigInt(startTimeUnixNano) - T0),
+            }))
+            .filter(({ start }) => (from === undefined || start >= from) && (to === undefined || start < to))
+            .sort((a, b) => b.start - a.start || (a.traceId < b.traceId ? -1 : 1))
+            .map(({ traceId }) => traceId);
+          const seen: string[] = [];
+          let cursor: string | null = null;
+          do {
+            const listed: Awaited<ReturnType<typeof store.reads.listTraces>> = await store.reads.listTraces({
+              tenantId,
+              limit,
+              ...(from === undefined ? {} : { from: T0 + BigInt(from) }),
+              ...(to === undefined ? {} : { to: T0 + BigInt(to) }),
+              ...(status === undefined ? {} : { status }),
+              ...(cursor === null ? {} : { cursor }),
+            });
+            seen.push(...listed.traces.map(({ traceId }) => traceId));
+            cursor = listed.nextCursor;
+          } while (cursor !== null);
+          expect(seen).toEqual(expected);
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
   it("filters by the latest version only, before and after merges", async () => {
     const tenantId = newTenant();
     const other = newTenant();

@@ -99,6 +99,16 @@ export type ExplainRead =
   /** There is more of it than {@link ExplainLimits} lets explain. */
   | { readonly status: "too-large"; readonly spanCount: number; readonly bytes: number };
 
+interface ListedRow {
+  readonly id: string;
+  readonly bytes: string;
+  readonly start: string;
+  /** At how many rows was looked for the latest. */
+  readonly looked: string;
+}
+
+/** Looked at for a page: of a trace that was rebuilt lately there are several. */
+const LATEST_ROWS_PER_TRACE = 4;
 const SPANS_PER_ROUND_TRIP = 25_000;
 const DEFAULT_MAX_TRACE_BYTES = 512 * 2 ** 20;
 
@@ -161,23 +171,45 @@ export class TraceReadRepositoryClickHouse {
       if ((options.to ?? 1n) <= 0n || (options.from ?? 0n) >= 2n ** 64n)
         return { traces: [], nextCursor: null };
       const { table, projections } = await this.#generation();
-      const rows = await this.#query<{ readonly id: string; readonly bytes: string; readonly start: string }>(
-        "listTraces",
-        table,
-        "SELECT TraceId AS id, hex(id) AS bytes, argMax(StartTimeUnixNano, Version) AS start, argMax(Status, Version) AS status " +
-          `FROM ${table} WHERE TenantId = {tenantId: String} GROUP BY TraceId ` +
-          (conditions.length === 0 ? "" : `HAVING ${conditions.join(" AND ")} `) +
-          "ORDER BY start DESC, id LIMIT {limit: UInt64}",
-        {
-          tenantId,
-          limit: limit + 1,
-          ...(options.from === undefined ? {} : { from: toUInt64(options.from) }),
-          ...(options.to === undefined ? {} : { to: toUInt64(options.to) }),
-          ...(options.status === undefined ? {} : { status: options.status }),
-          ...(options.kind === undefined ? {} : { kind: options.kind }),
-          ...(after === undefined ? {} : { start: after[0], id: after[1] }),
-        },
-      );
+      /** Of rows, merged or not. A page's traces have at least their newest row among them. */
+      const within = [
+        "TenantId = {tenantId: String}",
+        ...(options.from === undefined ? [] : ["StartTimeUnixNano >= {from: UInt64}"]),
+        ...(options.to === undefined ? [] : ["StartTimeUnixNano < {to: UInt64}"]),
+        ...(after === undefined ? [] : ["StartTimeUnixNano <= {start: UInt64}"]),
+      ].join(" AND ");
+      const parameters = {
+        tenantId,
+        limit: limit + 1,
+        latest: LATEST_ROWS_PER_TRACE * (limit + 1),
+        ...(options.from === undefined ? {} : { from: toUInt64(options.from) }),
+        ...(options.to === undefined ? {} : { to: toUInt64(options.to) }),
+        ...(options.status === undefined ? {} : { status: options.status }),
+        ...(options.kind === undefined ? {} : { kind: options.kind }),
+        ...(after === undefined ? {} : { start: after[0], id: after[1] }),
+      };
+      const selectPage = (latestOnly: boolean) => {
+        const having = [...(latestOnly ? ["start >= edge.1"] : []), ...conditions];
+        return (
+          (latestOnly
+            ? "WITH (SELECT (min(StartTimeUnixNano), count()) FROM (SELECT StartTimeUnixNano " +
+              `FROM ${table} WHERE ${within} ORDER BY StartTimeUnixNano DESC LIMIT {latest: UInt64})) AS edge `
+            : "") +
+          "SELECT TraceId AS id, hex(id) AS bytes, argMax(StartTimeUnixNano, Version) AS start, " +
+          `argMax(Status, Version) AS status, ${latestOnly ? "edge.2" : "0"} AS looked ` +
+          `FROM ${table} WHERE TenantId = {tenantId: String} ` +
+          (latestOnly
+            ? `AND TraceId GLOBAL IN (SELECT TraceId FROM ${table} WHERE ${within} AND StartTimeUnixNano >= edge.1) `
+            : "") +
+          "GROUP BY TraceId " +
+          (having.length === 0 ? "" : `HAVING ${having.join(" AND ")} `) +
+          "ORDER BY start DESC, id LIMIT {limit: UInt64}"
+        );
+      };
+      // The latest rows mostly hold the page. A trace that has none of them starts before all that were found.
+      let rows = await this.#query<ListedRow>("listTraces", table, selectPage(true), parameters);
+      const isWhole = rows.length > limit || Number(rows[0]?.looked ?? parameters.latest) < parameters.latest;
+      if (!isWhole) rows = await this.#query<ListedRow>("listTraces", table, selectPage(false), parameters);
       const page = rows.slice(0, limit);
       const last = page.at(-1);
       const reads = await projections.getProjections(page.map(({ id }) => id).filter(isAggregateId), {
