@@ -45,14 +45,6 @@ export function watchProcesses(pids: Pids): () => Readonly<Record<string, Proces
   };
 }
 
-/** Adds up what a process used in several stretches. */
-export function addUsage(a: ProcessUsage, b: ProcessUsage): ProcessUsage {
-  return {
-    cpuSeconds: a.cpuSeconds + b.cpuSeconds,
-    maxRssBytes: Math.max(a.maxRssBytes, b.maxRssBytes),
-  };
-}
-
 function cpuSeconds(pid: number): number {
   // The second field, the program's name, may hold blanks and brackets.
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -19,7 +19,7 @@ import { drained } from "../project/drained.js";
 import { openQueue, startRebuilder, startWorkerService } from "../project/projectContenders.js";
 
 /** As many SDKs send them: what gathered in a while. */
-export const REQUESTS: Requests = { encoding: "protobuf", spansPerRequest: 100, connections: 8 };
+const REQUESTS: Requests = { encoding: "protobuf", spansPerRequest: 100, connections: 8 };
 
 export const OURS = "ours";
 export const LITERAL = "an insert per request, a query and an insert per trace";
