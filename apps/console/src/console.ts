@@ -5,13 +5,13 @@ import type { ConsoleConfig } from "./config.js";
 import { createRoutes } from "./routes.js";
 
 export interface ConsoleDependencies {
-  readonly store: Pick<TraceStore, "reads" | "isReady">;
+  readonly store: Pick<TraceStore, "reads" | "sessionReads" | "isReady">;
   readonly access: Pick<Access, "authorize">;
   readonly logger: Logger;
 }
 
 export interface RunningConsole extends RunningService {
-  /** `http://host:port`; the read API is at `/api/traces`. */
+  /** `http://host:port`; the read API is at `/api/traces` and `/api/sessions`. */
   readonly url: string;
 }
 
@@ -22,7 +22,7 @@ export async function startConsole(
 ): Promise<RunningConsole> {
   const { store, access, logger } = dependencies;
   const onError = (error: unknown) => logger.error({ error }, "A request failed");
-  const routes = createRoutes({ repository: store.reads, access, onError });
+  const routes = createRoutes({ repository: store.reads, sessions: store.sessionReads, access, onError });
   const listener = getRequestListener(routes.fetch);
   const server = await startHttpServer({
     host: config.CONSOLE_HOST,

@@ -12,10 +12,17 @@ export interface ListQuery {
   readonly kind?: SpanKind;
 }
 
+export interface SessionListQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly userId?: string;
+}
+
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
 const MAX_CANDIDATES = 500;
 const parameters = ["limit", "cursor", "from", "to", "status", "kind"];
+const sessionParameters = ["limit", "cursor", "user"];
 
 /** @throws RequestError 400 `BAD_QUERY` */
 export function readListQuery(query: Readonly<Record<string, string>>): ListQuery {
@@ -38,6 +45,17 @@ export function readExplainQuery(query: Readonly<Record<string, string>>): Expla
   return candidates === undefined
     ? {}
     : { candidates: readNumber("candidates", candidates, 0, MAX_CANDIDATES) };
+}
+
+/** @throws RequestError 400 `BAD_QUERY` */
+export function readSessionListQuery(query: Readonly<Record<string, string>>): SessionListQuery {
+  refuseUnknown(query, sessionParameters);
+  const { limit, cursor, user } = query;
+  return {
+    limit: limit === undefined ? DEFAULT_LIMIT : readNumber("limit", limit, 1, MAX_LIMIT),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(user === undefined ? {} : { userId: user }),
+  };
 }
 
 /** @throws RequestError 400 `BAD_QUERY` */

@@ -1,32 +1,33 @@
-import { isEventSourcingError, type TenantId } from "@es/core";
+import { isEventSourcingError } from "@es/core";
 import { type Access, createJsonApi, RequestError } from "@es/service";
 import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { contentSecurityPolicy } from "./pages/layout.js";
+import { sessionListPage, sessionPage } from "./pages/sessionPages.js";
 import { traceListPage } from "./pages/traceListPage.js";
 import { tracePage } from "./pages/tracePage.js";
-import { readExplainQuery, readListQuery, readTraceId } from "./query.js";
+import { readExplainQuery, readListQuery, readSessionListQuery, readTraceId } from "./query.js";
+import type { Reader } from "./reader.js";
+import { readSession, type SessionReads, sessionRoutes } from "./sessionRoutes.js";
 
 export interface RoutesOptions {
   readonly repository: Pick<
     TraceReadRepositoryClickHouse,
     "listTraces" | "getTrace" | "getSpans" | "getSpanPage" | "explainTrace"
   >;
+  readonly sessions: SessionReads;
   readonly access: Pick<Access, "authorize">;
   readonly onError: (error: unknown) => void;
 }
 
-/** Whose data a request may read. */
-interface Reader {
-  readonly Variables: { readonly tenantId: TenantId };
-}
+const pages = ["/", "/traces/*", "/sessions/*"];
 
 /** Spans of a trace that its page lists. */
 const SPANS_PER_PAGE = 500;
 
 /** The read API, and pages that show what it says. Errors are JSON: `{ error: { code, message } }`. */
-export function createRoutes({ repository, access, onError }: RoutesOptions): Hono<Reader> {
+export function createRoutes({ repository, sessions, access, onError }: RoutesOptions): Hono<Reader> {
   const app = createJsonApi<Reader>({ answerFor, onError });
 
   const authorize = createMiddleware<Reader>(async (context, next) => {
@@ -42,8 +43,8 @@ export function createRoutes({ repository, access, onError }: RoutesOptions): Ho
     context.set("tenantId", decision.tenantId);
     return next();
   });
-  for (const path of ["/api/*", "/", "/traces/*"]) app.use(path, authorize);
-  for (const path of ["/", "/traces/*"]) app.use(path, asPage);
+  for (const path of ["/api/*", ...pages]) app.use(path, authorize);
+  for (const path of pages) app.use(path, asPage);
 
   app.get("/api/traces", async (context) => {
     const { tenantId } = context.var;
@@ -82,11 +83,26 @@ export function createRoutes({ repository, access, onError }: RoutesOptions): Ho
     }
   });
 
+  app.route("/api/sessions", sessionRoutes(sessions));
+
   app.get("/", async (context) => {
     const { tenantId } = context.var;
     const query = context.req.query();
     const list = await repository.listTraces({ ...readListQuery(query), tenantId });
     return context.html(traceListPage(list, query));
+  });
+
+  app.get("/sessions", async (context) => {
+    const query = context.req.query();
+    const { tenantId } = context.var;
+    return context.html(
+      sessionListPage(await sessions.listSessions({ ...readSessionListQuery(query), tenantId }), query),
+    );
+  });
+
+  app.get("/sessions/:sessionId", async (context) => {
+    const sessionId = context.req.param("sessionId");
+    return context.html(sessionPage(await readSession(sessions, context.var.tenantId, sessionId)));
   });
 
   app.get("/traces/:traceId", async (context) => {
@@ -117,7 +133,8 @@ function unknownTrace(traceId: string): RequestError {
 
 function answerFor(error: unknown): RequestError | undefined {
   if (!isEventSourcingError(error)) return undefined;
-  if (error.code === "INVALID_CURSOR") return new RequestError(400, error.code, error.message);
+  if (error.code === "INVALID_CURSOR" || error.code === "INVALID_AGGREGATE_ID")
+    return new RequestError(400, error.code, error.message);
   if (error.code === "AGGREGATE_TOO_LARGE") return new RequestError(422, "TRACE_TOO_LARGE", error.message);
   if (!error.retryable) return undefined;
   const message = "The trace store does not answer; try again later";

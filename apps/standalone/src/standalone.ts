@@ -67,6 +67,9 @@ export async function startStandalone(
     const engine = await startEngine(config, password);
     closers.push(() => engine.close());
 
+    const sessionQueue = new ProjectionQueueMemory({ delayMs: config.SESSION_DELAY_MS, limiter: null });
+    closers.push(() => sessionQueue.close());
+
     const store = openTraceStore(
       {
         CLICKHOUSE_URL: engine.url,
@@ -77,7 +80,7 @@ export async function startStandalone(
         KEPT_FOLDS_BYTES: config.KEPT_FOLDS_BYTES,
       },
       logger,
-      { projection, ...options },
+      { projection, ...options, scheduleSessions: (sessions) => sessionQueue.schedule(sessions) },
     );
     closers.push(() => store.close());
     await store.opened;
@@ -90,6 +93,10 @@ export async function startStandalone(
       queue,
       leases: new LeasesMemory(),
       work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
+      sessions: {
+        queue: sessionQueue,
+        work: (run) => sessionQueue.work(run, { concurrency: config.SESSION_CONCURRENCY }),
+      },
       logger,
     });
     closers.push(() => worker.stop());
@@ -100,6 +107,7 @@ export async function startStandalone(
         reconcile: worker.reconcile,
         replays: worker.replays,
         generations: store.generations.operations,
+        projections: { sessions: { queue: sessionQueue, reconcile: worker.reconcileSessions } },
       },
       readiness: { clickhouse: store.isReady, generations: store.generations.isReady },
       logger,

@@ -3,6 +3,7 @@ import { operationsTokenVariable } from "@es/operations";
 import {
   clickhouseVariables,
   type Environment,
+  queueName,
   queueVariables,
   readEnvironment,
   variable,
@@ -25,6 +26,10 @@ export const workerVariables = {
   WORKER_CONCURRENCY: variable.count(1_000),
   /** What is kept of large traces between rebuilds, so that only their new spans are read. */
   KEPT_FOLDS_BYTES: variable.bytes(defaultKeptFolds.maxBytes),
+  /** Sessions rebuilt at once. */
+  SESSION_CONCURRENCY: variable.count(50),
+  /** How long what traces tell a session gathers before it is rebuilt. It bounds the wait, too. */
+  SESSION_DELAY_MS: variable.milliseconds(300),
   /** Traces rebuilt at once by a replay. */
   REPLAY_CONCURRENCY: variable.count(32),
   WORKER_HOST: variable.text("127.0.0.1"),
@@ -39,6 +44,8 @@ const workerService = z.object({
   ...workerVariables,
   ...clickhouseVariables,
   ...queueVariables,
+  /** The queue of sessions, of workers only. */
+  SESSION_QUEUE_NAME: queueName("session-projections"),
   /** Runs started per second over all workers of the queue; 0 sets no limit. The library's own default is 10. */
   WORKER_RATE_LIMIT: variable.count(0, 0),
   /** How long a worker that died, or whose event loop is stuck, keeps a run to itself. Renewed while it lives. */

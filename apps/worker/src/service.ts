@@ -12,15 +12,24 @@ export async function startWorkerService(
 ): Promise<RunningService & { readonly url: string }> {
   // Before anything is opened: a wrong file of prices ends the process.
   const projection = readTraceProjectionOptions(config);
-  const shared = {
+  const redis = {
     connection: config.REDIS_URL,
-    queueName: config.QUEUE_NAME,
     prefix: config.QUEUE_PREFIX,
     onError: (error: unknown) => logger.warn({ error }, "Redis does not answer"),
   };
+  const shared = { ...redis, queueName: config.QUEUE_NAME };
+  const sharedBySessions = { ...redis, queueName: config.SESSION_QUEUE_NAME };
   const queue = new ProjectionQueueBullMQ(shared);
+  const sessionQueue = new ProjectionQueueBullMQ({ ...sharedBySessions, delayMs: config.SESSION_DELAY_MS });
   const leases = new LeasesRedis(shared);
-  const store = openTraceStore(config, logger, { projection });
+  const store = openTraceStore(config, logger, {
+    projection,
+    scheduleSessions: (sessions) => sessionQueue.schedule(sessions),
+  });
+  const locks = {
+    lockDurationMs: config.WORKER_LOCK_MS,
+    stalledIntervalMs: config.WORKER_STALLED_INTERVAL_MS,
+  };
   const worker = startWorker(config, {
     store,
     queue,
@@ -29,16 +38,27 @@ export async function startWorkerService(
       new ProjectionWorkerBullMQ({
         ...shared,
         run,
+        ...locks,
         concurrency: config.WORKER_CONCURRENCY,
-        lockDurationMs: config.WORKER_LOCK_MS,
-        stalledIntervalMs: config.WORKER_STALLED_INTERVAL_MS,
         limiter: config.WORKER_RATE_LIMIT === 0 ? null : { max: config.WORKER_RATE_LIMIT, durationMs: 1_000 },
       }),
+    sessions: {
+      queue: sessionQueue,
+      work: (run) =>
+        new ProjectionWorkerBullMQ({
+          ...sharedBySessions,
+          run,
+          ...locks,
+          concurrency: config.SESSION_CONCURRENCY,
+          limiter: null,
+        }),
+    },
     logger,
   });
   const closeEngines = async () => {
     await worker.stop();
     await queue.close();
+    await sessionQueue.close();
     await leases.close();
     await store.close();
   };
@@ -49,6 +69,7 @@ export async function startWorkerService(
         reconcile: worker.reconcile,
         replays: worker.replays,
         generations: store.generations.operations,
+        projections: { sessions: { queue: sessionQueue, reconcile: worker.reconcileSessions } },
       },
       readiness: {
         clickhouse: store.isReady,

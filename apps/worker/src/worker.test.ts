@@ -40,6 +40,10 @@ it("does not fill the log when a new generation refuses every trace", async () =
   const unused = async () => {
     throw new Error("nothing of the serving generation lags");
   };
+  const idle = {
+    queue: { schedule: unused, deadLetters: {} as WorkerDependencies["queue"]["deadLetters"] },
+    work: () => ({ close: async () => undefined }),
+  };
   const generations: Partial<WorkerDependencies["store"]["generations"]> = {
     view: { current: async () => set },
     runnable: [1, 2],
@@ -50,6 +54,12 @@ it("does not fill the log when a new generation refuses every trace", async () =
           throw new EventSourcingError("HANDLER_FAILED", "The event handler threw.");
         },
       }) as unknown as ReturnType<WorkerDependencies["store"]["generations"]["serviceOf"]>,
+    sessions: {
+      view: { current: async () => set },
+      runnable: [1],
+      lagOf: () => lagOf([]),
+      projector: { run: unused, drain: async () => undefined },
+    } as unknown as WorkerDependencies["store"]["generations"]["sessions"],
     reportFailure: (_, generation, { aggregateId }) => void refused.push(`${generation} ${aggregateId}`),
     projector: { run: unused, drain: async () => undefined } as unknown as NonNullable<
       WorkerDependencies["store"]["generations"]["projector"]
@@ -65,9 +75,9 @@ it("does not fill the log when a new generation refuses every trace", async () =
       opened: Promise.resolve(),
       isReady: async () => undefined,
     },
-    queue: { schedule: unused, deadLetters: {} as WorkerDependencies["queue"]["deadLetters"] },
+    ...idle,
+    sessions: idle,
     leases: { acquire: unused },
-    work: () => ({ close: async () => undefined }),
     logger,
   });
   await vi.waitFor(() => expect(refused).toHaveLength(300), { timeout: 20_000 });

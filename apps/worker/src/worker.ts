@@ -1,43 +1,37 @@
 import {
   EngineProbe,
-  EventSourcingError,
   type Leases,
-  type ProjectionQueue,
-  type ProjectionRun,
-  type ProjectionWorker,
-  Reconciler,
   type ReplayRunner,
   Replays,
-  rebuildDirectly,
   replayState,
-  startGenerationReconcilers,
   startReplayRunner,
-  waitForEngine,
 } from "@es/core";
 import type { ReconcileNow, ReplayOperations } from "@es/operations";
 import type { Logger, RunningService } from "@es/service";
 import type { TraceStore } from "@es/trace-service";
 import type { WorkerConfig } from "./config.js";
+import { type KeptUp, keepProjections, notYet, type WorkedQueue } from "./keepProjections.js";
 
-export interface WorkerDependencies {
+export interface WorkerDependencies extends WorkedQueue {
   readonly store: Pick<TraceStore, "generations" | "traces" | "replays" | "opened" | "isReady">;
-  readonly queue: Pick<ProjectionQueue, "schedule" | "deadLetters">;
+  /** The queue of sessions. Without it this worker leaves them to others. */
+  readonly sessions?: WorkedQueue;
   /** Lets one of all workers look for what lags, and one work on a replay. */
   readonly leases: Pick<Leases, "acquire">;
-  /** Takes runs off the queue. */
-  readonly work: (run: ProjectionRun) => ProjectionWorker;
   readonly logger: Logger;
 }
 
 export interface RunningWorker extends RunningService {
   /** Schedules everything that lags behind its spans, now. @throws EventSourcingError `STORE_UNAVAILABLE` before the schema is there */
   readonly reconcile: ReconcileNow;
+  /** The same for sessions that lag behind their traces; nothing without their queue. */
+  readonly reconcileSessions: ReconcileNow;
   readonly replays: ReplayOperations;
 }
 
 /** Rebuilds what is scheduled, and schedules what lags behind. Waits for the schema, then works until it is stopped. */
 export function startWorker(config: WorkerConfig, dependencies: WorkerDependencies): RunningWorker {
-  const { store, queue, leases, work, logger } = dependencies;
+  const { store, queue, work, sessions, leases, logger } = dependencies;
   const { generations } = store;
   const availability = new EngineProbe({
     probe: store.isReady,
@@ -46,63 +40,13 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
   });
   let stopped = false;
   let running:
-    | {
-        readonly worker: ProjectionWorker;
-        readonly reconcilers: Pick<Reconciler, "stop">;
-        readonly replayRunner: ReplayRunner;
-      }
+    | { readonly traces: KeptUp; readonly sessions: KeptUp | undefined; readonly replayRunner: ReplayRunner }
     | undefined;
-  /** That of the serving generation. */
-  let current: Reconciler | undefined;
-
-  /** What lags in the serving generation is scheduled. The others are built and kept up beside the queue. */
-  function reconcilerOf(generation: number, serving: boolean): Pick<Reconciler, "stop"> {
-    const stopping = new AbortController();
-    const directly = () =>
-      rebuildDirectly(generations.serviceOf(generation), {
-        signal: stopping.signal,
-        onFailure: (error, ref) => generations.reportFailure(error, generation, ref),
-      });
-    const reconciler = new Reconciler({
-      source: generations.lagOf(generation),
-      queue: serving ? queue : directly(),
-      ...(serving ? {} : { name: `generation ${generation}` }),
-      leases,
-      intervalMs: config.RECONCILE_INTERVAL_MS,
-      everythingEveryMs: config.RECONCILE_EVERYTHING_INTERVAL_MS,
-      graceMs: config.RECONCILE_GRACE_MS,
-      onLook: ({ lagging, scheduled, oldestLagMs, everything }) => {
-        if (scheduled === 0) return;
-        logger.info(
-          { generation, lagging, scheduled, oldestLagSeconds: Math.round(oldestLagMs / 1_000), everything },
-          serving
-            ? "Scheduled traces whose projection lagged behind their spans"
-            : "Built traces that lagged in a generation that does not serve",
-        );
-      },
-      onError: (error) =>
-        logger.warn({ error, generation }, "Could not look for traces that lag behind; trying again"),
-    });
-    if (serving) current = reconciler;
-    reconciler.start();
-    return {
-      async stop() {
-        stopping.abort();
-        await reconciler.stop();
-      },
-    };
-  }
 
   store.opened.then(
     () => {
       if (stopped) return;
-      const worker = work(waitForEngine(generations.projector.run, availability));
-      const reconcilers = startGenerationReconcilers({
-        generations: generations.view,
-        runnable: generations.runnable,
-        start: (generation, { serving }) => reconcilerOf(generation, serving),
-        onError: (error) => logger.warn({ error }, "The generations cannot be read; trying again"),
-      });
+      const shared = { availability, leases, logger };
       const replayRunner = startReplayRunner({
         store: store.replays,
         source: store.traces,
@@ -116,7 +60,19 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
         onWaiting: (error, replay) => logger.warn({ error, replay }, "A replay waits for ClickHouse"),
         onError: (error) => logger.warn({ error }, "Could not look for replays; trying again"),
       });
-      running = { worker, reconcilers, replayRunner };
+      running = {
+        traces: keepProjections(config, { ...shared, kind: "traces", projections: generations, queue, work }),
+        sessions:
+          sessions === undefined
+            ? undefined
+            : keepProjections(config, {
+                ...shared,
+                ...sessions,
+                kind: "sessions",
+                projections: generations.sessions,
+              }),
+        replayRunner,
+      };
     },
     // The store has logged why it cannot be opened, and /readyz says so.
     () => {},
@@ -124,21 +80,19 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
 
   return {
     async reconcile() {
-      if (current === undefined) {
-        throw new EventSourcingError(
-          "STORE_UNAVAILABLE",
-          "The worker waits for ClickHouse; try again later.",
-        );
-      }
-      const { scheduled } = await current.look({ everything: true, graceMs: 0 });
-      return scheduled;
+      if (running === undefined) throw notYet();
+      return running.traces.reconcile();
+    },
+    async reconcileSessions() {
+      if (running === undefined) throw notYet();
+      return running.sessions === undefined ? 0 : running.sessions.reconcile();
     },
     replays: { replays: new Replays(store.replays), wake: () => running?.replayRunner.wake() },
     async stop() {
       stopped = true;
-      // At once: a store that hangs delays them all, and a look needs no runs.
-      await Promise.all([running?.reconcilers.stop(), running?.worker.close(), running?.replayRunner.stop()]);
-      await generations.projector.drain();
+      await Promise.all([running?.traces.stop(), running?.replayRunner.stop()]);
+      // Last: traces that were rebuilt to the end schedule them.
+      await running?.sessions?.stop();
     },
   };
 }

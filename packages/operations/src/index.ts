@@ -4,6 +4,7 @@ export {
   createOperationsRoutes,
   type OperationsDependencies,
   type OperationsOptions,
+  type ProjectionOperations,
 } from "./routes/createOperationsRoutes.js";
 export type { ReconcileNow } from "./routes/reconcileRoutes.js";
 export type { ReplayDetailsJson, ReplayJson, ReplayOperations } from "./routes/replayRoutes.js";

@@ -98,7 +98,7 @@ describe("es", () => {
     const environment = { OPERATIONS_URL: `${running.url}/` };
     expect(await es(["reconcile"], environment)).toMatchObject({
       code: 0,
-      out: "Scheduled 7 that lagged behind their spans",
+      out: "Scheduled 7 that lagged behind their events",
     });
     expect(JSON.parse((await es(["reconcile", "--json"], environment)).out)).toEqual({ scheduled: 7 });
   });

@@ -30,13 +30,17 @@ export const clickhouseVariables = {
     .optional(),
 };
 
+/** The name of a queue on Redis. */
+export const queueName = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[^:]+$/, { error: "expected a name without a colon" })
+    .default(fallback);
+
 /** How ingest and workers find the queue they share. */
 export const queueVariables = {
   REDIS_URL: variable.url(["redis:", "rediss:"], "redis://127.0.0.1:6379"),
-  QUEUE_NAME: z
-    .string()
-    .regex(/^[^:]+$/, { error: "expected a name without a colon" })
-    .default("trace-projections"),
+  QUEUE_NAME: queueName("trace-projections"),
   /** In braces, so that all keys of the queue share one slot of a Redis Cluster. */
   QUEUE_PREFIX: variable.text("{es}"),
 };

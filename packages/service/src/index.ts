@@ -7,7 +7,7 @@ export {
 } from "./access.js";
 export { type BackgroundStart, type BackgroundStartOptions, startInBackground } from "./backgroundStart.js";
 export { ConfigurationError } from "./configurationError.js";
-export { clickhouseVariables, queueVariables } from "./engineVariables.js";
+export { clickhouseVariables, queueName, queueVariables } from "./engineVariables.js";
 export { type Environment, readEnvironment, variable } from "./environment.js";
 export { createHealthRoutes, type HealthRoutes, type ReadinessCheck } from "./health.js";
 export {

@@ -109,6 +109,7 @@ class ProjectionBuilder {
       priceTableVersion: cost.priceTableVersion,
       timeToFirstTokenNano: this.#firstToken(firstToken, times.start),
       sessionId: this.#firstName("sessionId", "sessions"),
+      otherSessionIds: this.#otherSessionIds(),
       userId: this.#firstName("userId", "users"),
       tags: this.#tags(),
       metadata: this.#metadata(),
@@ -241,6 +242,13 @@ class ProjectionBuilder {
     if (found === undefined) return null;
     this.#provenance.set(field, provenanceOf(found));
     return this.#bounded(field, found.value);
+  }
+
+  #otherSessionIds(): readonly string[] {
+    const named = this.#reading.distinctNames("sessions");
+    if (named.size === 0) return [];
+    named.delete(this.#reading.firstName("sessions")?.value ?? "");
+    return this.#boundedDistinct("otherSessionIds", named);
   }
 
   #tags(): readonly string[] {

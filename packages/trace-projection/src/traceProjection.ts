@@ -157,6 +157,11 @@ export interface TraceProjection {
   /** `call`: smallest latency of one call; `trace`: from the trace's start to its first token. */
   readonly timeToFirstTokenNano: { readonly call: string; readonly trace: string | null } | null;
   readonly sessionId: string | null;
+  /**
+   * Sessions that other spans name, in order of first use: usually none. While the root was not there, the trace may have
+   * been part of one of them.
+   */
+  readonly otherSessionIds: readonly string[];
   readonly userId: string | null;
   /** Distinct, the root's first, then in order of first use. */
   readonly tags: readonly string[];

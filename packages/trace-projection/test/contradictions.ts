@@ -60,6 +60,8 @@ function valuesOf(projection: TraceProjection): ReadonlyMap<string, Json> {
     ["output", projection.output?.text ?? null],
     ["models", models],
     ...list("models", models),
+    ["otherSessionIds", projection.otherSessionIds],
+    ...list("otherSessionIds", projection.otherSessionIds),
     ["providers", providers],
     ...list("providers", providers),
     ["services", services],
@@ -81,7 +83,7 @@ function valuesOf(projection: TraceProjection): ReadonlyMap<string, Json> {
 
 /** Texts within the limits are the field's value as they were found. */
 function isGivenAsIs(field: string): boolean {
-  return /^(input|output|sessionId|userId|startTimeUnixNano|endTimeUnixNano|timeToFirstTokenNano\.call|(models|providers|services|tags|unpricedModels)\[\d+\])$/.test(
+  return /^(input|output|sessionId|userId|startTimeUnixNano|endTimeUnixNano|timeToFirstTokenNano\.call|(models|providers|otherSessionIds|services|tags|unpricedModels)\[\d+\])$/.test(
     field,
   );
 }

@@ -11,7 +11,7 @@ afterEach(() => {
 
 it("tells the first of many failures of each generation now and then, and how many it did not tell", () => {
   const told: unknown[] = [];
-  const report = generationFailures({ warn: (line: unknown) => void told.push(line) });
+  const report = generationFailures({ warn: (line: unknown) => void told.push(line) }, "trace");
   const fail = (generation: number, aggregateId: string) =>
     report(new Error("refused"), generation, { tenantId: parseTenantId("acme"), aggregateId });
   for (let i = 0; i < 100; i++) fail(2, `a${i}`);

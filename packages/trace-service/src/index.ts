@@ -1,4 +1,5 @@
 export type { GenerationFailureListener } from "./generationFailures.js";
+export type { KeptProjections } from "./keptProjections.js";
 export {
   createTraceGenerations,
   type TraceGenerations,
@@ -10,6 +11,12 @@ export {
   type TraceProjectionConfig,
   traceProjectionVariables,
 } from "./traceProjectionSettings.js";
+export {
+  createTraceSessions,
+  type ScheduleSessions,
+  type TraceSessions,
+  type TraceSessionsOptions,
+} from "./traceSessions.js";
 export {
   openTraceStore,
   type TraceStore,

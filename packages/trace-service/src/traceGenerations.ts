@@ -6,9 +6,7 @@ import {
   type EventSourcingService,
   type EventStore,
   GenerationOperations,
-  type GenerationsView,
   type KeptFoldsOptions,
-  type LagSource,
   liveGenerations,
   ProjectionGenerations,
   type ProjectionStore,
@@ -25,7 +23,9 @@ import type { SpanEvent, TraceProjection } from "@es/trace-projection";
 import { traceGenerationStorageClickHouse } from "@es/trace-projection/clickhouse";
 import { context } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
-import { type GenerationFailureListener, generationFailures } from "./generationFailures.js";
+import { generationFailures } from "./generationFailures.js";
+import type { KeptProjections } from "./keptProjections.js";
+import { createTraceSessions, type ScheduleSessions, type TraceSessions } from "./traceSessions.js";
 
 /** A handler with the generation it makes as its version. */
 export type TraceHandler = EventHandler<string, SpanEvent, TraceProjection> & { readonly version: number };
@@ -39,24 +39,19 @@ export interface TraceGenerationsOptions {
   readonly handlers: readonly TraceHandler[];
   /** Of each handler's service. */
   readonly keptFolds: KeptFoldsOptions;
+  /** Given by a process that has their queue. */
+  readonly scheduleSessions?: ScheduleSessions | undefined;
   readonly logger: Logger;
 }
 
 /** The generations of trace projections, as one process sees them. */
-export interface TraceGenerations {
-  /** As they were half a second ago at most. */
-  readonly view: GenerationsView;
-  /** What this process has handlers for. */
-  readonly runnable: readonly number[];
-  /** Rebuilds traces in all live generations. */
-  readonly projector: SideBySideProjector<SpanEvent>;
-  /** Logs that a generation beside the serving one could not be made of a trace: the first of many, now and then. */
-  readonly reportFailure: GenerationFailureListener;
+export interface TraceGenerations extends KeptProjections {
+  /** Sessions, one over each generation of trace projections. */
+  readonly sessions: TraceSessions;
   /** What an operator does with them. */
   readonly operations: GenerationOperations;
   serviceOf(generation: number): EventSourcingService<string, SpanEvent, TraceProjection>;
   storeOf(generation: number): ProjectionStore<string, TraceProjection>;
-  lagOf(generation: number): LagSource;
   /** Notes live generations without a handler here; rejects when there is a handler for none. */
   readonly isReady: ReadinessCheck;
   /** Records what serves a new database, and brings the tables of live generations up to date. */
@@ -86,6 +81,15 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
         logger.warn({ error }, "The generations cannot be read; going on with those known last"),
     },
   );
+  const runnable = handlers.map(({ version }) => version);
+  const sessions = createTraceSessions({
+    client,
+    stores,
+    view,
+    runnable,
+    schedule: options.scheduleSessions,
+    logger,
+  });
   const services = new Map(
     handlers.map((eventHandler) => [
       eventHandler.version,
@@ -93,12 +97,15 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
         eventStore,
         projectionStore: storage.storeOf(eventHandler.version),
         eventHandler,
-        serviceOptions: { ordering: "timestamp", keptFolds },
+        serviceOptions: {
+          ordering: "timestamp",
+          keptFolds,
+          hooks: sessions.hooksOf(eventHandler.version),
+        },
       }).service,
     ]),
   );
-  const runnable = [...services.keys()];
-  const reportFailure = generationFailures(logger);
+  const reportFailure = generationFailures(logger, "trace");
   const projector = new SideBySideProjector<SpanEvent>({
     eventStore,
     runnable: [...services].map(([number, service]) => ({ number, service })),
@@ -111,6 +118,7 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
     runnable,
     projector,
     reportFailure,
+    sessions,
     operations: new GenerationOperations({ generations, storage, runnable }),
     serviceOf(generation) {
       const service = services.get(generation);

@@ -2,6 +2,10 @@ import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { type AggregateSource, classifyError, EventSourcingError, type ReplayStore } from "@es/core";
 import { type Logger, type ReadinessCheck, startInBackground } from "@es/service";
 import {
+  SessionReadRepositoryClickHouse,
+  sessionClickHouseMigrations,
+} from "@es/session-projection/clickhouse";
+import {
   AggregateSourceClickHouse,
   type EventStoreClickHouse,
   generationClickHouseMigrations,
@@ -21,6 +25,7 @@ import {
   TraceReadRepositoryClickHouse,
 } from "@es/trace-projection/clickhouse";
 import { createTraceGenerations, type TraceGenerations, type TraceHandler } from "./traceGenerations.js";
+import type { ScheduleSessions } from "./traceSessions.js";
 
 export interface TraceStoreConfig {
   readonly CLICKHOUSE_URL: string;
@@ -41,6 +46,8 @@ export interface TraceStore {
   readonly generations: TraceGenerations;
   /** Of the generation that serves. */
   readonly reads: TraceReadRepositoryClickHouse;
+  /** Of the generation that serves. */
+  readonly sessionReads: SessionReadRepositoryClickHouse;
   /** The traces of all tenants. */
   readonly traces: AggregateSource;
   readonly replays: ReplayStore;
@@ -58,6 +65,8 @@ export interface TraceStoreOptions {
   readonly projection?: Omit<TraceProjectionOptions, "version">;
   /** @default createTraceProjectionHandlers(projection), those of this release */
   readonly handlers?: readonly TraceHandler[];
+  /** Schedules sessions that a rebuilt trace told something. @default none: their reconciler finds them */
+  readonly scheduleSessions?: ScheduleSessions;
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -72,7 +81,11 @@ const MAX_READ_SECONDS = 45;
 export function openTraceStore(
   config: TraceStoreConfig,
   logger: Logger,
-  { projection = {}, handlers = createTraceProjectionHandlers(projection) }: TraceStoreOptions = {},
+  {
+    projection = {},
+    handlers = createTraceProjectionHandlers(projection),
+    scheduleSessions,
+  }: TraceStoreOptions = {},
 ): TraceStore {
   const database = config.CLICKHOUSE_DATABASE;
   const client = createClient({
@@ -89,6 +102,7 @@ export function openTraceStore(
     createTraceClickHouseMigrations(retention === undefined ? {} : { spanRetentionDays: retention }),
     replayClickHouseMigrations,
     generationClickHouseMigrations,
+    sessionClickHouseMigrations,
   ];
   const stores = {
     database,
@@ -109,8 +123,10 @@ export function openTraceStore(
     cluster,
     handlers,
     keptFolds: keptBytes === undefined ? {} : { maxBytes: Math.floor(keptBytes / handlers.length) },
+    scheduleSessions,
     logger,
   });
+  const serving = async () => (await generations.view.current()).serving;
   const schema = startInBackground(
     async () => {
       await migrate(client, { database, migrations, ...(cluster === undefined ? {} : { cluster }) });
@@ -140,8 +156,9 @@ export function openTraceStore(
       database,
       projection,
       ...(maxBytes === undefined ? {} : { maxTraceBytes: maxBytes }),
-      generation: async () => (await generations.view.current()).serving,
+      generation: serving,
     }),
+    sessionReads: new SessionReadRepositoryClickHouse(client, { database, generation: serving }),
     traces: new AggregateSourceClickHouse(client, { ...stores, table: spanTable() }),
     replays: new ReplayStoreClickHouse(client, { ...stores, projection: "traces" }),
     schemaIsReady,

@@ -20,7 +20,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "@es/queue-bullmq": ["@es/core"],
   "@es/testkit": ["@es/core"],
   "@es/trace-projection": ["@es/core", "@es/otlp", "@es/store-clickhouse"],
-  "@es/trace-service": ["@es/core", "@es/service", "@es/store-clickhouse", "@es/trace-projection"],
+  "@es/session-projection": ["@es/core", "@es/store-clickhouse", "@es/trace-projection"],
+  "@es/trace-service": [
+    "@es/core",
+    "@es/service",
+    "@es/session-projection",
+    "@es/store-clickhouse",
+    "@es/trace-projection",
+  ],
   "@es/operations": ["@es/core", "@es/service"],
   "@es/app-ingest": [
     "@es/core",
@@ -38,7 +45,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "@es/trace-projection",
     "@es/trace-service",
   ],
-  "@es/app-console": ["@es/core", "@es/service", "@es/trace-projection", "@es/trace-service"],
+  "@es/app-console": [
+    "@es/core",
+    "@es/service",
+    "@es/session-projection",
+    "@es/trace-projection",
+    "@es/trace-service",
+  ],
   "@es/app-standalone": [
     "@es/app-console",
     "@es/app-ingest",

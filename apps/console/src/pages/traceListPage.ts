@@ -21,7 +21,8 @@ export function traceListPage(
   const older = nextCursor === null ? undefined : new URLSearchParams({ ...query, cursor: nextCursor });
   return layout(
     "Traces",
-    html`<h1>Traces</h1>
+    html`<p><a href="/sessions">Sessions</a></p>
+<h1>Traces</h1>
 <table>
 <tr><th>Start</th><th>Name</th><th>Status</th><th>Spans</th><th>Tokens</th><th>USD</th></tr>
 ${rows}

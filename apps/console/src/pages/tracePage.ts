@@ -10,6 +10,7 @@ import type {
 import type { ExplainRead } from "@es/trace-projection/clickhouse";
 import { html } from "hono/html";
 import { type Html, layout } from "./layout.js";
+import { sessionPath } from "./sessionPages.js";
 import { instant } from "./traceListPage.js";
 
 export interface TracePage {
@@ -27,6 +28,7 @@ export function tracePage({ trace, read, spans }: TracePage): Html {
     html`<p><a href="/">Traces</a></p>
 <h1>${trace.name}</h1>
 <p class="faint"><code>${trace.traceId}</code>, ${trace.spanCount} spans,
+${trace.sessionId === null ? "" : html`<a href="${sessionPath(trace.sessionId)}">session</a>,`}
 as JSON: <a href="/api/traces/${trace.traceId}">projection</a>,
 <a href="/api/traces/${trace.traceId}/spans">spans</a>,
 <a href="/api/traces/${trace.traceId}/explain">explanation</a></p>

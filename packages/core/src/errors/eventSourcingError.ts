@@ -59,6 +59,8 @@ export type ErrorFields = Readonly<Record<string, string | number | boolean | un
 export interface EventSourcingErrorOptions {
   readonly cause?: unknown;
   readonly fields?: ErrorFields;
+  /** Where it is another than the code's: what went wrong inside decides. */
+  readonly errorClass?: ErrorClass;
 }
 
 export class EventSourcingError extends Error {
@@ -70,7 +72,7 @@ export class EventSourcingError extends Error {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.name = "EventSourcingError";
     this.code = code;
-    this.errorClass = errorClasses[code];
+    this.errorClass = options.errorClass ?? errorClasses[code];
     this.fields = options.fields ?? {};
   }
 

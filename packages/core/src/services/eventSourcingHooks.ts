@@ -16,6 +16,9 @@ type MaybePromise<T> = T | Promise<T>;
  * | `afterHandle` | the rebuild fails with `HOOK_FAILED`; nothing was written |
  * | `beforePersist` | the rebuild fails with `HOOK_FAILED`; nothing was written |
  * | `afterPersist` | the rebuild succeeds, for the projection is stored; the error goes to `onHookError` and the span |
+ *
+ * `HOOK_FAILED` has the class of what was thrown: a hook whose store is away fails the rebuild as an engine that is away
+ * does. Batch rebuilds call the hooks of one batch side by side, so that the round trips they make can be shared.
  */
 export interface EventSourcingHooks<
   TAggregateId extends string = string,

@@ -235,18 +235,19 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
       read = await this.#readOneByOne(aggregateIds, options, run);
     }
     const records: ProjectionRecord<TAggregateId, TProjection>[] = [];
-    for (const [aggregateId, stored] of read) {
-      try {
-        const record = await this.#fold(aggregateId, stored, options.eventStoreContext, 0);
-        if (record === null) run.empty++;
-        else records.push(record);
-      } catch (error) {
-        run.fail(aggregateId, error);
-      }
+    const ids = [...read.keys()];
+    // Side by side: what hooks wait for is then waited for once per batch.
+    const folds = await Promise.allSettled(
+      ids.map((id) => this.#fold(id, read.get(id) ?? [], options.eventStoreContext, 0)),
+    );
+    for (const [index, fold] of folds.entries()) {
+      if (fold.status === "rejected") run.fail(ids[index] as TAggregateId, fold.reason);
+      else if (fold.value === null) run.empty++;
+      else records.push(fold.value);
     }
     if (records.length > 0) await projectionStore.storeProjections(records, options.projectionStoreContext);
     run.rebuilt += records.length;
-    for (const record of records) await this.#afterPersist(record, options.eventStoreContext);
+    await Promise.all(records.map((record) => this.#afterPersist(record, options.eventStoreContext)));
   }
 
   async #readOneByOne(
@@ -508,6 +509,7 @@ async function guard<T>({ code, whose, ref, eventCount }: Guarded, call: () => T
       {
         cause: error,
         fields: { tenantId: ref.tenantId, aggregateId: ref.aggregateId, eventCount },
+        ...(code === "HOOK_FAILED" && isEventSourcingError(error) ? { errorClass: error.errorClass } : {}),
       },
     );
   }

@@ -9,10 +9,16 @@ import { queueRoutes } from "./queueRoutes.js";
 import { type ReconcileNow, reconcileRoutes } from "./reconcileRoutes.js";
 import { type ReplayOperations, replayRoutes } from "./replayRoutes.js";
 
-/** What operations work on. */
-export interface OperationsDependencies {
+/** What is operated of every kind of projection. */
+export interface ProjectionOperations {
   readonly queue: Pick<ProjectionQueue, "counts" | "deadLetters">;
   readonly reconcile: ReconcileNow;
+}
+
+/** What operations work on. */
+export interface OperationsDependencies extends ProjectionOperations {
+  /** Further kinds of projections by name, each with routes of its own below `/operations/projections/{name}`. */
+  readonly projections?: Readonly<Record<string, ProjectionOperations>>;
   /** Without them there are no routes for replays. */
   readonly replays?: ReplayOperations;
   /** Without them there are no routes for generations. */
@@ -32,11 +38,17 @@ export function createOperationsRoutes(options: OperationsOptions): Hono {
   const app = createJsonApi({ answerFor, onError: options.onError });
   app.use("/operations/*", operationsGuard(options));
   app.use("/operations/*", bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
-  app.route("/operations/queue", queueRoutes(options));
-  app.route("/operations/dead-letters", deadLetterRoutes(options));
-  app.route("/operations/reconcile", reconcileRoutes(options));
+  projectionRoutes("/operations", options);
+  for (const [name, projection] of Object.entries(options.projections ?? {})) {
+    projectionRoutes(`/operations/projections/${name}`, projection);
+  }
   if (options.replays !== undefined) {
     app.route("/operations/replays", replayRoutes({ replays: options.replays }));
+  }
+  function projectionRoutes(base: string, { queue, reconcile }: ProjectionOperations): void {
+    app.route(`${base}/queue`, queueRoutes({ queue }));
+    app.route(`${base}/dead-letters`, deadLetterRoutes({ queue, onError: options.onError }));
+    app.route(`${base}/reconcile`, reconcileRoutes({ reconcile }));
   }
   const { generations } = options;
   if (generations !== undefined) app.route("/operations/generations", generationRoutes({ generations }));

@@ -4,6 +4,7 @@ import {
   createEventSourcingPipeline,
   createEventStream,
   type EventHandler,
+  EventSourcingError,
   type EventSourcingHooks,
   type EventSourcingOptions,
   type EventStore,
@@ -437,6 +438,21 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
         },
       );
 
+      it("whose store is away fail the rebuild as an engine that is away does", async () => {
+        await store(event("a"));
+        const hooks = {
+          beforePersist: () => {
+            throw new EventSourcingError("STORE_UNAVAILABLE", "the other store is away");
+          },
+        };
+        const rebuilding = service(recordingHandler(1), { hooks }).rebuildProjection(
+          "aggregate-1",
+          contexts(),
+        );
+        await expect(rebuilding).rejects.toMatchObject({ code: "HOOK_FAILED", errorClass: "transient" });
+        expect(await stored()).toBeUndefined();
+      });
+
       it("that throw in afterPersist do not undo a stored projection", async () => {
         await store(event("a"));
         const errors: unknown[] = [];
@@ -505,6 +521,31 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
           "b",
         ]);
         expect(await projected()).toEqual(["a", "c", "d", "e"]);
+      });
+
+      it("call the hooks of one batch side by side", async () => {
+        await storeOneOfEach();
+        let waiting = 0;
+        let most = 0;
+        let letGo: () => void = () => {};
+        const allThere = new Promise<void>((resolve) => {
+          letGo = resolve;
+        });
+        const wait = async () => {
+          most = Math.max(most, ++waiting);
+          if (waiting === aggregates.length) letGo();
+          await allThere;
+          return undefined;
+        };
+        const persisted: string[] = [];
+        const hooks = {
+          beforePersist: wait,
+          afterPersist: ({ aggregateId }: { readonly aggregateId: string }) =>
+            void persisted.push(aggregateId),
+        };
+        await service(recordingHandler(1), { hooks }).rebuildAllProjections(contexts());
+        expect(most).toBe(aggregates.length);
+        expect(persisted.sort()).toEqual(aggregates);
       });
 
       it("resume where a report says", async () => {

@@ -23,6 +23,7 @@ const members: Readonly<Record<string, readonly [kind: Kind, orNull?: "orNull"]>
   cost: ["object", "orNull"],
   timeToFirstTokenNano: ["object", "orNull"],
   sessionId: ["text", "orNull"],
+  otherSessionIds: ["list"],
   userId: ["text", "orNull"],
   tags: ["list"],
   metadata: ["object"],

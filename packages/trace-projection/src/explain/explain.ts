@@ -76,6 +76,7 @@ export function explain(
       ...explainCost(of),
       ...explainFirstToken(of),
       explainName(of, "sessionId", rules.sessions),
+      ...explainNames(of, "otherSessionIds", rules.sessions),
       explainName(of, "userId", rules.users),
       ...explainTags(of),
       ...explainMetadata(of),

@@ -8,6 +8,7 @@ import {
   distinctServices,
   dropUndated,
   type FoundName,
+  firstName,
   firstNameIn,
   namesIn,
   serviceOf,
@@ -49,19 +50,23 @@ function addNameless(losers: Losers, spans: readonly OtlpSpan[], rules: readonly
   }
 }
 
-/** `models` or `providers` as a list, then each of its items. */
+/** `models`, `providers` or `otherSessionIds` as a list, then each of its items. */
 export function explainNames(
   of: ExplainedTrace,
-  field: "models" | "providers",
+  field: "models" | "providers" | "otherSessionIds",
   rules: readonly AttributeRule[],
 ): readonly FieldExplanation[] {
   const named = distinctNames(of.trace.facts, rules);
-  const kept = field === "models" ? dropUndated(new Map(named)) : named;
+  const kept = field === "models" ? dropUndated(new Map(named)) : new Map(named);
+  // Named by others too, it is no other.
+  const session = field === "otherSessionIds" ? firstName(of.trace.rootFirst, rules)?.value : undefined;
+  if (session !== undefined) kept.delete(session);
   const list = new DistinctList(of, field, kept);
   for (const { span } of of.trace.facts) {
     const first = firstNameIn(span, rules);
     for (const found of namesIn(span, rules)) {
       if (found.ruleId !== first?.ruleId) list.lost(found, "lower-precedence-rule");
+      else if (found.value === session) continue;
       else if (!kept.has(found.value)) list.lost(found, "undated-name");
       else list.add(found);
     }
@@ -83,12 +88,12 @@ export function explainServices(of: ExplainedTrace): readonly FieldExplanation[]
 class DistinctList {
   readonly losers: Losers;
   readonly #of: ExplainedTrace;
-  readonly #field: "models" | "providers" | "services";
+  readonly #field: "models" | "providers" | "otherSessionIds" | "services";
   readonly #items: Map<string, { readonly winner: FoundValue | undefined; readonly losers: Losers }>;
 
   constructor(
     of: ExplainedTrace,
-    field: "models" | "providers" | "services",
+    field: "models" | "providers" | "otherSessionIds" | "services",
     kept: ReadonlyMap<string, Provenance>,
   ) {
     this.#of = of;

@@ -3,6 +3,7 @@ import { CliError, exitCodes, usageError } from "../cliError.js";
 import { type Command, type CommandOption, type OptionValues, textOption } from "../command.js";
 import { formatFields } from "../fields.js";
 import type { OperationsClient } from "../operationsClient.js";
+import { pathOf, projectionOption } from "../projectionOption.js";
 import { formatTable } from "../table.js";
 import { terminalWidth } from "../terminalWidth.js";
 
@@ -11,6 +12,7 @@ const ids = { usage: "[<id>…]", least: 0, most: Number.POSITIVE_INFINITY };
 const selection: Readonly<Record<string, CommandOption>> = {
   tenant: { value: "TENANT", description: "those of this tenant" },
   all: { description: "all of them" },
+  projection: projectionOption,
 };
 
 interface DeadLetterList {
@@ -27,9 +29,10 @@ export const deadLetterCommands: readonly Command[] = [
       aggregate: { value: "ID", description: "only of this aggregate; with --tenant" },
       limit: { value: "N", description: "at most so many, up to 1000 (100)" },
       cursor: { value: "CURSOR", description: "go on after a page" },
+      projection: projectionOption,
     },
     async run({ client, options }) {
-      const list = await client.get<DeadLetterList>("dead-letters", {
+      const list = await client.get<DeadLetterList>(pathOf("dead-letters", options), {
         tenantId: textOption(options, "tenant"),
         aggregateId: textOption(options, "aggregate"),
         limit: textOption(options, "limit"),
@@ -42,8 +45,11 @@ export const deadLetterCommands: readonly Command[] = [
     name: "dead-letters show",
     summary: "everything known of one",
     parameters: { usage: "<id>", least: 1, most: 1 },
-    async run({ client, parameters: [id = ""] }) {
-      const letter = await client.get<DeadLetterJson>(`dead-letters/${encodeURIComponent(id)}`);
+    options: { projection: projectionOption },
+    async run({ client, parameters: [id = ""], options }) {
+      const letter = await client.get<DeadLetterJson>(
+        pathOf(`dead-letters/${encodeURIComponent(id)}`, options),
+      );
       return {
         json: letter,
         text: formatFields({
@@ -74,11 +80,12 @@ export const deadLetterCommands: readonly Command[] = [
     },
     async run({ client, parameters, options, note }) {
       const body = selected("redrive", parameters, options);
+      const path = pathOf("dead-letters/redrive", options);
       const rate = textOption(options, "rate");
       const redriven =
         rate === undefined
-          ? (await client.post<{ readonly redriven: number }>("dead-letters/redrive", body)).redriven
-          : await redriveAtRate(client, { ...body, ratePerSecond: rateOf(rate) }, note);
+          ? (await client.post<{ readonly redriven: number }>(path, body)).redriven
+          : await redriveAtRate(client, path, { ...body, ratePerSecond: rateOf(rate) }, note);
       return { json: { redriven }, text: `Scheduled ${redriven} again` };
     },
   },
@@ -89,7 +96,7 @@ export const deadLetterCommands: readonly Command[] = [
     options: selection,
     async run({ client, parameters, options }) {
       const result = await client.post<{ readonly discarded: number }>(
-        "dead-letters/discard",
+        pathOf("dead-letters/discard", options),
         selected("discard", parameters, options),
       );
       return { json: result, text: `Removed ${result.discarded}` };
@@ -108,11 +115,12 @@ const NOTE_INTERVAL_MS = 1_000;
 /** Ending the program ends the redrive. */
 async function redriveAtRate(
   client: OperationsClient,
+  path: string,
   body: object,
   note: (text: string) => void,
 ): Promise<number> {
   let notedAt = performance.now();
-  for await (const line of client.postForLines<RedriveLine>("dead-letters/redrive", body)) {
+  for await (const line of client.postForLines<RedriveLine>(path, body)) {
     if ("error" in line) {
       const soFar = line.redriven === 0 ? "" : ` (after ${line.redriven} were scheduled again)`;
       throw new CliError(exitCodes.failed, `${line.error.message}${soFar}`);

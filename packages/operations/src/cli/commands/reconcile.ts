@@ -1,12 +1,14 @@
 import type { Command } from "../command.js";
+import { pathOf, projectionOption } from "../projectionOption.js";
 
 export const reconcileCommands: readonly Command[] = [
   {
     name: "reconcile",
-    summary: "schedule every trace whose projection lags behind its spans, now",
-    async run({ client }) {
-      const result = await client.post<{ readonly scheduled: number }>("reconcile");
-      return { json: result, text: `Scheduled ${result.scheduled} that lagged behind their spans` };
+    summary: "schedule everything whose projection lags behind its events, now",
+    options: { projection: projectionOption },
+    async run({ client, options }) {
+      const result = await client.post<{ readonly scheduled: number }>(pathOf("reconcile", options));
+      return { json: result, text: `Scheduled ${result.scheduled} that lagged behind their events` };
     },
   },
 ];

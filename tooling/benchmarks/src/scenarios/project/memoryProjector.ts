@@ -10,13 +10,16 @@ import { drained } from "./drained.js";
 import type { RebuildPlace } from "./rebuilding.js";
 
 const queue = new ProjectionQueueMemory({ delayMs: 0, limiter: null });
+const sessionQueue = new ProjectionQueueMemory({ delayMs: 0, limiter: null });
 let close = async () => {};
 
 answerCalls({ open, rebuild }, () => close());
 
 async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
   const logger = createLogger({ name: "bench", defaultLevel: "warn" });
-  const store = openTraceStore({ CLICKHOUSE_URL: clickhouseUrl, CLICKHOUSE_DATABASE: database }, logger);
+  const store = openTraceStore({ CLICKHOUSE_URL: clickhouseUrl, CLICKHOUSE_DATABASE: database }, logger, {
+    scheduleSessions: (sessions) => sessionQueue.schedule(sessions),
+  });
   await store.opened;
   // It looks at what lags once, at the start, when there is nothing yet.
   const config: WorkerConfig = z.object(workerVariables).parse({ RECONCILE_INTERVAL_MS: "0" });
@@ -25,10 +28,15 @@ async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
     queue,
     leases: new LeasesMemory(),
     work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
+    sessions: {
+      queue: sessionQueue,
+      work: (run) => sessionQueue.work(run, { concurrency: config.SESSION_CONCURRENCY }),
+    },
     logger,
   });
   close = async () => {
     await queue.close();
+    await sessionQueue.close();
     await worker.stop();
     await store.close();
   };

@@ -1,0 +1,195 @@
+import type { ClickHouseClient } from "@clickhouse/client";
+import {
+  decodeCursor,
+  EventSourcingError,
+  encodeCursor,
+  pageLimit,
+  type TenantId,
+  telemetryNames,
+  withSpan,
+} from "@es/core";
+import {
+  classifyClickHouseError,
+  GenerationStorageClickHouse,
+  qualifiedName,
+  readSettings,
+} from "@es/store-clickhouse";
+import { SpanKind, trace } from "@opentelemetry/api";
+import {
+  type SessionProjection,
+  type SessionProjectionJson,
+  sessionProjectionToJson,
+} from "../sessionProjection.js";
+import { SESSION_PROJECTION_TABLE, sessionProjectionTable } from "./sessionTables.js";
+
+const { attributes } = telemetryNames;
+const tracer = trace.getTracer("@es/session-projection");
+const NAME = "SessionReadRepositoryClickHouse";
+
+export interface SessionReadRepositoryOptions {
+  /** @default the client's own */
+  readonly database?: string;
+  /** Of the trace projections to count; asked once per call. @default 1 */
+  readonly generation?: () => number | Promise<number>;
+}
+
+export interface ListSessionsOptions {
+  readonly tenantId: TenantId;
+  /** Sessions per page. @default 50 */
+  readonly limit?: number;
+  readonly cursor?: string;
+  /** Only sessions with a trace of this user, of the first 100 they have. */
+  readonly userId?: string;
+}
+
+/** A session in a list: without its traces. */
+export type SessionSummaryJson = Omit<SessionProjectionJson, "traces">;
+
+export interface SessionList {
+  readonly sessions: readonly SessionSummaryJson[];
+  /** Give it back to get the next page; `null` on the last. */
+  readonly nextCursor: string | null;
+  /** Rows of this page that are there but cannot be understood; absent when there are none. */
+  readonly undecodable?: readonly { readonly sessionId: string; readonly reason: string }[];
+}
+
+/**
+ * Reads sessions for people. Rejects with `EventSourcingError`: `STORE_UNAVAILABLE`, `STORE_OVERLOADED`, `STORE_REJECTED`,
+ * and what its methods say.
+ */
+export class SessionReadRepositoryClickHouse {
+  readonly #client: ClickHouseClient;
+  readonly #table: string;
+  readonly #storage: GenerationStorageClickHouse<SessionProjection>;
+  readonly #generation: () => number | Promise<number>;
+
+  constructor(client: ClickHouseClient, options: SessionReadRepositoryOptions = {}) {
+    const { database, generation = () => 1 } = options;
+    this.#client = client;
+    this.#table = qualifiedName(database, SESSION_PROJECTION_TABLE);
+    this.#storage = new GenerationStorageClickHouse(client, {
+      ...(database === undefined ? {} : { database }),
+      tableOf: sessionProjectionTable,
+    });
+    this.#generation = generation;
+  }
+
+  /**
+   * Those active last first, then by id. Sessions that all traces have left are not listed. A page reads the small columns
+   * of all sessions of the tenant, and the whole projections of the page.
+   *
+   * @throws EventSourcingError `INVALID_CURSOR`, `INVALID_OPTIONS`
+   */
+  listSessions(options: ListSessionsOptions): Promise<SessionList> {
+    const { tenantId, userId } = options;
+    const about = { [attributes.tenantId]: tenantId };
+    return withSpan(
+      tracer,
+      `${NAME}.listSessions`,
+      { kind: SpanKind.CLIENT, attributes: about },
+      async () => {
+        const limit = pageLimit({ limit: options.limit ?? 50 });
+        const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+        const generation = await this.#generation();
+        const conditions = [
+          "traces > 0",
+          ...(userId === undefined ? [] : ["has(users, {userId: String})"]),
+          ...(after === undefined
+            ? []
+            : ["(last < {last: UInt64} OR (last = {last: UInt64} AND id > {id: String}))"]),
+        ];
+        const rows = await this.#query<{ readonly id: string; readonly last: string }>(
+          "SELECT SessionId AS id, argMax(LastActivityUnixNano, Version) AS last, argMax(TraceCount, Version) AS traces" +
+            (userId === undefined ? "" : ", argMax(UserIds, Version) AS users") +
+            ` FROM ${this.#table} WHERE TenantId = {tenantId: String} AND Generation = {generation: String} AND SessionId != '' ` +
+            `GROUP BY SessionId HAVING ${conditions.join(" AND ")} ORDER BY last DESC, id LIMIT {limit: UInt64}`,
+          {
+            tenantId,
+            generation: String(generation),
+            limit: limit + 1,
+            ...(userId === undefined ? {} : { userId }),
+            ...(after === undefined ? {} : { last: after[0], id: after[1] }),
+          },
+        );
+        const page = rows.slice(0, limit);
+        const reads = await this.#storage.storeOf(generation).getProjections(
+          page.map(({ id }) => id),
+          { tenantId },
+        );
+        const sessions: SessionSummaryJson[] = [];
+        const undecodable: { sessionId: string; reason: string }[] = [];
+        for (const { id } of page) {
+          const read = reads.get(id);
+          if (read?.status === "found") {
+            const { traces: _, ...summary } = sessionProjectionToJson(tenantId, read.record);
+            sessions.push(summary);
+          } else if (read?.status === "undecodable") undecodable.push({ sessionId: id, reason: read.reason });
+        }
+        const last = page.at(-1);
+        return {
+          sessions,
+          nextCursor:
+            rows.length > limit && last !== undefined
+              ? encodeCursor(JSON.stringify([String(last.last), last.id]))
+              : null,
+          ...(undecodable.length === 0 ? {} : { undecodable }),
+        };
+      },
+    );
+  }
+
+  /**
+   * `null` when there is none, or all traces have left it.
+   *
+   * @throws EventSourcingError `PROJECTION_UNDECODABLE`, `INVALID_AGGREGATE_ID`
+   */
+  getSession(tenantId: TenantId, sessionId: string): Promise<SessionProjectionJson | null> {
+    const about = { [attributes.tenantId]: tenantId, [attributes.aggregateId]: sessionId };
+    return withSpan(tracer, `${NAME}.getSession`, { kind: SpanKind.CLIENT, attributes: about }, async () => {
+      const projections = this.#storage.storeOf(await this.#generation());
+      const read = await projections.getProjection(sessionId, { tenantId });
+      if (read.status === "undecodable") {
+        throw new EventSourcingError(
+          "PROJECTION_UNDECODABLE",
+          `The projection of session ${JSON.stringify(sessionId)} cannot be understood: ${read.reason}`,
+          { fields: { tenantId, sessionId } },
+        );
+      }
+      if (read.status === "absent" || read.record.projection.traceCount === 0) return null;
+      return sessionProjectionToJson(tenantId, read.record);
+    });
+  }
+
+  async #query<TRow>(query: string, parameters: Readonly<Record<string, unknown>>): Promise<readonly TRow[]> {
+    try {
+      const result = await this.#client.query({
+        query,
+        format: "JSONEachRow",
+        query_params: parameters,
+        clickhouse_settings: readSettings,
+      });
+      return await result.json<TRow>();
+    } catch (error) {
+      throw classifyClickHouseError(error, {
+        name: `${NAME}.listSessions`,
+        table: this.#table,
+        component: "session-projection",
+      });
+    }
+  }
+}
+
+function readCursor(cursor: string): readonly [last: string, id: string] {
+  try {
+    const [last, id] = JSON.parse(decodeCursor(cursor)) as unknown[];
+    if (typeof last === "string" && /^\d{1,20}$/.test(last) && BigInt(last) < 2n ** 64n) {
+      if (typeof id === "string") return [last, id];
+    }
+  } catch {
+    // Told below, the same for every way to be wrong.
+  }
+  throw new EventSourcingError(
+    "INVALID_CURSOR",
+    "Not a cursor of this listing. Give back a nextCursor as it is.",
+  );
+}

@@ -1,0 +1,19 @@
+export {
+  type SessionEvent,
+  type SessionEventData,
+  type SessionTrace,
+  sessionEventsOf,
+  sessionIdsOf,
+} from "./sessionEvent.js";
+export {
+  type SessionCost,
+  type SessionProjection,
+  type SessionProjectionJson,
+  sessionProjectionToJson,
+} from "./sessionProjection.js";
+export {
+  defaultSessionLimits,
+  type SessionLimits,
+  SessionProjectionEventHandler,
+  type SessionProjectionOptions,
+} from "./sessionProjectionEventHandler.js";
