@@ -5,7 +5,7 @@ import { enginesFollow, LITERAL, literalFollows, OURS, oursFollows } from "./end
 
 /** Per second of a round: about as many as become current in it. */
 const SPANS = 8_000;
-const SPANS_ONE_BY_ONE = 500;
+const SPANS_ONE_BY_ONE = 1_000;
 
 export const endToEnd: Scenario = {
   name: "end-to-end",
