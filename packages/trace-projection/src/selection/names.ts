@@ -94,14 +94,16 @@ const versionOfModel = /^[-@](\d{4}-\d\d-\d\d|20\d{6}|[01]\d[0-3]\d|0\d\d)(-v\d+
 
 /** Leaves out `gpt-4o` where `gpt-4o-2024-08-06` is: it is how that one was asked for. */
 export function dropUndated(models: Map<string, Provenance>): Map<string, Provenance> {
-  const names = [...models.keys()];
-  for (const name of names) {
-    const isAnswered = names.some(
-      (other) => other.startsWith(name) && versionOfModel.test(other.slice(name.length)),
-    );
-    if (isAnswered) models.delete(name);
-  }
+  for (const undated of [...models.keys()].flatMap((name) => [...undatedOf(name)])) models.delete(undated);
   return models;
+}
+
+/** The names that a model with a version may have been asked for by. In time linear in the name: names come from outside. */
+function* undatedOf(name: string): Generator<string, undefined> {
+  for (const separator of name.matchAll(/[-@]/g)) {
+    const { index } = separator;
+    if (versionOfModel.test(name.slice(index))) yield name.slice(0, index);
+  }
 }
 
 export const serviceOf = oncePerSpan(({ resource }) =>
