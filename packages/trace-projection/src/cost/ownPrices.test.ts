@@ -193,6 +193,7 @@ describe("what is no price is refused with its place, what it has and what it sh
     ["a negative one", [{ model: "m", prices: [{ inputPerMillion: -1 }] }], /inputPerMillion is -1/],
     ["a word", [{ model: "m", prices: [{ outputPerMillion: "free" }] }], /outputPerMillion is "free"/],
     ["an exponent", [{ model: "m", prices: [{ perRequest: "1e3" }] }], /perRequest is "1e3"/],
+    ["too large a number", [{ model: "m", prices: [{ perRequest: 1e12 }] }], /perRequest is 1000000000000/],
     ["no time", [{ model: "m", prices: [{ ...price, validFrom: "2026" }] }], /validFrom is "2026"/],
     ["a time twice", [{ model: "m", prices: [price, price] }], /a time no other price has/],
   ])("%s", (_, models, message) => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { canonicalJson, EventSourcingError } from "@es/core";
 import { type Money, money } from "./money.js";
 
-/** A decimal, best as a string: `"0.15"`. A number is taken as the shortest decimal that means it. */
+/** A decimal, best as a string: `"0.15"`; below 10¹². A number is taken as the shortest decimal that means it. */
 export type PriceDecimal = string | number;
 
 /** USD. A class of tokens without a price of its own is billed as what it is part of: cached as input, reasoning as output. */
@@ -118,8 +118,10 @@ function readPrice(value: unknown, path: string): { readonly from: bigint; reado
   const rate = (member: (typeof rateMembers)[number]): Money | undefined => {
     const given = price[member];
     if (given === undefined) return undefined;
+    // Of a larger price the cost of a trace might not fit its column.
     const isDecimal =
-      typeof given === "number" || (typeof given === "string" && /^\d{1,12}(\.\d{1,18})?$/.test(given));
+      (typeof given === "number" && given < 1e12) ||
+      (typeof given === "string" && /^\d{1,12}(\.\d{1,18})?$/.test(given));
     const amount = isDecimal ? money(given) : undefined;
     if (amount === undefined)
       throw invalid(`${path}.${member}`, given, 'a decimal of at least 0 such as "0.15"');
