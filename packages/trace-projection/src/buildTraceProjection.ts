@@ -1,12 +1,13 @@
 import type { EventStream } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
+import { withNotes } from "./attributes/abridged.js";
 import {
   type ContentLimits,
   cutJson,
   cutMessages,
   cutText,
   defaultContentLimits,
-  jsonSize,
+  measureJson,
 } from "./content/contentLimits.js";
 import type { ContentSide, ReadValue } from "./content/readContent.js";
 import { rules } from "./conventions/conventions.js";
@@ -147,6 +148,7 @@ class ProjectionBuilder {
       value.messages === undefined
         ? undefined
         : cutMessages(value.messages, side === "input" ? "end" : "start", this.#limits);
+    this.#noteTooDeep(side, list?.tooDeep ?? value.tooDeep ?? 0);
     const total = value.messages?.length ?? 0;
     if (list !== undefined && !list.whole) {
       this.#cuts.set(`${side}.messages`, { kept: list.messages.length, total });
@@ -209,7 +211,8 @@ class ProjectionBuilder {
 
   #firstError(span: OtlpSpan | undefined): TraceError | null {
     if (span === undefined) return null;
-    const { type, message, key, ruleId } = readSpanError(span);
+    const { type, message, key, ruleId, tooDeep = 0 } = readSpanError(span);
+    this.#noteTooDeep("firstError.message", tooDeep);
     this.#provenance.set("firstError", { spanId: span.spanId, key, ruleId });
     return {
       type: type === null ? null : this.#bounded("firstError.type", type),
@@ -252,15 +255,18 @@ class ProjectionBuilder {
   }
 
   #tags(): readonly string[] {
-    const tags = new Set<string>();
-    this.#reading.visitTags((tag, rule, span) => {
+    const tags = new Map<string, number>();
+    this.#reading.visitTags((tag, rule, span, tooDeep) => {
       if (tags.size === 0) {
         this.#provenance.set("tags", { spanId: span.spanId, key: rule.key, ruleId: rule.id });
       }
-      tags.add(tag);
+      if (!tags.has(tag)) tags.set(tag, tooDeep);
     });
     this.#noteCut("tags", this.#limits.tags, tags.size);
-    return [...tags].slice(0, this.#limits.tags).map((tag, index) => this.#bounded(`tags[${index}]`, tag));
+    return [...tags].slice(0, this.#limits.tags).map(([tag, tooDeep], index) => {
+      this.#noteTooDeep(`tags[${index}]`, tooDeep);
+      return this.#bounded(`tags[${index}]`, tag);
+    });
   }
 
   #metadata(): Readonly<Record<string, Json>> {
@@ -273,12 +279,14 @@ class ProjectionBuilder {
       const shortKey = this.#bounded("metadata key", key);
       // Two keys that are cut to the same: the earlier stays, as the cut says.
       if (metadata.has(shortKey)) return;
-      const value = readValue();
-      const size = jsonSize(value);
+      const read = readValue();
+      const { size, tooDeep } = measureJson(read);
+      const value = tooDeep === 0 ? read : withNotes(read);
       const fits = size <= this.#limits.valueCharacters;
       metadata.set(shortKey, fits ? value : cutJson(value, this.#limits.valueCharacters));
       const field = `metadata.${cutText(shortKey, 128)}`;
       if (!fits) this.#noteCut(field, this.#limits.valueCharacters, size);
+      this.#noteTooDeep(field, tooDeep);
       this.#provenance.set(field, { spanId: span.spanId, key: rule.key, ruleId: rule.id });
     });
     this.#noteCut("metadata", this.#limits.metadataKeys, seen.size);
@@ -289,6 +297,10 @@ class ProjectionBuilder {
     const kept = cutText(value, this.#limits.valueCharacters);
     this.#noteCut(field, kept.length, value.length);
     return kept;
+  }
+
+  #noteTooDeep(field: string, values: number): void {
+    this.#noteCut(`nested.${field}`, 0, values);
   }
 
   #noteCut(field: string, kept: number, total: number): void {

@@ -114,7 +114,10 @@ export interface TraceFlags {
   readonly droppedByEmitter: number;
   /** Fields that should have been JSON but could not be parsed. */
   readonly unparsed: readonly string[];
-  /** What was cut by the limits, by field: `kept` of `total` characters or items. */
+  /**
+   * What was cut by the limits, by field: `kept` of `total` characters or items. Under `nested.` and the field: how many values in
+   * it were nested too deeply, none of which is kept.
+   */
   readonly cuts: Readonly<Record<string, { readonly kept: number; readonly total: number }>>;
 }
 

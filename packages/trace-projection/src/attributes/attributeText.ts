@@ -1,14 +1,10 @@
 import type { AttributeValue } from "@es/otlp";
 import type { Json } from "../traceProjection.js";
-
-/** Deeper values are replaced by a note: neither a stack nor a reader survives them. */
-export const MAX_JSON_DEPTH = 64;
-
-export const TOO_DEEP = "[nested too deeply]";
+import { type Abridged, abridgedText, MAX_JSON_DEPTH, tooDeepNote } from "./abridged.js";
 
 /**
  * An attribute as a JSON value. int64 beyond 2⁵³ and non-finite doubles become strings, bytes become base64, so that
- * nothing is rounded.
+ * nothing is rounded. What is nested too deeply is {@link Abridged}.
  */
 export function attributeToJson(value: AttributeValue, depth = 0): Json {
   if (typeof value === "bigint") {
@@ -20,7 +16,7 @@ export function attributeToJson(value: AttributeValue, depth = 0): Json {
   if (value instanceof Uint8Array) {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
   }
-  if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
+  if (depth >= MAX_JSON_DEPTH) return tooDeepNote;
   if (isMap(value)) {
     return Object.fromEntries(
       [...value].map(([key, member]) => [key.toWellFormed(), attributeToJson(member, depth + 1)]),
@@ -36,9 +32,13 @@ export function numberToJson(value: number): number | string {
 
 /** An attribute as text: strings as they are, structured values as JSON. */
 export function attributeToText(value: AttributeValue): string {
-  if (typeof value === "string") return value;
-  const json = attributeToJson(value);
-  return typeof json === "string" ? json : JSON.stringify(json);
+  const text = attributeToAbridged(value);
+  return typeof text === "string" ? text : text.text;
+}
+
+/** {@link attributeToText} that tells of what is nested too deeply. */
+export function attributeToAbridged(value: AttributeValue): string | Abridged {
+  return typeof value === "string" ? value : abridgedText(attributeToJson(value));
 }
 
 /** A non-empty identifier: an id, a model, a provider. An empty one names nothing and counts as absent. */

@@ -1,6 +1,7 @@
 import type { Attributes } from "@es/otlp";
 import type { Json } from "../traceProjection.js";
-import { attributeToJson, MAX_JSON_DEPTH } from "./attributeText.js";
+import { MAX_JSON_DEPTH } from "./abridged.js";
+import { attributeToJson } from "./attributeText.js";
 
 interface Branch {
   value?: Json;

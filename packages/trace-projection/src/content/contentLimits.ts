@@ -1,5 +1,6 @@
 import { EventSourcingError } from "@es/core";
-import { MAX_JSON_DEPTH, numberToJson, TOO_DEEP } from "../attributes/attributeText.js";
+import { Abridged, MAX_JSON_DEPTH, tooDeepNote, withNotes } from "../attributes/abridged.js";
+import { numberToJson } from "../attributes/attributeText.js";
 import type { Json } from "../traceProjection.js";
 
 /** How much of a trace's content its projection keeps. Whatever is cut is flagged with how much there was. */
@@ -56,6 +57,8 @@ export interface CutMessages {
   /** Whether all is there. */
   readonly whole: boolean;
   readonly totalCharacters: number;
+  /** Values nested too deeply, in all of them. */
+  readonly tooDeep: number;
 }
 
 /** Keeps whole messages while they fit, from the `end` that matters; the first that does not fit is cut to what is left. */
@@ -68,11 +71,14 @@ export function cutMessages(
   const kept: Json[] = [];
   let left = limits.messagesCharacters;
   let totalCharacters = 0;
+  let tooDeep = 0;
   let whole = true;
-  for (const message of order) {
-    const size = jsonSize(message);
+  for (const read of order) {
+    const { size, tooDeep: notes } = measureJson(read);
     totalCharacters += size;
+    tooDeep += notes;
     if (!whole) continue;
+    const message = notes === 0 ? read : withNotes(read);
     if (kept.length < limits.messages && size <= left) {
       kept.push(message);
       left -= size;
@@ -81,12 +87,18 @@ export function cutMessages(
       if (kept.length < limits.messages && left > 0) kept.push(cutJson(message, left));
     }
   }
-  return { messages: from === "start" ? kept : kept.reverse(), whole, totalCharacters };
+  return { messages: from === "start" ? kept : kept.reverse(), whole, totalCharacters, tooDeep };
 }
 
 /** Characters a value takes in JSON, escapes aside. Made for comparing with a limit. */
 export function jsonSize(value: Json): number {
+  return measureJson(value).size;
+}
+
+/** {@link jsonSize}, and how many values in it were nested too deeply. */
+export function measureJson(value: Json): { readonly size: number; readonly tooDeep: number } {
   let size = 0;
+  let notes = 0;
   const open: Json[] = [value];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (typeof next === "string") size += next.length + 2;
@@ -94,6 +106,9 @@ export function jsonSize(value: Json): number {
     else if (Array.isArray(next)) {
       size += 2 + next.length;
       for (const item of next) open.push(item);
+    } else if (next instanceof Abridged) {
+      size += next.text.length + 2;
+      notes += next.tooDeep;
     } else {
       size += 2;
       for (const key of Object.keys(next)) {
@@ -102,16 +117,15 @@ export function jsonSize(value: Json): number {
       }
     }
   }
-  return size;
+  return { size, tooDeep: notes };
 }
 
 /** As much of a value as fits: strings are shortened, members that come after the limit are left out. */
 export function cutJson(value: Json, limit: number): Json {
-  const budget = { left: limit };
-  return cut(value, budget, 0);
+  return cut(value, { left: limit });
 }
 
-function cut(value: Json, budget: { left: number }, depth: number): Json {
+function cut(value: Json, budget: { left: number }): Json {
   if (typeof value === "string") {
     const kept = cutText(value, Math.max(0, budget.left - 2));
     budget.left -= kept.length + 2;
@@ -121,14 +135,13 @@ function cut(value: Json, budget: { left: number }, depth: number): Json {
     budget.left -= String(value).length;
     return value;
   }
-  if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
   budget.left -= 2;
   if (Array.isArray(value)) {
     const items: Json[] = [];
     for (const item of value as readonly Json[]) {
       if (budget.left <= 1) break;
       budget.left -= 1;
-      items.push(cut(item, budget, depth + 1));
+      items.push(cut(item, budget));
     }
     return items;
   }
@@ -136,18 +149,18 @@ function cut(value: Json, budget: { left: number }, depth: number): Json {
   for (const [key, member] of Object.entries(value)) {
     if (budget.left <= key.length + 4) break;
     budget.left -= key.length + 4;
-    members.push([key, cut(member, budget, depth + 1)]);
+    members.push([key, cut(member, budget)]);
   }
   return Object.fromEntries(members);
 }
 
-/** A JSON value of a depth and with strings that every reader can take. */
+/** A JSON value of a depth and with strings that every reader can take. What is nested too deeply is {@link Abridged}. */
 export function sanitizeJson(value: unknown, depth = 0): Json {
   if (typeof value === "string") return value.toWellFormed();
   // JSON text may hold 1e999 and -0.
   if (typeof value === "number") return numberToJson(value);
   if (typeof value !== "object" || value === null) return value as Json;
-  if (depth >= MAX_JSON_DEPTH) return TOO_DEEP;
+  if (depth >= MAX_JSON_DEPTH) return tooDeepNote;
   if (Array.isArray(value)) return value.map((item) => sanitizeJson(item, depth + 1));
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => [key.toWellFormed(), sanitizeJson(member, depth + 1)]),

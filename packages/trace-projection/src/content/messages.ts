@@ -1,4 +1,4 @@
-import { MAX_JSON_DEPTH } from "../attributes/attributeText.js";
+import { MAX_JSON_DEPTH } from "../attributes/abridged.js";
 import type { Json } from "../traceProjection.js";
 import { sanitizeJson } from "./contentLimits.js";
 

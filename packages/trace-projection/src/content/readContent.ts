@@ -8,7 +8,8 @@ import {
   ATTR_URL_FULL,
   ATTR_URL_PATH,
 } from "@opentelemetry/semantic-conventions/incubating";
-import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
+import { Abridged, abridgedText } from "../attributes/abridged.js";
+import { attributeToAbridged, attributeToJson, attributeToText } from "../attributes/attributeText.js";
 import { readIndexedList } from "../attributes/indexedAttributes.js";
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { ContentRule, ContentShape, ContentSource } from "../conventions/convention.js";
@@ -24,6 +25,8 @@ export interface ReadValue {
   readonly mimeType?: string;
   readonly messages?: readonly Json[];
   readonly unparsed?: true;
+  /** Values that `text`, made of the whole value, has but notes for: they are nested too deeply. Those of `messages` stand there. */
+  readonly tooDeep?: number;
 }
 
 export type ContentSide = "input" | "output";
@@ -84,7 +87,10 @@ function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm)
     case "indexedText": {
       const list = readIndexedList(span.attributes, source.key);
       const texts = list?.map((item) => textAt(item, source.path)).filter((text) => text !== undefined);
-      return texts === undefined || texts.length === 0 ? undefined : { text: texts.join("\n") };
+      if (texts === undefined || texts.length === 0) return undefined;
+      const read = texts.map(textRead);
+      const tooDeep = read.reduce((sum, item) => sum + (item.tooDeep ?? 0), 0);
+      return { text: read.map(({ text }) => text).join("\n"), ...(tooDeep === 0 ? {} : { tooDeep }) };
     }
     case "http":
       return readHttpTarget(span);
@@ -102,9 +108,10 @@ function readValue(
   mimeTypeValue: AttributeValue | undefined,
   system: AttributeValue | undefined,
 ): ReadValue | undefined {
-  const text = attributeToText(value).toWellFormed();
+  const whole = textRead(attributeToAbridged(value));
+  const text = whole.text.toWellFormed();
   const declared = typeof mimeTypeValue === "string" && mimeTypeValue !== "" ? mimeTypeValue : undefined;
-  const plain: ReadValue = declared === undefined ? { text } : { text, mimeType: declared };
+  const plain: ReadValue = { ...whole, text, ...(declared === undefined ? {} : { mimeType: declared }) };
   if (shape === "text") return plain;
 
   const mustBeJson = shape !== "json" || declared === "application/json";
@@ -152,7 +159,7 @@ function readJson(
     const said = saidIn(json);
     if (said !== undefined) return { text: said };
     // What was taken out of something else is written anew.
-    const rest = shape === "call" || shape === "typed" ? { text: JSON.stringify(json) } : plain;
+    const rest = shape === "call" || shape === "typed" ? textRead(abridgedText(json)) : plain;
     return { ...rest, mimeType: declared ?? "application/json" };
   }
   const messages = withSystem(found, system);
@@ -161,6 +168,10 @@ function readJson(
     ...(declared === undefined ? {} : { mimeType: declared }),
     messages,
   };
+}
+
+function textRead(text: string | Abridged): Pick<ReadValue, "text" | "tooDeep"> {
+  return text instanceof Abridged ? { text: text.text, tooDeep: text.tooDeep } : { text };
 }
 
 /** The one argument of a call that has but one. */
@@ -254,10 +265,10 @@ function openJson(value: AttributeValue): Json {
   return parsed?.json ?? attributeToJson(value);
 }
 
-function textAt(value: Json, path: readonly string[]): string | undefined {
+function textAt(value: Json, path: readonly string[]): string | Abridged | undefined {
   let at: Json | undefined = value;
   for (const step of path) at = isObject(at) ? at[step] : undefined;
-  return at === undefined || at === null ? undefined : typeof at === "string" ? at : JSON.stringify(at);
+  return at === undefined || at === null ? undefined : abridgedText(at);
 }
 
 function readHttpTarget(span: OtlpSpan): ReadValue | undefined {

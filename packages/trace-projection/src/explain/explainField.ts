@@ -1,4 +1,5 @@
 import type { OtlpSpan } from "@es/otlp";
+import { Abridged } from "../attributes/abridged.js";
 import { type ContentLimits, cutJson, cutText, jsonSize } from "../content/contentLimits.js";
 import { conventionOf } from "../conventions/conventions.js";
 import type { OwnPrices } from "../cost/ownPrices.js";
@@ -39,7 +40,9 @@ export function candidateOf(
   { kinds, valueCharacters }: ExplainedTrace,
   { span, key, ruleId, value }: FoundValue,
 ): ExplainedCandidate {
-  const text = (typeof value === "string" ? value : JSON.stringify(value)).toWellFormed();
+  const text = (
+    typeof value === "string" ? value : value instanceof Abridged ? value.text : JSON.stringify(value)
+  ).toWellFormed();
   const kept = cutText(text, valueCharacters);
   return {
     spanId: span.spanId,

@@ -132,8 +132,10 @@ export class RunsReading implements TraceReading {
 
   visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): void {
     const { root } = this;
-    if (root !== undefined) visitTags(root, (tag, rule) => visit(tag, rule, root));
-    for (const { tags } of this.#said) for (const { tag, rule, span } of tags) visit(tag, rule, span);
+    if (root !== undefined) visitTags(root, (tag, rule, tooDeep) => visit(tag, rule, root, tooDeep));
+    for (const { tags } of this.#said) {
+      for (const { tag, rule, span, tooDeep } of tags) visit(tag, rule, span, tooDeep);
+    }
   }
 
   visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): void {

@@ -40,7 +40,12 @@ export interface RunSummary {
   readonly names: Readonly<Record<NameField, ReadonlyMap<string, Provenance>>>;
   readonly firstNames: Readonly<Record<NameField, FoundName | undefined>>;
   readonly services: ReadonlyMap<string, Provenance>;
-  readonly tags: readonly { readonly tag: string; readonly rule: FoundBy; readonly span: FoldedSpan }[];
+  readonly tags: readonly {
+    readonly tag: string;
+    readonly rule: FoundBy;
+    readonly span: FoldedSpan;
+    readonly tooDeep: number;
+  }[];
   readonly metadata: readonly {
     readonly key: string;
     readonly value: () => Json;
@@ -100,8 +105,8 @@ function summarize(spans: readonly FoldedSpan[], prices: OwnPrices): RunSummary 
   const tags = new Map<string, RunSummary["tags"][number]>();
   const metadata = new Map<string, RunSummary["metadata"][number]>();
   for (const span of spans) {
-    visitTags(span, (tag, rule) => {
-      if (!tags.has(tag)) tags.set(tag, { tag, rule, span });
+    visitTags(span, (tag, rule, tooDeep) => {
+      if (!tags.has(tag)) tags.set(tag, { tag, rule, span, tooDeep });
     });
     visitMetadata(span, (key, value, rule) => {
       if (!metadata.has(key)) metadata.set(key, { key, value, rule, span });

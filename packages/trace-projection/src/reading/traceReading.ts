@@ -35,7 +35,7 @@ export interface TraceReading {
   /** The root's, else the first. */
   firstName(field: NameField): FoundName | undefined;
   /** Every tag, the root's first; any of them may come again. */
-  visitTags(visit: (tag: string, rule: FoundBy, span: OtlpSpan) => void): void;
+  visitTags(visit: (tag: string, rule: FoundBy, span: OtlpSpan, tooDeep: number) => void): void;
   /** Every metadata key, the root's first; any of them may come again. */
   visitMetadata(visit: (key: string, value: () => Json, rule: FoundBy, span: OtlpSpan) => void): void;
 }

@@ -87,7 +87,9 @@ export class WholeReading implements TraceReading {
   }
 
   visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): void {
-    for (const { span } of this.#trace.rootFirst) visitTags(span, (tag, rule) => visit(tag, rule, span));
+    for (const { span } of this.#trace.rootFirst) {
+      visitTags(span, (tag, rule, tooDeep) => visit(tag, rule, span, tooDeep));
+    }
   }
 
   visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): void {

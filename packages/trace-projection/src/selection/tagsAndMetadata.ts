@@ -1,5 +1,6 @@
 import type { OtlpSpan } from "@es/otlp";
-import { attributeToJson, attributeToText } from "../attributes/attributeText.js";
+import { Abridged, abridgedJson, abridgedText } from "../attributes/abridged.js";
+import { attributeToJson } from "../attributes/attributeText.js";
 import { sanitizeJson } from "../content/contentLimits.js";
 import { isObject } from "../content/messages.js";
 import { candidateRules } from "../conventions/candidateRules.js";
@@ -7,27 +8,32 @@ import { rules } from "../conventions/conventions.js";
 import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
 import type { Json } from "../traceProjection.js";
 
-type TagVisitor = (tag: string, rule: { readonly id: string; readonly key: string }) => void;
+/** @param tooDeep values in the tag that were nested too deeply */
+type TagVisitor = (tag: string, rule: { readonly id: string; readonly key: string }, tooDeep: number) => void;
 
 /** Calls `visit` with each tag of a span, in the order in which they count. */
 export function visitTags(span: OtlpSpan, visit: TagVisitor): void {
-  for (const { tag, rule } of tagsOf(span)) visit(tag, rule);
+  for (const { tag, rule, tooDeep = 0 } of tagsOf(span)) visit(tag, rule, tooDeep);
 }
 
 const sharing = { shares: true } as const;
 
-type FoundTag = { readonly tag: string; readonly rule: Parameters<TagVisitor>[1] };
+interface FoundTag {
+  readonly tag: string;
+  readonly tooDeep?: number;
+  readonly rule: Parameters<TagVisitor>[1];
+}
 
 const noTags: readonly FoundTag[] = [];
 
 const tagsOf = oncePerSpan((span): readonly FoundTag[] => {
   const found = candidateRules(span, rules.tags).flatMap((rule) =>
-    tagsIn(span, rule.key).map((tag) => ({ tag, rule })),
+    tagsIn(span, rule.key).map((tag) => ({ ...tag, rule })),
   );
   return found.length === 0 ? noTags : found;
 }, sharing);
 
-function tagsIn(span: OtlpSpan, key: string): readonly string[] {
+function tagsIn(span: OtlpSpan, key: string): readonly Omit<FoundTag, "rule">[] {
   const value = span.attributes.get(key);
   if (value === undefined || value === null || value === "") return [];
   let list: Json = attributeToJson(value);
@@ -35,7 +41,8 @@ function tagsIn(span: OtlpSpan, key: string): readonly string[] {
   const items: readonly Json[] = Array.isArray(list) ? list : [list];
   return items
     .filter((item) => item !== null && item !== "")
-    .map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
+    .map(abridgedText)
+    .map((tag) => (tag instanceof Abridged ? { tag: tag.text, tooDeep: tag.tooDeep } : { tag }));
 }
 
 type MetadataVisitor = (
@@ -74,7 +81,11 @@ function readMetadata(span: OtlpSpan, visit: MetadataVisitor): void {
       if (isObject(json)) {
         for (const [key, member] of Object.entries(json)) visit(key, () => member, rule);
       } else if (value !== "") {
-        visit(rule.key, () => attributeToText(value).toWellFormed(), rule);
+        visit(
+          rule.key,
+          () => (typeof value === "string" ? value.toWellFormed() : abridgedJson(attributeToJson(value))),
+          rule,
+        );
       }
     } else {
       const start = `${rule.key}.`;

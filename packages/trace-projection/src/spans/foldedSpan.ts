@@ -1,4 +1,5 @@
 import type { OtlpSpan } from "@es/otlp";
+import { mayBeAbridged } from "../attributes/abridged.js";
 import type { TokenCounts } from "../usage/spanUsage.js";
 
 /** What is made of spans, and is made anew when one of them has changed. */
@@ -67,6 +68,11 @@ export class SharedValues {
 
   json(value: unknown): unknown {
     const key = JSON.stringify(value);
+    // As JSON, an abridged value and one that reads the same cannot be told apart.
+    if (mayBeAbridged(key)) {
+      this.#bytes += bytesOf(value);
+      return value;
+    }
     if (this.#values.has(key)) return this.#values.get(key);
     this.#values.set(key, value);
     this.#bytes += bytesOf(key) + bytesOf(value) + 64;

@@ -1,11 +1,12 @@
-import type { OtlpSpan, TimedEvent } from "@es/otlp";
+import type { AttributeValue, OtlpSpan, TimedEvent } from "@es/otlp";
 import {
   ATTR_ERROR_MESSAGE,
   ATTR_ERROR_TYPE,
   ATTR_EXCEPTION_MESSAGE,
   ATTR_EXCEPTION_TYPE,
 } from "@opentelemetry/semantic-conventions/incubating";
-import { attributeToName, attributeToText } from "../attributes/attributeText.js";
+import { Abridged } from "../attributes/abridged.js";
+import { attributeToAbridged, attributeToName } from "../attributes/attributeText.js";
 import { rules } from "../conventions/conventions.js";
 import { oncePerSpan } from "./foldedSpan.js";
 
@@ -17,6 +18,8 @@ export interface SpanError {
   /** What gave the message, or the type if there is no message. */
   readonly key: string;
   readonly ruleId: string;
+  /** Values that `message` has but notes for: they are nested too deeply. */
+  readonly tooDeep?: number;
 }
 
 /** Whether a span failed: by its status, or as its convention says it. */
@@ -45,16 +48,16 @@ export function* errorMessages(
 ): Generator<Omit<SpanError, "type" | "message"> & { readonly message: string }, undefined> {
   const fromEvent = textOf(newestException(span)?.attributes.get(ATTR_EXCEPTION_MESSAGE));
   if (fromEvent !== undefined) {
-    yield { message: fromEvent, key: EXCEPTION_EVENT, ruleId: "error.exception-event" };
+    yield { ...fromEvent, key: EXCEPTION_EVENT, ruleId: "error.exception-event" };
   }
   for (const key of [ATTR_EXCEPTION_MESSAGE, ATTR_ERROR_MESSAGE]) {
     const message = textOf(span.attributes.get(key));
-    if (message !== undefined) yield { message, key, ruleId: "error.attribute" };
+    if (message !== undefined) yield { ...message, key, ruleId: "error.attribute" };
   }
   for (const { id, key, value, messageKey } of rules.errors) {
     if (messageKey === undefined || span.attributes.get(key) !== value) continue;
     const message = textOf(span.attributes.get(messageKey));
-    if (message !== undefined) yield { message, key: messageKey, ruleId: id };
+    if (message !== undefined) yield { ...message, key: messageKey, ruleId: id };
   }
   const { message } = span.status;
   if (message !== "") yield { message: message.toWellFormed(), ...statusMessage };
@@ -85,8 +88,12 @@ function newestException(span: OtlpSpan): TimedEvent | undefined {
   return newest;
 }
 
-function textOf(value: Parameters<typeof attributeToText>[0] | undefined): string | undefined {
-  return value === undefined || value === null || value === ""
-    ? undefined
-    : attributeToText(value).toWellFormed();
+function textOf(
+  value: AttributeValue | undefined,
+): { readonly message: string; readonly tooDeep?: number } | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  const text = attributeToAbridged(value);
+  return text instanceof Abridged
+    ? { message: text.text.toWellFormed(), tooDeep: text.tooDeep }
+    : { message: text.toWellFormed() };
 }
