@@ -19,6 +19,14 @@ summary { cursor: pointer; }
 summary, .faint { color: color-mix(in srgb, currentColor 65%, transparent); }
 ul { margin: .3rem 0; padding-left: 1.1rem; }
 li { margin: .15rem 0; }
+nav { margin-bottom: 1rem; }
+nav a { margin-right: .5rem; }
+[aria-current] { font-weight: 600; text-decoration: none; color: inherit; }
+.badge { border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: .6rem; padding: 0 .5rem; font-size: .85em; white-space: nowrap; }
+.llm, .embedding, .reranker { background: color-mix(in srgb, royalblue 22%, transparent); }
+.agent, .chain { background: color-mix(in srgb, mediumpurple 22%, transparent); }
+.tool, .retriever { background: color-mix(in srgb, seagreen 22%, transparent); }
+.guardrail, .evaluator { background: color-mix(in srgb, darkorange 22%, transparent); }
 :target { background: color-mix(in srgb, Highlight 25%, transparent); }
 `;
 

@@ -1,3 +1,4 @@
+import { spanKinds } from "@es/trace-projection";
 import type { TraceList } from "@es/trace-projection/clickhouse";
 import { html } from "hono/html";
 import { type Html, layout } from "./layout.js";
@@ -23,6 +24,7 @@ export function traceListPage(
     "Traces",
     html`<p><a href="/sessions">Sessions</a></p>
 <h1>Traces</h1>
+${kindLinks(query)}
 <table>
 <tr><th>Start</th><th>Name</th><th>Status</th><th>Spans</th><th>Tokens</th><th>USD</th></tr>
 ${rows}
@@ -30,6 +32,15 @@ ${rows}
 ${undecodable.map(({ traceId, reason }) => html`<p>${traceId} cannot be understood: ${reason}</p>`)}
 ${older === undefined ? "" : html`<p><a href="/?${String(older)}">Older</a></p>`}`,
   );
+}
+
+/** The same list, of the traces with a span of one kind: from the newest on. */
+function kindLinks({ cursor, kind: shown, ...rest }: Readonly<Record<string, string>>): Html {
+  const link = (label: string, query: Readonly<Record<string, string>>, isShown: boolean) =>
+    html`<a href="/?${String(new URLSearchParams(query))}"${isShown ? html` aria-current="true"` : ""}>${label}</a> `;
+  return html`<nav aria-label="Kind of span">${link("all", rest, shown === undefined)}${spanKinds.map(
+    (kind) => link(kind, { ...rest, kind }, kind === shown),
+  )}</nav>`;
 }
 
 /** To the millisecond, UTC. */

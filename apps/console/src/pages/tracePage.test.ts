@@ -2,6 +2,7 @@ import { createEventStream, parseTenantId } from "@es/core";
 import {
   createSpanEvent,
   explain,
+  spanKinds,
   spanToJson,
   TraceProjectionEventHandler,
   type TraceProjectionJson,
@@ -70,6 +71,13 @@ describe("the page of a trace", () => {
     }
   });
 
+  it("marks each span with its kind", () => {
+    const page = pageOf(chat);
+    const badges = [...page.matchAll(/<tr id="span-.*?<span class="badge ([a-z]+)">([a-z]+)<\/span>/g)];
+    expect(badges.map(([, style]) => style)).toEqual(badges.map(([, , kind]) => kind));
+    expect(badges.map(([, , kind]) => kind)).toEqual(chat.map((span) => spanToJson(span).spanKind));
+  });
+
   it("shows what spans say as text, whatever they say", () => {
     const hostile = `"><script>alert(1)</script><img src=x onerror='alert(1)'>`;
     const page = pageOf(
@@ -115,5 +123,19 @@ describe("the list of traces", () => {
     expect(page).toContain('href="/?status=error&amp;cursor=a%2Fb"');
     expect(page).toContain("odd cannot be understood: name should be a text");
     expect(String(traceListPage({ traces: [], nextCursor: null }))).not.toContain("Older");
+  });
+
+  it("links to those with a span of each kind, from the newest on, and marks the one it shows", () => {
+    const page = String(
+      traceListPage({ traces: [], nextCursor: null }, { status: "error", kind: "tool", cursor: "before" }),
+    );
+    for (const kind of spanKinds) expect(page).toContain(`href="/?status=error&amp;kind=${kind}"`);
+    expect(page).toContain('<a href="/?status=error">all</a>');
+    expect(page.match(/<a [^>]*aria-current="true">[a-z]+<\/a>/g)).toEqual([
+      '<a href="/?status=error&amp;kind=tool" aria-current="true">tool</a>',
+    ]);
+    expect(String(traceListPage({ traces: [], nextCursor: null }))).toContain(
+      '<a href="/?" aria-current="true">all</a>',
+    );
   });
 });

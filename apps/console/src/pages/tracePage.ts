@@ -131,6 +131,6 @@ function spanLink(spanId: string, label: string, listed: ReadonlySet<string>): H
 }
 
 function spanRow({ spanId, name, spanKind, startTimeUnixNano }: SpanJson): Html {
-  return html`<tr id="span-${spanId}"><td>${name}</td><td>${spanKind}</td><td>${instant(startTimeUnixNano)}</td>
+  return html`<tr id="span-${spanId}"><td>${name}</td><td><span class="badge ${spanKind}">${spanKind}</span></td><td>${instant(startTimeUnixNano)}</td>
 <td><code>${spanId}</code></td></tr>`;
 }
