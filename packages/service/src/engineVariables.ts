@@ -21,7 +21,7 @@ export const clickhouseVariables = {
   /** Added to every insert, such as `insert_quorum=auto`. */
   CLICKHOUSE_INSERT_SETTINGS: variable.pairs(),
   /** Bytes of spans that are read of one trace; a larger one is refused, and its rebuild parked with that reason. */
-  TRACE_MAX_BYTES: variable.bytes(512 * 2 ** 20),
+  TRACE_MAX_BYTES: variable.bytes(256 * 2 ** 20),
   /** Spans expire so many days after they were accepted; unset: never. Read when the tables are made. */
   SPAN_RETENTION_DAYS: z
     .string()

@@ -20,7 +20,7 @@ describe("readEnvironment", () => {
     expect(read({ INGEST_PORT: "" })).toEqual({
       CLICKHOUSE_URL: "http://127.0.0.1:8123",
       CLICKHOUSE_DATABASE: "es",
-      TRACE_MAX_BYTES: 536_870_912,
+      TRACE_MAX_BYTES: 268_435_456,
       CLICKHOUSE_READ_SETTINGS: {},
       CLICKHOUSE_INSERT_SETTINGS: {},
       REDIS_URL: "redis://127.0.0.1:6379",

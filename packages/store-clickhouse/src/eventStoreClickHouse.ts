@@ -69,7 +69,7 @@ export interface EventStoreClickHouseOptions<TEvent extends Event = Event> exten
   readonly table?: EventTable<TEvent>;
   /**
    * Bytes of one aggregate's events, as ClickHouse counts them in a result. A read of more is refused as
-   * `AGGREGATE_TOO_LARGE`: it would be of no use to end the process for it. @default 536 870 912
+   * `AGGREGATE_TOO_LARGE`: it would be of no use to end the process for it. @default 268 435 456
    */
   readonly maxAggregateBytes?: number;
 }

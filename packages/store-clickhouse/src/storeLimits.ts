@@ -29,7 +29,7 @@ export const defaultWriteLimits: CoalescerLimits = {
 export const MAX_SHARED_RESULT_BYTES = 32 * MIB;
 
 /** Of a read of one aggregate's events. Read into objects they take two to three times as much. */
-export const DEFAULT_MAX_AGGREGATE_BYTES = 512 * MIB;
+export const DEFAULT_MAX_AGGREGATE_BYTES = 256 * MIB;
 
 export function mergeLimits(
   defaults: CoalescerLimits,

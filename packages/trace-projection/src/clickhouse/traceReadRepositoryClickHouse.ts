@@ -51,7 +51,7 @@ export interface TraceReadRepositoryOptions {
   readonly explainLimits?: ExplainLimits;
   /** What the handler was given that made the projections: without it explanations contradict them. @default none */
   readonly projection?: Pick<ExplainOptions, "limits" | "prices">;
-  /** Bytes of spans that one call of `getSpans` or `getSpanPage` reads. @default 536 870 912 */
+  /** Bytes of spans that one call of `getSpans` or `getSpanPage` reads. @default 268 435 456 */
   readonly maxTraceBytes?: number;
 }
 
@@ -110,7 +110,7 @@ interface ListedRow {
 /** Looked at for a page: of a trace that was rebuilt lately there are several. */
 const LATEST_ROWS_PER_TRACE = 4;
 const SPANS_PER_ROUND_TRIP = 25_000;
-const DEFAULT_MAX_TRACE_BYTES = 512 * 2 ** 20;
+const DEFAULT_MAX_TRACE_BYTES = 256 * 2 ** 20;
 
 /** What a call may still read. */
 interface ReadBudget {
