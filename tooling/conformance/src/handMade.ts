@@ -86,6 +86,31 @@ function agent(
   };
 }
 
+/** The end of one of Codex's answers: the event that has its tokens. */
+function codexAnswer(
+  from: number,
+  to: number,
+  input: number,
+  cached: number,
+  output: number,
+  reasoning: number,
+): HandMadeSpan {
+  return {
+    name: "completed",
+    scope: "codex_cli_rs",
+    from,
+    to,
+    attributes: {
+      "codex.request.reasoning_effort": "medium",
+      "gen_ai.usage.input_tokens": input,
+      "gen_ai.usage.cache_read.input_tokens": cached,
+      "gen_ai.usage.output_tokens": output,
+      "codex.usage.reasoning_output_tokens": reasoning,
+      "codex.usage.total_tokens": input + output,
+    },
+  };
+}
+
 function messages(role: string, content: string): string {
   return JSON.stringify([{ role, parts: [{ type: "text", content }] }]);
 }
@@ -302,7 +327,13 @@ const emitters: readonly HandMade[] = [
     id: "springAi/chatClient",
     sdk: "Spring AI (Java)",
     scenario: "A chat client's call in a server",
-    truth: { calls: [billed(100, 20)], input: "POST /ask", output: null, kinds: ["client"] },
+    truth: {
+      calls: [billed(100, 20)],
+      input: "POST /ask",
+      output: null,
+      sessionId: "session-7",
+      kinds: ["client"],
+    },
     roots: [
       {
         name: "http post /ask",
@@ -320,6 +351,7 @@ const emitters: readonly HandMade[] = [
               "gen_ai.operation.name": "framework",
               "gen_ai.system": "spring_ai",
               "spring.ai.kind": "chat_client",
+              "spring.ai.chat.client.conversation.id": "session-7",
             },
             below: [
               {
@@ -333,6 +365,121 @@ const emitters: readonly HandMade[] = [
                   "gen_ai.usage.output_tokens": "20",
                   "gen_ai.usage.total_tokens": "120",
                 },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  },
+  {
+    id: "codex/turn",
+    sdk: "OpenAI Codex (Rust)",
+    scenario: "A turn of two answers, the second of cached input, that sums them up",
+    truth: {
+      calls: [
+        billed(900, 40, {
+          api: "openai.responses",
+          model: "o4-mini",
+          usage: { input: 900, output: 40, reasoning: 30 },
+        }),
+        billed(1200, 80, {
+          api: "openai.responses",
+          model: "o4-mini",
+          usage: { input: 1200, output: 80, cacheRead: 900, reasoning: 50 },
+        }),
+      ],
+      input: question,
+      output: answer,
+      kinds: ["agent"],
+    },
+    roots: [
+      {
+        name: "session_task.turn",
+        scope: "codex_cli_rs",
+        from: 0,
+        to: 900,
+        attributes: {
+          "thread.id": "0199a213-81c0-7800-8aa1-bbab2a035a53",
+          "turn.id": "1",
+          model: "o4-mini",
+          "codex.turn.reasoning_effort": "medium",
+          "codex.turn.token_usage.input_tokens": 2100,
+          "codex.turn.token_usage.cached_input_tokens": 900,
+          "codex.turn.token_usage.non_cached_input_tokens": 1200,
+          "codex.turn.token_usage.output_tokens": 120,
+          "codex.turn.token_usage.reasoning_output_tokens": 80,
+          "codex.turn.token_usage.total_tokens": 2220,
+        },
+        below: [codexAnswer(10, 400, 900, 0, 40, 30), codexAnswer(410, 890, 1200, 900, 80, 50)],
+      },
+    ],
+  },
+  {
+    id: "strandsPython/anthropic",
+    sdk: "Strands Agents (Python)",
+    scenario: "An agent on Anthropic, cached input",
+    truth: {
+      calls: [
+        billed(2048, 12, {
+          api: "anthropic.messages",
+          model: "claude-sonnet-4-5",
+          responseModel: "claude-sonnet-4-5-20250929",
+          usage: { input: 2048, output: 12, cacheRead: 1536, cacheWrite: 256 },
+        }),
+      ],
+      input: question,
+      output: answer,
+      kinds: ["agent", "chain"],
+    },
+    roots: [
+      {
+        name: "invoke_agent answerer",
+        scope: "strands.telemetry.tracer",
+        from: 0,
+        to: 900,
+        attributes: {
+          "gen_ai.operation.name": "invoke_agent",
+          "gen_ai.system": "strands-agents",
+          "gen_ai.agent.name": "answerer",
+        },
+        below: [
+          {
+            name: "execute_event_loop_cycle",
+            scope: "strands.telemetry.tracer",
+            from: 5,
+            to: 895,
+            attributes: { "event_loop.cycle_id": "83c5e2a6-8a6f-4b43-9d5f-6f9c2b0d3f11" },
+            below: [
+              {
+                name: "chat",
+                scope: "strands.telemetry.tracer",
+                from: 10,
+                to: 890,
+                attributes: {
+                  "gen_ai.operation.name": "chat",
+                  "gen_ai.system": "strands-agents",
+                  "gen_ai.request.model": "claude-sonnet-4-5-20250929",
+                  "gen_ai.usage.prompt_tokens": 256,
+                  "gen_ai.usage.input_tokens": 256,
+                  "gen_ai.usage.completion_tokens": 12,
+                  "gen_ai.usage.output_tokens": 12,
+                  "gen_ai.usage.total_tokens": 268,
+                  "gen_ai.usage.cache_read_input_tokens": 1536,
+                  "gen_ai.usage.cache_write_input_tokens": 256,
+                },
+                events: [
+                  {
+                    name: "gen_ai.user.message",
+                    at: 11,
+                    attributes: { content: JSON.stringify([{ text: question }]) },
+                  },
+                  {
+                    name: "gen_ai.choice",
+                    at: 889,
+                    attributes: { finish_reason: "end_turn", message: JSON.stringify([{ text: answer }]) },
+                  },
+                ],
               },
             ],
           },

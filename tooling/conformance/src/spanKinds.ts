@@ -57,6 +57,9 @@ const truth: readonly (readonly [emitters: RegExp, spanName: RegExp, kind: SpanK
   // Written by hand.
   [/^pydanticAi\//, /^agent run$/, "agent"],
   [/^pydanticAi\//, /^running tool$/, "tool"],
+  [/^codex\//, /^session_task\.turn$/, "agent"],
+  [/^codex\//, /^completed$/, "llm"],
+  [/^strandsPython\//, /^execute_event_loop_cycle$/, "chain"],
   [/^springAi\//, /^http post /, "client"],
   [/^springAi\//, /^spring_ai chat_client$/, "chain"],
   [/^mlflow\//, /^Completions$/, "llm"],

@@ -1,4 +1,5 @@
 import { claudeCode } from "./claudeCode.js";
+import { codex } from "./codex.js";
 import type { Convention } from "./convention.js";
 import { geminiCli } from "./geminiCli.js";
 import { generic } from "./generic.js";
@@ -33,6 +34,7 @@ const conventions: readonly Convention[] = [
   genkit,
   mlflow,
   claudeCode,
+  codex,
   geminiCli,
   strands,
   springAi,

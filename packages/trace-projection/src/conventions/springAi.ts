@@ -10,4 +10,6 @@ export const springAi: Convention = {
       values: { chat_client: "chain", advisor: "chain", tool_call: "tool", vector_store: "retriever" },
     },
   ],
+  // Of a chat client with a memory.
+  sessions: [{ id: "spring-ai.conversation", key: "spring.ai.chat.client.conversation.id", rank: 3 }],
 };
