@@ -49,7 +49,8 @@ describe("migrationStatements", () => {
       )
       ENGINE = ReplacingMergeTree(\`AcceptedAt\`)
       PARTITION BY toYYYYMM(toDateTime(intDiv(AcceptedAt, 1000000000), 'UTC'))
-      ORDER BY (\`TenantId\`, \`AggregateId\`, \`EventId\`)",
+      ORDER BY (\`TenantId\`, \`AggregateId\`, \`EventId\`)
+      SETTINGS index_granularity = 256, min_compress_block_size = 16384",
       ]
     `);
   });
@@ -68,7 +69,8 @@ describe("migrationStatements", () => {
         \`Metadata\` String COMMENT 'JSON' CODEC(ZSTD(1))
       )
       ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', \`Version\`)
-      ORDER BY (\`TenantId\`, \`Projection\`, \`AggregateId\`)",
+      ORDER BY (\`TenantId\`, \`Projection\`, \`AggregateId\`)
+      SETTINGS index_granularity = 256, min_compress_block_size = 16384",
         "CREATE TABLE IF NOT EXISTS \`es\`.\`projections\` ON CLUSTER \`main\` AS \`es\`.\`projections_local\`
       ENGINE = Distributed('main', 'es', 'projections_local', sipHash64(\`TenantId\`, \`AggregateId\`))",
       ]

@@ -72,13 +72,13 @@ export const defences: readonly Defence[] = [
     changes: [
       {
         module: "packages/store-clickhouse/dist/eventStoreClickHouse.js",
-        pattern: / \+\s*`LIMIT 1 BY \$\{tenant\}, \$\{aggregate\}, \$\{event\}`,/,
-        replacement: ",",
+        pattern: / \+\s*`LIMIT 1 BY \$\{tenant\}, \$\{aggregate\}, \$\{event\}`;/,
+        replacement: ";",
       },
       core(
         "streams/eventStream",
-        /if \(seen\.size === events\.length\)\s*return events;/,
-        "if (seen.size >= 0) return events;",
+        /return seen\.size === events\.length;/,
+        "return true;",
       ),
     ],
   },
