@@ -75,11 +75,7 @@ export const defences: readonly Defence[] = [
         pattern: / \+\s*`LIMIT 1 BY \$\{tenant\}, \$\{aggregate\}, \$\{event\}`;/,
         replacement: ";",
       },
-      core(
-        "streams/eventStream",
-        /return seen\.size === events\.length;/,
-        "return true;",
-      ),
+      core("streams/eventStream", /return seen\.size === events\.length;/, "return true;"),
     ],
   },
   {
