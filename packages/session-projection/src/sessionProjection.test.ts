@@ -167,6 +167,29 @@ describe("sessions of traces", () => {
     });
   });
 
+  it("that grow are those of all they were told, byte by byte, after every batch", () => {
+    const handler = new SessionProjectionEventHandler({ limits: { traces: 2, distinct: 1 } });
+    fc.assert(
+      fc.property(history, arrivalArbitrary(), (spans, arrival) => {
+        // The other generation tells of the same traces, and does not count.
+        const events = [...toldAlong(spans), ...told(spans.slice(0, 1), 2)];
+        for (const sessionId of new Set(events.map(({ aggregateId }) => aggregateId))) {
+          const fold = handler.startFold(sessionId);
+          const seen: SessionEvent[] = [];
+          for (const batch of arrival.batchesOf(events)) {
+            const added = batch.filter(({ aggregateId }) => aggregateId === sessionId);
+            seen.push(...added);
+            fold.add(added);
+            const grown = canonicalJson(fold.project().projection);
+            expect(grown).toBe(canonicalJson(handler.handle(createEventStream(sessionId, seen))));
+            fold.release();
+          }
+        }
+      }),
+      { numRuns: 150, seed: 7 },
+    );
+  });
+
   it("say what they cut, and count all of it", () => {
     const events = Array.from({ length: 5 }, (_, i) =>
       told([

@@ -1,7 +1,8 @@
-import { type EventHandler, type EventStream, parseProjectionVersion } from "@es/core";
+import type { EventHandler, EventStream } from "@es/core";
 import type { TraceStatus } from "@es/trace-projection";
 import { fromPicodollars, toPicodollars } from "./picodollars.js";
 import type { SessionEvent, SessionTrace } from "./sessionEvent.js";
+import { SessionFold } from "./sessionFold.js";
 import type { SessionCost, SessionProjection } from "./sessionProjection.js";
 
 /** What a session keeps at most. More is counted, and `cuts` says so. */
@@ -32,7 +33,16 @@ export class SessionProjectionEventHandler implements EventHandler<string, Sessi
   }
 
   handle(stream: EventStream<string, SessionEvent>): SessionProjection {
-    const traces = currentTraces(stream.events, this.version);
+    const fold = this.startFold(stream.aggregateId);
+    fold.add(stream.events);
+    return fold.project().projection;
+  }
+
+  startFold(sessionId: string): SessionFold {
+    return new SessionFold(this.version, (traces) => this.#project(sessionId, traces.sort(earliestFirst)));
+  }
+
+  #project(sessionId: string, traces: readonly SessionTrace[]): SessionProjection {
     const { traces: mostTraces, distinct } = this.#limits;
     const models = distinctOf(traces.flatMap((trace) => trace.models));
     const userIds = distinctOf(traces.flatMap(({ userId }) => (userId === null ? [] : [userId])));
@@ -42,7 +52,7 @@ export class SessionProjectionEventHandler implements EventHandler<string, Sessi
       return items.slice(0, most);
     };
     return {
-      sessionId: stream.aggregateId,
+      sessionId,
       traceCount: traces.length,
       failedTraceCount: traces.filter(({ status }) => status === "error").length,
       status: worstOf(traces.map(({ status }) => status)),
@@ -62,20 +72,6 @@ export class SessionProjectionEventHandler implements EventHandler<string, Sessi
       cuts,
     };
   }
-}
-
-/** Of each trace what its projection of the greatest version says, if that makes it part of the session; by start. */
-function currentTraces(events: readonly SessionEvent[], generation: number): readonly SessionTrace[] {
-  const newest = new Map<string, { readonly version: bigint; readonly trace: SessionTrace | null }>();
-  for (const { data } of events) {
-    if (data.generation !== generation) continue;
-    const version = parseProjectionVersion(data.version);
-    const known = newest.get(data.traceId);
-    if (known === undefined || known.version < version) {
-      newest.set(data.traceId, { version, trace: data.trace });
-    }
-  }
-  return [...newest.values()].flatMap(({ trace }) => (trace === null ? [] : [trace])).sort(earliestFirst);
 }
 
 const byId = (a: SessionTrace, b: SessionTrace) =>

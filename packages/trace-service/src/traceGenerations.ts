@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
   createEventSourcingPipeline,
+  defaultKeptFolds,
   type EventHandler,
   EventSourcingError,
   type EventSourcingService,
@@ -27,6 +28,9 @@ import { generationFailures } from "./generationFailures.js";
 import type { KeptProjections } from "./keptProjections.js";
 import { createTraceSessions, type ScheduleSessions, type TraceSessions } from "./traceSessions.js";
 
+/** Of what kept folds may hold: a large session takes less than a large trace. */
+const SHARE_OF_SESSIONS = 1 / 8;
+
 /** A handler with the generation it makes as its version. */
 export type TraceHandler = EventHandler<string, SpanEvent, TraceProjection> & { readonly version: number };
 
@@ -37,7 +41,7 @@ export interface TraceGenerationsOptions {
   readonly cluster: string | undefined;
   /** Those that may be live: the first serves a new database. */
   readonly handlers: readonly TraceHandler[];
-  /** Of each handler's service. */
+  /** Of each handler, and of the sessions over it. */
   readonly keptFolds: KeptFoldsOptions;
   /** Given by a process that has their queue. */
   readonly scheduleSessions?: ScheduleSessions | undefined;
@@ -59,7 +63,9 @@ export interface TraceGenerations extends KeptProjections {
 }
 
 export function createTraceGenerations(options: TraceGenerationsOptions): TraceGenerations {
-  const { client, eventStore, stores, cluster, handlers, keptFolds, logger } = options;
+  const { client, eventStore, stores, cluster, handlers, logger } = options;
+  const { maxBytes = defaultKeptFolds.maxBytes, ...whichFolds } = options.keptFolds;
+  const keptFoldsOf = (share: number) => ({ ...whichFolds, maxBytes: Math.floor(maxBytes * share) });
   const initial = handlers[0]?.version;
   if (initial === undefined)
     throw new EventSourcingError("INVALID_OPTIONS", "There is no handler of traces.");
@@ -88,6 +94,7 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
     view,
     runnable,
     schedule: options.scheduleSessions,
+    keptFolds: keptFoldsOf(SHARE_OF_SESSIONS),
     logger,
   });
   const services = new Map(
@@ -99,7 +106,7 @@ export function createTraceGenerations(options: TraceGenerationsOptions): TraceG
         eventHandler,
         serviceOptions: {
           ordering: "timestamp",
-          keptFolds,
+          keptFolds: keptFoldsOf(1 - SHARE_OF_SESSIONS),
           hooks: sessions.hooksOf(eventHandler.version),
         },
       }).service,

@@ -6,6 +6,7 @@ import {
   EventSourcingError,
   type EventSourcingHooks,
   type GenerationsView,
+  type KeptFoldsOptions,
   SideBySideProjector,
 } from "@es/core";
 import type { Logger } from "@es/service";
@@ -35,6 +36,8 @@ export interface TraceSessionsOptions {
   readonly runnable: readonly number[];
   /** Without it, what traces tell sessions lags until a worker's reconciler finds it. */
   readonly schedule?: ScheduleSessions | undefined;
+  /** Of each generation's service. */
+  readonly keptFolds: KeptFoldsOptions;
   readonly logger: Logger;
 }
 
@@ -48,7 +51,7 @@ export interface TraceSessions extends KeptProjections {
 }
 
 export function createTraceSessions(options: TraceSessionsOptions): TraceSessions {
-  const { client, stores, view, runnable, schedule, logger } = options;
+  const { client, stores, view, runnable, schedule, keptFolds, logger } = options;
   const eventStore = sessionEventStoreClickHouse(client, stores);
   const storage = sessionGenerationStorageClickHouse(client, stores);
   const clock = createAcceptedClock();
@@ -59,6 +62,7 @@ export function createTraceSessions(options: TraceSessionsOptions): TraceSession
         eventStore,
         projectionStore: storage.storeOf(generation),
         eventHandler: new SessionProjectionEventHandler({ generation }),
+        serviceOptions: { keptFolds },
       }).service,
     ]),
   );

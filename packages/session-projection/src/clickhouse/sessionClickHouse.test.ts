@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
 import { createAcceptedClock, createEventSourcingPipeline, parseTenantId, type TenantId } from "@es/core";
 import { migrate } from "@es/store-clickhouse";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type SpanFields, spanEvent, traceRecord } from "../../test/traceRecords.js";
 import { sessionEventsOf, sessionIdsOf } from "../sessionEvent.js";
 import { SessionProjectionEventHandler } from "../sessionProjectionEventHandler.js";
@@ -105,6 +105,50 @@ describe("session projections on ClickHouse", () => {
     } while (cursor !== null);
     expect(listed).toEqual(hostileIds.toReversed());
     expect((await reads.listSessions({ tenantId: other })).sessions).toHaveLength(1);
+  });
+
+  it("that grow are read and stored as those that are read as a whole", async () => {
+    const [tenantId, whole] = [newTenant(), newTenant()];
+    const handler = new SessionProjectionEventHandler();
+    const projectionStore = storage.storeOf(1);
+    const wholeReads = vi.spyOn(eventStore, "getEvents");
+    const growing = createEventSourcingPipeline({
+      eventStore,
+      projectionStore,
+      eventHandler: handler,
+      serviceOptions: { keptFolds: { minEvents: 1 } },
+    }).service;
+    const reading = createEventSourcingPipeline({
+      eventStore,
+      projectionStore,
+      eventHandler: handler,
+      serviceOptions: { keptFolds: false },
+    }).service;
+    const stored = (of: TenantId) => projectionStore.getProjection("s", { tenantId: of });
+    for (let i = 0; i < 6; i++) {
+      // Every trace twice, the second time with another span.
+      const spans = [...trace(i % 3, "s"), ...trace(i % 3, "s", { spanId: "b", failed: i === 5 })];
+      const record = traceRecord(spans.slice(0, i < 3 ? 1 : 2).map(spanEvent));
+      const events = sessionEventsOf(record, 1, clock);
+      for (const [of, service] of [
+        [tenantId, growing],
+        [whole, reading],
+      ] as const) {
+        await eventStore.storeEvents(events, { tenantId: of });
+        await service.rebuildProjection("s", {
+          eventStoreContext: { tenantId: of },
+          projectionStoreContext: { tenantId: of },
+        });
+      }
+      expect(await stored(tenantId)).toEqual(await stored(whole));
+    }
+    expect(await stored(tenantId)).toMatchObject({
+      record: { projection: { traceCount: 3, failedTraceCount: 1 } },
+    });
+    const tenants = wholeReads.mock.calls.map(([, context]) => context.tenantId);
+    wholeReads.mockRestore();
+    expect(tenants.filter((of) => of === tenantId)).toHaveLength(1);
+    expect(tenants.filter((of) => of === whole)).toHaveLength(6);
   });
 
   it("can be found by user", async () => {

@@ -5,6 +5,7 @@ import {
   eventsTable,
   type MigrationSet,
   type ProjectionTable,
+  pointReadSettings,
 } from "@es/store-clickhouse";
 import type { SessionEvent } from "../sessionEvent.js";
 import type { SessionProjection } from "../sessionProjection.js";
@@ -60,6 +61,7 @@ export const sessionClickHouseMigrations: MigrationSet = {
           versionColumn: "AcceptedAt",
           orderBy: ["TenantId", "AggregateId", "EventId"],
           shardBy: ["TenantId", "AggregateId"],
+          settings: pointReadSettings,
         },
         {
           kind: "table",
@@ -81,6 +83,7 @@ export const sessionClickHouseMigrations: MigrationSet = {
           versionColumn: "Version",
           orderBy: ["TenantId", "Generation", "SessionId"],
           shardBy: ["TenantId", "SessionId"],
+          settings: pointReadSettings,
         },
       ],
     },
