@@ -10,6 +10,7 @@ import { noOwnPrices } from "./cost/ownPrices.js";
 import { demoTraces } from "./demo/demoTraces.js";
 import { buildSpan } from "./demo/spanBuilder.js";
 import { createSpanEvent, type SpanEvent } from "./spanEvent.js";
+import { MOST_STEPS_UP } from "./spans/ancestors.js";
 import { TraceFold, type TraceFoldTuning } from "./traceFold.js";
 import type { TraceProjection } from "./traceProjection.js";
 import { TraceProjectionEventHandler } from "./traceProjectionEventHandler.js";
@@ -160,6 +161,30 @@ describe("a trace that is folded from what changed", () => {
     trace.add([orphan(10n, "00000000000000cc", lateId)]);
     trace.expectEqual();
     expect(trace.project().rootSpanId).toBe(at(8n, "").spanId);
+  });
+
+  it("has the projection of the whole of a chain that is deeper than it goes up", () => {
+    const chain = Array.from({ length: 3 * MOST_STEPS_UP }, (_, depth) => {
+      const span = at(BigInt(depth + 1), `question ${depth}`);
+      const parentSpanId = depth === 0 ? "" : at(BigInt(depth), "").spanId;
+      // Without usage nothing is counted upwards that would tell how deep it is.
+      return createSpanEvent({ ...span, parentSpanId, attributes: new Map() }, BigInt(depth + 1));
+    });
+    for (const order of [chain, chain.toReversed()]) {
+      const trace = new Trace({ many: Number.MAX_VALUE });
+      for (let from = 0; from < order.length; from += 700) {
+        trace.add(order.slice(from, from + 700));
+        trace.expectEqual();
+        trace.fold.release();
+      }
+    }
+    const first = chain[0] as SpanEvent;
+    const last = chain.at(-1) as SpanEvent;
+    const cycle = [...chain.slice(1), createSpanEvent({ ...first.data, parentSpanId: last.data.spanId }, 1n)];
+    const trace = new Trace({ many: Number.MAX_VALUE });
+    for (const batch of [cycle.slice(0, 700), cycle.slice(700, -1), cycle.slice(-1)]) trace.add(batch);
+    trace.expectEqual();
+    expect(trace.project().flags.cyclicSpans).toBe(chain.length);
   });
 
   it("holds little of large spans once they are released, and says how much", () => {

@@ -7,6 +7,7 @@ import { RunsReading } from "./reading/runsReading.js";
 import { SpanRuns } from "./reading/spanRuns.js";
 import { WholeReading } from "./reading/wholeReading.js";
 import type { SpanEvent } from "./spanEvent.js";
+import { mayBeOwnAncestor } from "./spans/ancestors.js";
 import { FoldedSpan, SharedValues, SpanReleased } from "./spans/foldedSpan.js";
 import { usageOf } from "./spans/spanFacts.js";
 import { type SpanTree, treeOf } from "./spans/spanTree.js";
@@ -47,7 +48,7 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
   #winners: ReadonlySet<string> = new Set();
   /** Instrumentations that report usage. */
   readonly #scopes = new Set<string>();
-  #hasCycle = false;
+  #mayHaveCycle = false;
   #reportsCost = false;
   #hasCallWithoutStart = false;
 
@@ -85,7 +86,7 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
     this.#whole = this.#whole.filter((span) => this.#byId.get(span.spanId) === span);
     this.#waiting.clear();
     this.#scopes.clear();
-    this.#hasCycle = false;
+    this.#mayHaveCycle = false;
     this.#reportsCost = false;
     this.#hasCallWithoutStart = false;
     this.#runs.fill(this.#byId.values());
@@ -94,8 +95,8 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
       this.#link(span);
     }
     const tree = this.#tree();
-    this.#hasCycle = tree.cyclic > 0;
-    if (this.#hasCycle) return;
+    this.#mayHaveCycle = tree.cyclic > 0;
+    if (this.#mayHaveCycle) return;
     this.#usage.recount(Array.from(tree.bottomUp, (position) => tree.spans[position] as FoldedSpan));
   }
 
@@ -108,7 +109,7 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
         this.#usage.forgetTold(child);
         toTell.push(child);
       }
-      this.#hasCycle ||= isOwnAncestor(span);
+      this.#mayHaveCycle ||= mayBeOwnAncestor(span);
     }
     if (!this.#fits) return;
     for (const span of toTell) this.#usage.tell(span);
@@ -118,7 +119,7 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
   get #fits(): boolean {
     // One instrumentation has no twins. A cost that is reported stands for what is below. A price may depend on the start.
     return (
-      !this.#hasCycle &&
+      !this.#mayHaveCycle &&
       !this.#reportsCost &&
       !this.#hasCallWithoutStart &&
       this.#scopes.size < 2 &&
@@ -199,9 +200,4 @@ export class TraceFold implements EventFold<SpanEvent, TraceProjection> {
     }
     return children;
   }
-}
-
-function isOwnAncestor(span: FoldedSpan): boolean {
-  for (let at = span.parent; at !== undefined; at = at.parent) if (at === span) return true;
-  return false;
 }

@@ -20,6 +20,7 @@ export function traceListPage(
 </tr>`,
   );
   const older = nextCursor === null ? undefined : new URLSearchParams({ ...query, cursor: nextCursor });
+  const isNew = traces.length + undecodable.length === 0 && Object.keys(query).length === 0;
   return layout(
     "Traces",
     html`<p><a href="/sessions">Sessions</a></p>
@@ -29,10 +30,13 @@ ${kindLinks(query)}
 <tr><th>Start</th><th>Name</th><th>Status</th><th>Spans</th><th>Tokens</th><th>USD</th></tr>
 ${rows}
 </table>
+${isNew ? firstSteps : ""}
 ${undecodable.map(({ traceId, reason }) => html`<p>${traceId} cannot be understood: ${reason}</p>`)}
 ${older === undefined ? "" : html`<p><a href="/?${String(older)}">Older</a></p>`}`,
   );
 }
+
+const firstSteps = html`<p>There are no traces yet. Send spans by OTLP to <code>/v1/traces</code> of ingest; <code>npm start -- --demo</code> sends some.</p>`;
 
 /** The same list, of the traces with a span of one kind: from the newest on. */
 function kindLinks({ cursor, kind: shown, ...rest }: Readonly<Record<string, string>>): Html {

@@ -125,6 +125,13 @@ describe("the list of traces", () => {
     expect(String(traceListPage({ traces: [], nextCursor: null }))).not.toContain("Older");
   });
 
+  it("says what to do where there are none at all, and not where none are found", () => {
+    const none = { traces: [], nextCursor: null };
+    expect(String(traceListPage(none))).toContain("<code>/v1/traces</code>");
+    expect(String(traceListPage(none, { status: "error" }))).not.toContain("/v1/traces");
+    expect(String(traceListPage({ ...none, traces: traces.map(projectionOf) }))).not.toContain("/v1/traces");
+  });
+
   it("links to those with a span of each kind, from the newest on, and marks the one it shows", () => {
     const page = String(
       traceListPage({ traces: [], nextCursor: null }, { status: "error", kind: "tool", cursor: "before" }),

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
   assertAggregateId,
@@ -23,7 +24,7 @@ import {
   readSettings,
 } from "@es/store-clickhouse";
 import { SpanKind as OtelSpanKind, trace } from "@opentelemetry/api";
-import { type ExplainOptions, explain } from "../explain/explain.js";
+import { type ExplainOptions, explainInSteps } from "../explain/explain.js";
 import type { TraceExplanation } from "../explain/traceExplanation.js";
 import { type SpanJson, spanToJson } from "../spans/spanJson.js";
 import {
@@ -62,7 +63,7 @@ export interface ExplainLimits {
   readonly bytes: number;
 }
 
-export const defaultExplainLimits: ExplainLimits = { spans: 25_000, bytes: 64 * 1024 * 1024 };
+export const defaultExplainLimits: ExplainLimits = { spans: 10_000, bytes: 64 * 1024 * 1024 };
 
 export interface ListTracesOptions {
   readonly tenantId: TenantId;
@@ -293,7 +294,8 @@ export class TraceReadRepositoryClickHouse {
 
   /**
    * Why the trace's projection says what it says, from the spans that are stored now: the projection may lag behind.
-   * Traces are explained one after the other, for each takes the memory, and the time, of all its spans.
+   * Traces are explained one after the other, for each takes the memory, and the time, of all its spans; in steps, between
+   * which the process gets on with others.
    *
    * @throws EventSourcingError `EVENT_UNDECODABLE`, and what `listTraces` throws
    */
@@ -332,7 +334,12 @@ export class TraceReadRepositoryClickHouse {
     );
     // It has grown meanwhile.
     if (nextCursor !== null) return { status: "too-large", spanCount: items.length + 1, bytes };
-    return { status: "explained", explanation: explain(items, { ...this.#options.projection, ...options }) };
+    const steps = explainInSteps(items, { ...this.#options.projection, ...options });
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return { status: "explained", explanation: step.value };
+      await setImmediate();
+    }
   }
 
   #budget(): ReadBudget {

@@ -162,7 +162,10 @@ export function sanitizeJson(value: unknown, depth = 0): Json {
   if (typeof value !== "object" || value === null) return value as Json;
   if (depth >= MAX_JSON_DEPTH) return tooDeepNote;
   if (Array.isArray(value)) return value.map((item) => sanitizeJson(item, depth + 1));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [key.toWellFormed(), sanitizeJson(member, depth + 1)]),
-  );
+  const object = value as Readonly<Record<string, Json>>;
+  const keys = Object.keys(object);
+  const members = keys.map((key) => sanitizeJson(object[key], depth + 1));
+  // Most need no copy, and one with keys of its own is dear. Of -0 and 0 `===` would not tell the difference.
+  if (keys.every((key, index) => key.isWellFormed() && Object.is(members[index], object[key]))) return object;
+  return Object.fromEntries(keys.map((key, index) => [key.toWellFormed(), members[index] as Json]));
 }

@@ -1,10 +1,12 @@
 import { createEventStream, type EventStream } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
-import { buildTraceProjection } from "../buildTraceProjection.js";
+import { projectReading } from "../buildTraceProjection.js";
 import { type ContentLimits, readContentLimits } from "../content/contentLimits.js";
 import { rules } from "../conventions/conventions.js";
 import { type OwnModelPrices, readOwnPrices } from "../cost/ownPrices.js";
+import { WholeReading } from "../reading/wholeReading.js";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
+import { FoldedSpan, SharedValues } from "../spans/foldedSpan.js";
 import { readTraceFacts } from "../spans/spanFacts.js";
 import { buildSpanTree } from "../spans/spanTree.js";
 import { explainContent } from "./explainContent.js";
@@ -14,7 +16,7 @@ import { explainMetadata, explainName, explainNames, explainServices, explainTag
 import { explainKinds, explainRoot, explainStatus } from "./explainStatus.js";
 import { explainFirstToken, explainTimes } from "./explainTimes.js";
 import { explainUsage } from "./explainUsage.js";
-import type { TraceExplanation } from "./traceExplanation.js";
+import type { FieldExplanation, TraceExplanation } from "./traceExplanation.js";
 
 export interface ExplainOptions {
   /** The handler's, where it has others than `defaultContentLimits`. */
@@ -39,6 +41,21 @@ export function explain(
   trace: EventStream<string, SpanEvent> | readonly OtlpSpan[],
   options: ExplainOptions = {},
 ): TraceExplanation {
+  const steps = explainInSteps(trace, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Spans that are read in one step. */
+const SPANS_PER_STEP = 500;
+
+/** {@link explain}, as well; between its steps whoever has others to serve can let them go on. */
+export function* explainInSteps(
+  trace: EventStream<string, SpanEvent> | readonly OtlpSpan[],
+  options: ExplainOptions = {},
+): Generator<void, TraceExplanation> {
   const { candidates = 20, valueCharacters = 200 } = options;
   for (const [name, value] of Object.entries({ candidates, valueCharacters })) {
     if (!Number.isSafeInteger(value) || value < 0)
@@ -47,42 +64,58 @@ export function explain(
   const stream = isSpans(trace) ? streamOf(trace) : trace;
   const limits = readContentLimits(options.limits);
   const prices = readOwnPrices(options.prices ?? []);
-  const tree = buildSpanTree(stream.events.map((event) => event.data));
+  const shared = new SharedValues();
+  const spans: FoldedSpan[] = [];
+  for (const { data } of stream.events) {
+    // Folded, a span is read once, however many fields ask.
+    const span = new FoldedSpan(data, shared);
+    span.read();
+    if (spans.push(span) % SPANS_PER_STEP === 0) yield;
+  }
+  const tree = buildSpanTree(spans);
+  yield;
   const facts = readTraceFacts(tree);
+  yield;
+  const projection = projectReading(stream.aggregateId, new WholeReading(tree, prices, facts), limits);
+  yield;
   const of: ExplainedTrace = {
     tree,
     trace: facts,
     kinds: new Map(facts.facts.map(({ span, kind }) => [span, kind])),
-    projection: buildTraceProjection(stream, limits, prices),
+    projection,
     limits,
     prices,
     candidates,
     valueCharacters,
   };
-  return {
-    traceId: stream.aggregateId,
-    spanCount: tree.spans.length,
-    fields: [
-      ...explainRoot(of),
-      ...explainTimes(of),
-      ...explainStatus(of),
-      ...explainKinds(of),
-      explainContent(of, "input"),
-      explainContent(of, "output"),
-      ...explainNames(of, "models", rules.models),
-      ...explainNames(of, "providers", rules.providers),
-      ...explainServices(of),
-      ...explainUsage(of),
-      ...explainCost(of),
-      ...explainFirstToken(of),
-      explainName(of, "sessionId", rules.sessions),
-      ...explainNames(of, "otherSessionIds", rules.sessions),
-      explainName(of, "userId", rules.users),
-      ...explainTags(of),
-      ...explainMetadata(of),
-    ],
-  };
+  const fields: FieldExplanation[] = [];
+  for (const explainFields of explained) {
+    fields.push(...explainFields(of));
+    yield;
+  }
+  return { traceId: stream.aggregateId, spanCount: tree.spans.length, fields };
 }
+
+/** In the order of the answer. */
+const explained: readonly ((of: ExplainedTrace) => readonly FieldExplanation[])[] = [
+  explainRoot,
+  explainTimes,
+  explainStatus,
+  explainKinds,
+  (of) => [explainContent(of, "input")],
+  (of) => [explainContent(of, "output")],
+  (of) => explainNames(of, "models", rules.models),
+  (of) => explainNames(of, "providers", rules.providers),
+  explainServices,
+  explainUsage,
+  explainCost,
+  explainFirstToken,
+  (of) => [explainName(of, "sessionId", rules.sessions)],
+  (of) => explainNames(of, "otherSessionIds", rules.sessions),
+  (of) => [explainName(of, "userId", rules.users)],
+  explainTags,
+  explainMetadata,
+];
 
 function isSpans(trace: EventStream<string, SpanEvent> | readonly OtlpSpan[]): trace is readonly OtlpSpan[] {
   return Array.isArray(trace);

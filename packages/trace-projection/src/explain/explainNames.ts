@@ -167,7 +167,8 @@ export function explainMetadata(of: ExplainedTrace): readonly FieldExplanation[]
         seen.set(key, short);
         return;
       }
-      seen.set(key, undefined);
+      // Once all items are there, it makes no difference which others were seen.
+      if (items.size < of.limits.metadataKeys) seen.set(key, undefined);
       beyond.add(found, items.has(short) ? "same-when-cut" : "over-limit");
     });
   }

@@ -34,7 +34,7 @@ export class WholeReading implements TraceReading {
   readonly #trace: TraceFacts;
   readonly #prices: OwnPrices;
 
-  constructor(tree: SpanTree, prices: OwnPrices) {
+  constructor(tree: SpanTree, prices: OwnPrices, trace: TraceFacts = readTraceFacts(tree)) {
     const errors = tree.spans.filter(hasFailed);
     this.spanCount = tree.spans.length;
     this.root = tree.spans[tree.root];
@@ -44,7 +44,7 @@ export class WholeReading implements TraceReading {
     this.errorCount = errors.length;
     this.firstError = firstOf(errors);
     this.#tree = tree;
-    this.#trace = readTraceFacts(tree);
+    this.#trace = trace;
     this.#prices = prices;
   }
 

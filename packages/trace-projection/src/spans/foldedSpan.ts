@@ -170,6 +170,11 @@ export class FoldedSpan implements OtlpSpan {
     return BYTES_PER_SPAN + this.#largeFinds + (this.#data === undefined ? 0 : bytesOf(this.#data));
   }
 
+  /** Has every reader look at it now. */
+  read(): void {
+    for (const { read } of readers) read(this);
+  }
+
   /** Lets go of the data, after every reader has had a look at it. */
   release(shared: SharedValues): void {
     if (this.#data === undefined) return;

@@ -1,3 +1,4 @@
+import { MOST_STEPS_UP } from "../spans/ancestors.js";
 import type { FoldedSpan } from "../spans/foldedSpan.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import { kindOf, usageOf } from "../spans/spanFacts.js";
@@ -13,9 +14,6 @@ interface Told {
 
 /** Of one span: a million of them add up to less than 2⁵³ − 1, where sums stop and cannot be taken apart any more. */
 const MOST_TOKENS = 2 ** 32;
-
-/** Traces of chains that are longer are counted as a whole. */
-const MOST_STEPS = 1_000;
 
 const fields = ["uncached", "cacheRead", "cacheWrite", "output", "reasoning", "total", "vague"] as const;
 const nothing: Sum = noSum();
@@ -44,7 +42,7 @@ export class GrowingUsage {
   tell(span: FoldedSpan): void {
     let steps = 0;
     for (let at: FoldedSpan | undefined = span; at !== undefined && this.#fits; at = at.parent) {
-      if (++steps > MOST_STEPS) this.#fits = false;
+      if (++steps > MOST_STEPS_UP) this.#fits = false;
       if (!this.#retell(at)) return;
     }
   }
