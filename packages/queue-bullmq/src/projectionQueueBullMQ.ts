@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from "@es/core";
 import type { Context } from "@opentelemetry/api";
-import { type KeepJobs, Queue, type Telemetry } from "bullmq";
+import { type BulkJobOptions, type KeepJobs, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore } from "./deadLetterStore.js";
 import { DeadLettersBullMQ } from "./deadLettersBullMQ.js";
@@ -62,6 +62,14 @@ export interface ProjectionQueueBullMQOptions {
 }
 
 const MAX_DELAY_MS = 2 ** 40;
+/** Jobs that are sent at once: what is sent next, by other calls too, waits for them in Redis. */
+const MAX_BULK = 50;
+
+interface ProjectionJob {
+  readonly name: string;
+  readonly data: ProjectionJobData;
+  readonly opts: BulkJobOptions;
+}
 
 /**
  * The `ProjectionQueue` port on BullMQ: schedules, counts, and looks after dead letters. Runs are done by
@@ -156,21 +164,29 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   async #addAll(refs: readonly AggregateRef[], delayMs: number): Promise<void> {
     const distinct = [...new Map(refs.map((ref) => [deduplicationId(ref), ref]))];
     const priorities = await this.#priorities(distinct);
-    const jobs = distinct.entries();
+    const size = Math.min(this.#maxInFlight, MAX_BULK);
+    // Never the ref: a job id collapses calls for good while its job is active, and these must not be lost. A random one
+    // because BullMQ's own counter starts again at 1 when Redis lost its data, under live workers.
+    const callId = randomUUID();
+    let next = 0;
     let failed = false;
     const lane = async () => {
-      for (const [index, [id, ref]] of jobs) {
-        if (failed) return;
-        const priority = priorities?.[index];
-        await this.#call((queue) => this.#add(queue, id, ref, delayMs, priority)).catch((error: unknown) => {
+      while (next < distinct.length && !failed) {
+        const from = next;
+        next += size;
+        const jobs = distinct
+          .slice(from, next)
+          .map(([id, ref], index) =>
+            this.#job(`${callId}-${from + index}`, id, ref, delayMs, priorities?.[from + index]),
+          );
+        await this.#call((queue) => add(queue, jobs), jobs.length).catch((error: unknown) => {
           failed = true;
           throw error;
         });
       }
     };
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: Math.min(this.#maxInFlight, refs.length) }, lane),
-    );
+    const lanes = Math.min(Math.ceil(this.#maxInFlight / size), Math.ceil(distinct.length / size));
+    const outcomes = await Promise.allSettled(Array.from({ length: lanes }, lane));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
@@ -182,20 +198,18 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     );
   }
 
-  async #add(
-    queue: Queue<ProjectionJobData>,
+  #job(
+    jobId: string,
     id: string,
     { tenantId, aggregateId }: AggregateRef,
     delayMs: number,
     priority: number | undefined,
-  ): Promise<void> {
-    await queue.add(
-      jobName,
-      { tenantId, aggregateId },
-      {
-        // Never the ref: a job id collapses calls for good while its job is active, and these must not be lost. A
-        // random one because BullMQ's own counter starts again at 1 when Redis lost its data, under live workers.
-        jobId: randomUUID(),
+  ): ProjectionJob {
+    return {
+      name: jobName,
+      data: { tenantId, aggregateId },
+      opts: {
+        jobId,
         deduplication: { id, keepLastIfActive: true },
         attempts: this.#attempts,
         backoff: { type: "exponential", delay: this.#backoffMs },
@@ -204,14 +218,14 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
         removeOnComplete: this.#options.removeOnComplete ?? true,
         removeOnFail: this.#options.removeOnFail ?? { count: 1_000 },
       },
-    );
+    };
   }
 
-  /** One command or few, bounded in time, every failure as an error of the port. */
-  async #call<T>(work: (queue: Queue<ProjectionJobData>) => Promise<T>): Promise<T> {
+  /** Some commands, bounded in time, every failure as an error of the port. */
+  async #call<T>(work: (queue: Queue<ProjectionJobData>) => Promise<T>, commands = 1): Promise<T> {
     this.#assertOpen();
     const givenUp = new AbortController();
-    const attempt = this.#slots.use(async () => work(await this.#connected()), givenUp.signal);
+    const attempt = this.#slots.use(commands, async () => work(await this.#connected()), givenUp.signal);
     const call = this.#patience.await(attempt, () =>
       unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down),
     );
@@ -286,4 +300,11 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   #report(error: Error): void {
     this.#options.onError?.(error);
   }
+}
+
+/** Several are sent together, as many commands in one write, below one span. */
+async function add(queue: Queue<ProjectionJobData>, jobs: readonly ProjectionJob[]): Promise<void> {
+  const [first] = jobs;
+  if (jobs.length === 1 && first !== undefined) await queue.add(first.name, first.data, first.opts);
+  else await queue.addBulk([...jobs]);
 }

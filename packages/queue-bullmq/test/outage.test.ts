@@ -154,6 +154,41 @@ describe("without a Redis that answers", () => {
     await vi.waitFor(() => expect(recorder.startsOf(ref("after")).length).toBeGreaterThan(0), waiting);
   });
 
+  it("a call of many refs fails as one of one does, whether Redis hangs, dies or forgot the scripts", async () => {
+    const redis = await OwnRedis.make();
+    cleanUps.push(() => redis.dispose());
+    await redis.start();
+    // Without turns, what fails is adding the jobs.
+    const options = { connection: redis.url, delayMs: 0, fairness: null };
+    const queue = new ProjectionQueueBullMQ({ ...options, timeoutMs: 10_000 });
+    const impatient = new ProjectionQueueBullMQ({ ...options, timeoutMs: 300 });
+    cleanUps.push(
+      () => queue.close(),
+      () => impatient.close(),
+    );
+    const refs = Array.from({ length: 230 }, (_, index) => ref(`${index}`));
+    const unavailable = { code: "QUEUE_UNAVAILABLE", retryable: true };
+    await Promise.all([queue.schedule(refs), impatient.schedule(refs)]);
+    expect((await queue.counts()).pending).toBe(refs.length);
+
+    redis.freeze();
+    await expect(impatient.schedule(refs)).rejects.toMatchObject(unavailable);
+    const underWay = expect(queue.schedule(refs)).rejects.toMatchObject(unavailable);
+    await new Promise((resolve) => setImmediate(resolve));
+    await redis.kill();
+    await underWay;
+    await expect(queue.schedule(refs)).rejects.toMatchObject(unavailable);
+
+    await redis.start();
+    await vi.waitFor(() => queue.schedule(refs), waiting);
+    const admin = new Redis(redis.url);
+    await admin.flushall();
+    await admin.call("SCRIPT", "FLUSH");
+    admin.disconnect();
+    await queue.schedule(refs);
+    expect((await queue.counts()).pending).toBe(refs.length);
+  });
+
   it("answers thousands of calls at once, however long all of them take together", async () => {
     const { queue } = await setUp({ started: true, timeoutMs: 2_000 });
     await Promise.all(Array.from({ length: 10_000 }, (_, index) => queue.schedule([ref(`${index}`)])));
@@ -232,6 +267,8 @@ describe("on Redis Cluster", () => {
       recorder.behave(() => undefined);
       expect(await queue.deadLetters.redrive()).toBe(1);
       await vi.waitFor(() => expect(recorder.finished).toHaveLength(2), waiting);
+      await queue.schedule(Array.from({ length: 120 }, (_, index) => ref(`one of many: ${index}`)));
+      await vi.waitFor(() => expect(recorder.finished).toHaveLength(122), waiting);
       await vi.waitFor(async () => expect((await queue.counts()).active).toBe(0), waiting);
     } finally {
       await worker.close({ drainTimeoutMs: 0 });

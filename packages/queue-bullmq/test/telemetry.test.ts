@@ -127,6 +127,30 @@ describe("telemetry", () => {
     expect(second?.links.map((link) => link.context.traceId)).toEqual([requestTrace]);
   });
 
+  it("adds the jobs of a large call below few spans, and links each run to its own call", async () => {
+    const { queue, work } = setUp(async () => undefined);
+    const names = ["request 1", "request 2"];
+    await Promise.all(
+      names.map((name) =>
+        tracer.startActiveSpan(name, async (span) => {
+          await queue.schedule(Array.from({ length: 60 }, (_, index) => ref(`${name}: ${index}`)));
+          span.end();
+        }),
+      ),
+    );
+    work();
+    await vi.waitFor(() => expect(spansNamed("process projections")).toHaveLength(120), waiting);
+    expect(exporter.getFinishedSpans().filter((span) => span.kind === SpanKind.PRODUCER)).toHaveLength(4);
+    for (const name of names) {
+      const runs = spansNamed("process projections").filter((run) =>
+        String(run.attributes["aggregate.id"]).startsWith(`${name}: `),
+      );
+      const linked = runs.flatMap((run) => run.links.map((link) => link.context.traceId));
+      expect(linked).toHaveLength(60);
+      expect(new Set(linked)).toEqual(new Set([spansNamed(name)[0]?.spanContext().traceId]));
+    }
+  });
+
   it("starts no trace for the housekeeping of an idle worker", async () => {
     const { queue, work } = setUp(async () => undefined);
     work();
