@@ -39,7 +39,7 @@ export const defences: readonly Defence[] = [
     changes: [
       {
         module: "packages/queue-bullmq/dist/projectionQueueBullMQ.js",
-        pattern: /jobId: randomUUID\(\),\s*deduplication: \{ id, keepLastIfActive: true \},/,
+        pattern: /jobId,\s*deduplication: \{ id, keepLastIfActive: true \},/,
         replacement: 'jobId: Buffer.from(id).toString("base64url") + "_",',
       },
     ],
