@@ -75,6 +75,8 @@ async function run({
   if (target === undefined) throw new Error("There is no target yet.");
   if (templates.length < wanted) throw new Error("Each connection needs a body of its own.");
   const url = new URL(target.url);
+  // Other contenders had their turn meanwhile.
+  connections = connections.filter(({ isOpen }) => isOpen);
   while (connections.length < wanted) connections.push(await KeptConnection.open(url));
   const { expectedReply, freshness } = target;
   const probe = freshness === undefined ? undefined : new FreshnessProbe(freshness);

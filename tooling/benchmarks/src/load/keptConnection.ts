@@ -40,6 +40,11 @@ export class KeptConnection {
     });
   }
 
+  /** Servers close connections that nothing comes on. */
+  get isOpen(): boolean {
+    return this.#socket.writable;
+  }
+
   /** @param head the request's first lines, with the length of its body, and the empty one */
   post(head: string, body: Uint8Array): Promise<HttpReply> {
     return new Promise((resolve, reject) => {
