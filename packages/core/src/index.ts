@@ -8,7 +8,7 @@ export {
   isEventSourcingError,
 } from "./errors/eventSourcingError.js";
 export { type AcceptedClock, createAcceptedClock } from "./events/acceptedClock.js";
-export { assertAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId.js";
+export { assertAggregateId, isAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId.js";
 export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
 export { assertEvent, MAX_EVENT_ID_LENGTH } from "./events/assertEvent.js";
 export type { Event, EventMetadata } from "./events/event.js";

@@ -83,6 +83,7 @@ export function parameterBytes(text: string): number {
   return Buffer.byteLength(text) + (text.match(/[\\'\t\n\r]/g)?.length ?? 0);
 }
 
+/** What stands between `SELECT` and `FROM`; of columns of one name the last. */
 export function selectList(columns: readonly SelectedColumn[]): string {
   const byName = new Map<string, string>();
   for (const column of columns) {

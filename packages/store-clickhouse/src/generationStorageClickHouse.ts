@@ -1,9 +1,9 @@
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
   type AggregateRef,
-  assertAggregateId,
   type GenerationSample,
   type GenerationStorage,
+  isAggregateId,
   isTenantId,
   type LagSource,
   wholeNumber,
@@ -208,13 +208,4 @@ function refsOf(rows: readonly RefRow[]): readonly AggregateRef[] {
   return rows.flatMap(({ tenant, id }) =>
     isTenantId(tenant) && isAggregateId(id) ? [{ tenantId: tenant, aggregateId: id }] : [],
   );
-}
-
-function isAggregateId(id: string): boolean {
-  try {
-    assertAggregateId(id);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,3 +1,4 @@
+export { selectList } from "./aggregateRows.js";
 export {
   AggregateSourceClickHouse,
   type AggregateSourceClickHouseOptions,

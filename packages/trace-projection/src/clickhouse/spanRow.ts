@@ -205,31 +205,10 @@ function compact<T extends object>(value: T): Compact<T> | undefined {
 }
 
 /** A span as the columns of {@link spanSelectColumns} have it. */
-interface SpanRow {
-  readonly TraceId: string;
-  readonly SpanId: string;
-  readonly AcceptedAt: string;
-  readonly ParentSpanId: string;
-  readonly TraceState: string;
-  readonly SpanName: string;
-  readonly SpanKind: string;
-  readonly ResourceAttributes: Readonly<Record<string, string>>;
-  readonly ScopeName: string;
-  readonly ScopeVersion: string;
-  readonly SpanAttributes: Readonly<Record<string, string>>;
-  readonly StatusCode: string;
-  readonly StatusMessage: string;
-  readonly EventTimes: readonly string[];
-  readonly "Events.Name": readonly string[];
-  readonly "Events.Attributes": readonly Readonly<Record<string, string>>[];
-  readonly "Links.TraceId": readonly string[];
-  readonly "Links.SpanId": readonly string[];
-  readonly "Links.TraceState": readonly string[];
-  readonly "Links.Attributes": readonly Readonly<Record<string, string>>[];
-  readonly StartTimeUnixNano: string;
-  readonly EndTimeUnixNano: string;
-  readonly Exact: string;
-}
+type SpanRow = Omit<
+  SpanRowWritten,
+  "Timestamp" | "ServiceName" | "Duration" | "Events.Timestamp" | "TenantId"
+> & { readonly EventTimes: readonly string[] };
 
 /** The span that {@link spanEventToRow} was given. @throws for a row it did not make */
 export function spanEventFromRow(untyped: Row): SpanEvent {

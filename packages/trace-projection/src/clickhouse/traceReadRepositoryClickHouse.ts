@@ -5,6 +5,7 @@ import {
   decodeCursor,
   EventSourcingError,
   encodeCursor,
+  isAggregateId,
   isEventSourcingError,
   type Page,
   type PageOptions,
@@ -19,9 +20,9 @@ import {
   classifyClickHouseError,
   isResultTooLarge,
   qualifiedName,
-  quoteIdentifier,
   type Row,
   readSettings,
+  selectList,
 } from "@es/store-clickhouse";
 import { SpanKind as OtelSpanKind, trace } from "@opentelemetry/api";
 import { type ExplainOptions, explainInSteps } from "../explain/explain.js";
@@ -465,13 +466,7 @@ function textSize(value: unknown): number {
   return size;
 }
 
-const spanColumns = ["TraceId", "SpanId", "AcceptedAt", ...spanSelectColumns]
-  .map((column) =>
-    typeof column === "string"
-      ? quoteIdentifier(column)
-      : `${column.expression} AS ${quoteIdentifier(column.name)}`,
-  )
-  .join(", ");
+const spanColumns = selectList(["TraceId", "SpanId", "AcceptedAt", ...spanSelectColumns]);
 
 function traceAttributes(tenantId: TenantId, traceId: string): Readonly<Record<string, string>> {
   return { [attributes.tenantId]: tenantId, [attributes.traceId]: traceId };
@@ -487,15 +482,6 @@ function readCursor(cursor: string): readonly [start: string, id: string] {
     );
   }
   return [match[1] as string, match[2] as string];
-}
-
-function isAggregateId(id: string): boolean {
-  try {
-    assertAggregateId(id);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function toUInt64(instant: bigint): string {
