@@ -1,22 +1,16 @@
 // The least there is to do: read many traces, fold them, write what comes out. No queue, and nobody else.
 import { createClient } from "@clickhouse/client";
-import {
-  buildProjectionMetadata,
-  createEventStream,
-  makeProjectionVersion,
-  type ProjectionRecord,
-} from "@es/core";
-import { type TraceProjection, TraceProjectionEventHandler } from "@es/trace-projection";
+import { createEventStream } from "@es/core";
 import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-projection/clickhouse";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import type { RebuildPlace } from "./rebuilding.js";
+import { recordOf } from "./recordOf.js";
 
 const TRACES_AT_ONCE = 500;
 /** While one batch is folded here, the engine reads and writes others. */
 const BATCHES_AT_ONCE = 3;
 
-const handler = new TraceProjectionEventHandler();
 let rebuildBatch = async (_traceIds: readonly string[]) => {};
 let close = async () => {};
 
@@ -28,20 +22,9 @@ async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
   const projections = traceProjectionStoreClickHouse(client, { database });
   rebuildBatch = async (traceIds) => {
     const read = await events.getEventsOfMany(traceIds, { tenantId });
-    const records = [...read].map(([aggregateId, stored]): ProjectionRecord<string, TraceProjection> => {
-      const stream = createEventStream(aggregateId, stored);
-      return {
-        aggregateId,
-        version: makeProjectionVersion({
-          eventCount: stream.metadata.count,
-          acceptedSum: stream.metadata.acceptedSum,
-          handlerVersion: handler.version,
-          revision: 0,
-        }),
-        projection: handler.handle(stream),
-        metadata: buildProjectionMetadata(stream),
-      };
-    });
+    const records = [...read].map(([aggregateId, stored]) =>
+      recordOf(createEventStream(aggregateId, stored)),
+    );
     await projections.storeProjections(records, { tenantId });
   };
   close = () => client.close();

@@ -3,24 +3,18 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@clickhouse/client";
-import {
-  buildProjectionMetadata,
-  createEventStream,
-  defaultConcurrency,
-  makeProjectionVersion,
-} from "@es/core";
-import { insertSettings, type Row, readSettings } from "@es/store-clickhouse";
-import { TraceProjectionEventHandler } from "@es/trace-projection";
+import { createEventStream, defaultConcurrency } from "@es/core";
+import { insertSettings, type Row, readSettings, selectList } from "@es/store-clickhouse";
 import { spanTable, traceProjectionTable } from "@es/trace-projection/clickhouse";
 import { Queue, Worker } from "bullmq";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import type { RebuildPlace } from "./rebuilding.js";
+import { recordOf } from "./recordOf.js";
 
 const QUEUE_NAME = "projections";
 const events = spanTable();
 const projections = traceProjectionTable();
-const handler = new TraceProjectionEventHandler();
 let queue: Queue<{ readonly traceId: string }>;
 let failure: Error | undefined;
 let close = async () => {};
@@ -29,11 +23,7 @@ answerCalls({ open, rebuild }, () => close());
 
 async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace): Promise<void> {
   const client = createClient({ url: clickhouseUrl, database });
-  const select = [...Object.values(events.columns), ...events.selectColumns]
-    .map((column) =>
-      typeof column === "string" ? `\`${column}\`` : `${column.expression} AS \`${column.name}\``,
-    )
-    .join(", ");
+  const select = selectList([...Object.values(events.columns), ...events.selectColumns]);
   const connection = { url: redisUrl };
   queue = new Queue(QUEUE_NAME, {
     connection,
@@ -53,17 +43,7 @@ async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace)
       clickhouse_settings: readSettings,
     });
     const stream = createEventStream(traceId, (await result.json<Row>()).map(events.fromRow));
-    const record = {
-      aggregateId: traceId,
-      version: makeProjectionVersion({
-        eventCount: stream.metadata.count,
-        acceptedSum: stream.metadata.acceptedSum,
-        handlerVersion: handler.version,
-        revision: 0,
-      }),
-      projection: handler.handle(stream),
-      metadata: buildProjectionMetadata(stream),
-    };
+    const record = recordOf(stream);
     await client.insert({
       table: projections.name,
       format: "JSONEachRow",
