@@ -124,6 +124,39 @@ describe("createEventStream", () => {
     expect(createEventStream("a", frozen).events).toBe(frozen);
   });
 
+  it("reduces and iterates what `events` holds, in its order, frozen or not, known or not", () => {
+    fc.assert(
+      fc.property(events, fc.constantFrom(...Object.values(orderings)), (input, ordering) => {
+        for (const given of [input, Object.freeze([...input]), createEventStream("a", input).events]) {
+          for (const _ of [1, 2]) {
+            const stream = createEventStream("a", given, { ordering });
+            const append = (state: readonly Event[], event: Event) => [...state, event];
+            const reduced = stream.reduce(append, []);
+            expect(reduced).toEqual(stream.events.reduce(append, []));
+            expect(reduced.every((event, index) => event === stream.events[index])).toBe(true);
+            expect([...stream]).toEqual(stream.events);
+          }
+        }
+      }),
+    );
+  });
+
+  it("gives nobody a way to change what others get of the same frozen array", () => {
+    const frozen = Object.freeze([anEvent("a", 1n), anEvent("b", 2n)]);
+    const stream = createEventStream("a", frozen);
+    for (const change of [
+      () => Object.assign(stream, { events: [] }),
+      () => Object.assign(stream.metadata, { count: 0 }),
+      () => (stream.events as Event[]).pop(),
+    ])
+      expect(change).toThrow(TypeError);
+    const iterator = stream[Symbol.iterator]();
+    iterator.next();
+    const again = createEventStream("a", frozen);
+    expect([...again]).toEqual(frozen);
+    expect(again.metadata).toMatchObject({ count: 2, lastTimestamp: 2n });
+  });
+
   it("never changes its input", () => {
     const input = Object.freeze([anEvent("b", 2n), anEvent("a", 1n), anEvent("b", 2n)]);
     expect(createEventStream("a", input).events.map((event) => event.id)).toEqual(["a", "b"]);

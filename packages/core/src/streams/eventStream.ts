@@ -1,6 +1,7 @@
 import type { Event } from "../events/event.js";
 import { canonicalJson } from "../serialization/canonicalJson.js";
 import { type EventComparator, type EventOrdering, totalComparator } from "./eventOrdering.js";
+import { sumOfStamps } from "./sumOfStamps.js";
 
 /** What a stream knows about its events without looking at their data. */
 export interface EventStreamMetadata {
@@ -31,10 +32,15 @@ export interface EventStream<TAggregateId extends string = string, TEvent extend
   /** Distinct and ordered. The very array given to `createEventStream` if that already was. */
   readonly events: readonly TEvent[];
   readonly metadata: EventStreamMetadata;
+  /**
+   * `events.reduce(evolve, initial)`, without the index. Where `events` is frozen, as that of a store may be, this and
+   * iterating the stream take about half the time, for V8 reads frozen arrays slowly.
+   */
+  reduce<TState>(evolve: (state: TState, event: TEvent) => TState, initial: TState): TState;
 }
 
-/** What is known of frozen arrays that are in normal form by time. They stay in it. */
-const knownStreams = new WeakMap<readonly Event[], EventStreamMetadata>();
+/** The streams of frozen arrays that are in normal form by time: the arrays stay in it. Frozen, as many may get one. */
+const knownStreams = new WeakMap<readonly Event[], NormalStream<string, Event>>();
 
 /**
  * Drops duplicates (the one accepted last wins), orders, and derives metadata. The input array is never changed. A frozen
@@ -43,18 +49,24 @@ const knownStreams = new WeakMap<readonly Event[], EventStreamMetadata>();
 export function createEventStream<TAggregateId extends string, TEvent extends Event>(
   aggregateId: TAggregateId,
   events: readonly TEvent[],
-  options: EventStreamOptions<TEvent> = {},
+  options?: EventStreamOptions<TEvent>,
 ): EventStream<TAggregateId, TEvent> {
-  const { ordering = "timestamp" } = options;
-  const known = ordering === "timestamp" ? knownStreams.get(events) : undefined;
-  if (known !== undefined) return new NormalStream(aggregateId, events, known);
+  const ordering = options?.ordering ?? "timestamp";
+  if (ordering === "timestamp") {
+    // Made of this very array, so it has the type of its events.
+    const known = knownStreams.get(events) as NormalStream<string, TEvent> | undefined;
+    if (known !== undefined) return known.of(aggregateId);
+  }
   const compare = totalComparator(ordering);
   const distinct = dropDuplicates(events);
   const ordered = isOrdered(distinct, compare) ? distinct : [...distinct].sort(compare);
-  const metadata = describe(ordered, events.length - ordered.length);
-  if (ordering === "timestamp" && ordered === events && Object.isFrozen(events))
-    knownStreams.set(events, metadata);
-  return new NormalStream(aggregateId, ordered, metadata);
+  const metadata = describe(ordered, ordering === "timestamp", events.length - ordered.length);
+  if (ordering !== "timestamp" || ordered !== events || !Object.isFrozen(events))
+    return new NormalStream(aggregateId, ordered, ordered, metadata);
+  const stream = new NormalStream(aggregateId, events, [...events], Object.freeze(metadata));
+  Object.freeze(stream);
+  knownStreams.set(events, stream);
+  return stream;
 }
 
 class NormalStream<TAggregateId extends string, TEvent extends Event>
@@ -63,15 +75,37 @@ class NormalStream<TAggregateId extends string, TEvent extends Event>
   readonly aggregateId: TAggregateId;
   readonly events: readonly TEvent[];
   readonly metadata: EventStreamMetadata;
+  /** The same as `events`, in an array that is not frozen. Nobody else has it. */
+  readonly #readable: readonly TEvent[];
 
-  constructor(aggregateId: TAggregateId, events: readonly TEvent[], metadata: EventStreamMetadata) {
+  constructor(
+    aggregateId: TAggregateId,
+    events: readonly TEvent[],
+    readable: readonly TEvent[],
+    metadata: EventStreamMetadata,
+  ) {
     this.aggregateId = aggregateId;
     this.events = events;
     this.metadata = metadata;
+    this.#readable = readable;
+  }
+
+  of<TOtherId extends string>(aggregateId: TOtherId): NormalStream<TOtherId, TEvent>;
+  of(aggregateId: string): NormalStream<string, TEvent> {
+    return aggregateId === this.aggregateId
+      ? this
+      : new NormalStream(aggregateId, this.events, this.#readable, this.metadata);
+  }
+
+  reduce<TState>(evolve: (state: TState, event: TEvent) => TState, initial: TState): TState {
+    const events = this.#readable;
+    let state = initial;
+    for (let i = 0; i < events.length; i++) state = evolve(state, events[i] as TEvent);
+    return state;
   }
 
   [Symbol.iterator](): Iterator<TEvent> {
-    return this.events[Symbol.iterator]();
+    return this.#readable[Symbol.iterator]();
   }
 }
 
@@ -112,14 +146,20 @@ function isOrdered<TEvent extends Event>(
   return true;
 }
 
-function describe(events: readonly Event[], duplicates: number): EventStreamMetadata {
-  let firstTimestamp: bigint | null = null;
-  let lastTimestamp: bigint | null = null;
-  let acceptedSum = 0n;
-  for (const { occurredAt, acceptedAt } of events) {
-    if (firstTimestamp === null || occurredAt < firstTimestamp) firstTimestamp = occurredAt;
-    if (lastTimestamp === null || occurredAt > lastTimestamp) lastTimestamp = occurredAt;
-    acceptedSum += acceptedAt;
+function describe(events: readonly Event[], isByTime: boolean, duplicates: number): EventStreamMetadata {
+  let firstTimestamp = events[0]?.occurredAt ?? null;
+  let lastTimestamp = events.at(-1)?.occurredAt ?? null;
+  if (!isByTime) {
+    for (const { occurredAt } of events) {
+      if (firstTimestamp === null || occurredAt < firstTimestamp) firstTimestamp = occurredAt;
+      if (lastTimestamp === null || occurredAt > lastTimestamp) lastTimestamp = occurredAt;
+    }
   }
-  return { count: events.length, firstTimestamp, lastTimestamp, acceptedSum, duplicates };
+  return {
+    count: events.length,
+    firstTimestamp,
+    lastTimestamp,
+    acceptedSum: sumOfStamps(events),
+    duplicates,
+  };
 }

@@ -14,6 +14,7 @@ export type FoldContender =
   | "castore"
   | "sorted stream"
   | "known stream"
+  | "known events"
   | "unsorted stream"
   | "plain reduce";
 
@@ -102,10 +103,7 @@ function moved(all: readonly Movement[]): Moved[] {
 }
 
 function foldStream(events: readonly Moved[]): Balance {
-  return createEventStream(STREAM, events).events.reduce(
-    (balance, { data }) => evolve(balance, data),
-    initial(),
-  );
+  return createEventStream(STREAM, events).reduce((balance, { data }) => evolve(balance, data), initial());
 }
 
 const prepare: Readonly<
@@ -163,6 +161,14 @@ const prepare: Readonly<
   async "known stream"(all) {
     const events = Object.freeze(moved(all));
     return () => foldStream(events);
+  },
+  async "known events"(all) {
+    const events = Object.freeze(moved(all));
+    return () =>
+      createEventStream(STREAM, events).events.reduce(
+        (balance, { data }) => evolve(balance, data),
+        initial(),
+      );
   },
   async "unsorted stream"(all) {
     const events = moved(all);
