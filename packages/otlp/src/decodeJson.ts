@@ -2,7 +2,9 @@ import { OtlpDecodeError } from "./decodeError.js";
 import { clip, type DecodeReport, type SpanPath } from "./decodeReport.js";
 import type { Steps } from "./decodeTurns.js";
 import { countJsonContainers, exactNumberText, parseExactJson } from "./exactJson.js";
+import { indexJson, type JsonRange, type ResourceSpansIndex } from "./jsonIndex.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
+import type { SpanEncoder } from "./spanEncoder.js";
 import {
   idProblem,
   linkProblem,
@@ -34,35 +36,55 @@ const UINT64_MAX = 2n ** 64n - 1n;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 
+/** An escape that may be half of a surrogate pair. */
+const HALF_SURROGATE = /\\u[dD][89a-fA-F]/;
+
 /** A field that does not hold what it must; refuses its span, or the request when it is outside of any span. */
 class InvalidField extends Error {}
 
-/** Reads an ExportTraceServiceRequest in OTLP's JSON encoding. */
-export function* decodeJson(bytes: Uint8Array, maxItems: number, report: DecodeReport): Steps<OtlpSpan[]> {
-  return yield* new JsonDecoder(maxItems, report).decode(bytes);
+/**
+ * Reads an ExportTraceServiceRequest in OTLP's JSON encoding.
+ *
+ * With an encoder it is not parsed as a whole: its spans are looked for, given to the encoder as bytes, and parsed where
+ * that leaves them. So of several faults of a request another may be the first.
+ */
+export function* decodeJson(
+  bytes: Uint8Array,
+  maxItems: number,
+  report: DecodeReport,
+  encoder?: SpanEncoder<unknown>,
+): Steps<OtlpSpan[]> {
+  return yield* new JsonDecoder(maxItems, report, encoder).decode(bytes);
 }
 
 class JsonDecoder {
   readonly #spans: OtlpSpan[] = [];
   readonly #report: DecodeReport;
   readonly #maxItems: number;
+  readonly #encoder: SpanEncoder<unknown> | undefined;
+  #encodes = false;
   #items = 0;
   #spansRead = 0;
   /** Whether strings may hold halves of surrogate pairs, which UTF-8 cannot store. */
   #repairStrings = false;
 
-  constructor(maxItems: number, report: DecodeReport) {
+  constructor(maxItems: number, report: DecodeReport, encoder: SpanEncoder<unknown> | undefined) {
     this.#maxItems = maxItems;
     this.#report = report;
+    this.#encoder = encoder;
   }
 
   *decode(bytes: Uint8Array): Steps<OtlpSpan[]> {
-    const request = this.#parse(bytes);
-    // Parsing cannot be interrupted; at least nothing follows it in the same step.
-    yield;
     const path: SpanPath = { resource: -1, scope: -1, span: -1 };
     try {
-      yield* this.#readRequest(asObject(request, "the request"), path);
+      const index = this.#encoder === undefined ? undefined : yield* indexJson(bytes, this.#maxItems);
+      if (index !== undefined) yield* this.#readIndexed(bytes, index, path);
+      else {
+        const request = this.#parse(bytes);
+        // Parsing cannot be interrupted; at least nothing follows it in the same step.
+        yield;
+        yield* this.#readRequest(asObject(request, "the request"), path);
+      }
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error;
       const where = path.resource < 0 ? "" : ` at resourceSpans[${path.resource}]`;
@@ -89,13 +111,65 @@ class JsonDecoder {
     }
     // Only a body of more bytes than items can hold too many; others need no count before they are parsed.
     if (text.length > this.#maxItems && countJsonContainers(text) > this.#maxItems) this.#tooManyItems();
-    this.#repairStrings = /\\u[dD][89a-fA-F]/.test(text);
+    this.#repairStrings = HALF_SURROGATE.test(text);
     try {
       return parseExactJson(text);
     } catch (cause) {
       const problem = text.trim() === "" ? "the body is empty" : clip((cause as Error).message, 200);
       throw new OtlpDecodeError("invalid_json", `Malformed OTLP JSON: ${problem}.`, undefined, { cause });
     }
+  }
+
+  *#readIndexed(bytes: Uint8Array, index: readonly ResourceSpansIndex[], path: SpanPath): Steps<void> {
+    const decoder = new TextDecoder();
+    const textOf = ({ start, end }: JsonRange) => decoder.decode(bytes.subarray(start, end));
+    const parse = (text: string): unknown => {
+      this.#repairStrings = HALF_SURROGATE.test(text);
+      // Exact numbers are told by what is before them.
+      const [value] = parseExactJson(`[${text}]`) as readonly unknown[];
+      return value;
+    };
+    const parseMembers = (ranges: Readonly<Record<string, JsonRange | undefined>>): JsonObject => {
+      const members = Object.entries(ranges).flatMap(([name, range]) =>
+        range === undefined ? [] : `"${name}":${textOf(range)}`,
+      );
+      return asObject(parse(`{${members.join()}}`), "the request");
+    };
+    for (const { resource: resourceRange, schemaUrl, scopes } of index) {
+      path.resource++;
+      path.scope = -1;
+      const resource = this.#resource(parseMembers({ resource: resourceRange, schemaUrl }));
+      for (const { scope: scopeRange, schemaUrl, spans } of scopes) {
+        path.scope++;
+        path.span = -1;
+        const scope = this.#scope(parseMembers({ scope: scopeRange, schemaUrl }));
+        this.#startGroup(resource, scope);
+        for (let i = 0; i < spans.length; i += 2) {
+          const [start, end] = [spans[i] as number, spans[i + 1] as number];
+          path.span++;
+          this.#report.startSpan();
+          this.#countItem();
+          if (!this.#encodes || !this.#encodeSpan(bytes, start, end))
+            this.#readSpanOf(resource, scope, parse(textOf({ start, end })), path);
+          if (this.#endsStep()) yield;
+        }
+      }
+    }
+  }
+
+  #encodeSpan(bytes: Uint8Array, start: number, end: number): boolean {
+    const items = this.#encoder?.addEncodedJson(bytes, start, end, this.#maxItems - this.#items) ?? -1;
+    if (items < 0) return false;
+    this.#items += items;
+    return true;
+  }
+
+  #startGroup(resource: Resource, scope: Scope): void {
+    this.#encodes = this.#encoder?.startGroup(resource, scope) ?? false;
+  }
+
+  #endsStep(): boolean {
+    return ++this.#spansRead % STEP_SPANS === 0;
   }
 
   *#readRequest(request: JsonObject, path: SpanPath): Steps<void> {
@@ -107,12 +181,7 @@ class JsonDecoder {
   }
 
   *#readResourceSpans(resourceSpans: JsonObject, path: SpanPath): Steps<void> {
-    const resourceField = object(resourceSpans, "resource", "resource");
-    const resource: Resource = {
-      attributes: this.#attributes(resourceField),
-      droppedAttributesCount: uint32(resourceField, "droppedAttributesCount", "dropped_attributes_count"),
-      schemaUrl: this.#string(resourceSpans, "schemaUrl", "schema_url"),
-    };
+    const resource = this.#resource(resourceSpans);
     for (const scopeSpans of list(resourceSpans, "scopeSpans", "scope_spans")) {
       path.scope++;
       path.span = -1;
@@ -121,36 +190,54 @@ class JsonDecoder {
   }
 
   *#readScopeSpans(resource: Resource, scopeSpans: JsonObject, path: SpanPath): Steps<void> {
-    const scopeField = object(scopeSpans, "scope", "scope");
-    const scope: Scope = {
-      name: this.#string(scopeField, "name", "name"),
-      version: this.#string(scopeField, "version", "version"),
-      attributes: this.#attributes(scopeField),
-      droppedAttributesCount: uint32(scopeField, "droppedAttributesCount", "dropped_attributes_count"),
-      schemaUrl: this.#string(scopeSpans, "schemaUrl", "schema_url"),
-    };
+    const scope = this.#scope(scopeSpans);
+    this.#startGroup(resource, scope);
     for (const span of list(scopeSpans, "spans", "spans")) {
       path.span++;
       this.#report.startSpan();
       this.#countItem();
-      try {
-        this.#readSpan(resource, scope, asObject(span, "the span"), path);
-      } catch (error) {
-        if (!(error instanceof InvalidField)) throw error;
-        const fields = (typeof span === "object" && span !== null ? span : {}) as JsonObject;
-        const text = (camel: string, snake: string): string => {
-          const value = field(fields, camel, snake);
-          return typeof value === "string" ? value : "";
-        };
-        this.#report.reject(
-          path,
-          text("name", "name"),
-          text("traceId", "trace_id"),
-          text("spanId", "span_id"),
-          error.message,
-        );
-      }
-      if (++this.#spansRead % STEP_SPANS === 0) yield;
+      this.#readSpanOf(resource, scope, span, path);
+      if (this.#endsStep()) yield;
+    }
+  }
+
+  #resource(resourceSpans: JsonObject): Resource {
+    const resource = object(resourceSpans, "resource", "resource");
+    return {
+      attributes: this.#attributes(resource),
+      droppedAttributesCount: uint32(resource, "droppedAttributesCount", "dropped_attributes_count"),
+      schemaUrl: this.#string(resourceSpans, "schemaUrl", "schema_url"),
+    };
+  }
+
+  #scope(scopeSpans: JsonObject): Scope {
+    const scope = object(scopeSpans, "scope", "scope");
+    return {
+      name: this.#string(scope, "name", "name"),
+      version: this.#string(scope, "version", "version"),
+      attributes: this.#attributes(scope),
+      droppedAttributesCount: uint32(scope, "droppedAttributesCount", "dropped_attributes_count"),
+      schemaUrl: this.#string(scopeSpans, "schemaUrl", "schema_url"),
+    };
+  }
+
+  #readSpanOf(resource: Resource, scope: Scope, span: unknown, path: SpanPath): void {
+    try {
+      this.#readSpan(resource, scope, asObject(span, "the span"), path);
+    } catch (error) {
+      if (!(error instanceof InvalidField)) throw error;
+      const fields = (typeof span === "object" && span !== null ? span : {}) as JsonObject;
+      const text = (camel: string, snake: string): string => {
+        const value = field(fields, camel, snake);
+        return typeof value === "string" ? value : "";
+      };
+      this.#report.reject(
+        path,
+        text("name", "name"),
+        text("traceId", "trace_id"),
+        text("spanId", "span_id"),
+        error.message,
+      );
     }
   }
 
@@ -177,7 +264,7 @@ class JsonDecoder {
     }
     const statusField = object(span, "status", "status");
     const droppedLinksCount = uint32(span, "droppedLinksCount", "dropped_links_count");
-    this.#spans.push({
+    const read: OtlpSpan = {
       traceId,
       spanId,
       parentSpanId,
@@ -201,7 +288,9 @@ class JsonDecoder {
       },
       resource,
       scope,
-    });
+    };
+    if (this.#encodes) this.#encoder?.addSpan(read);
+    else this.#spans.push(read);
   }
 
   #event(event: JsonObject): TimedEvent {

@@ -60,19 +60,15 @@ export function* decodeInSteps(
   const maxItems = options.maxItems ?? 4_000_000;
   const maxDescribed = options.maxDescribed ?? 100;
   const report = new DecodeReport(maxDescribed);
+  const decode = encoding === "json" ? decodeJson : decodeProtobuf;
   let spans: OtlpSpan[];
-  if (encoding === "json") {
-    spans = yield* decodeJson(bytes, maxItems, report);
-    if (encoder !== undefined) spans = yield* encodeSpans(spans, encoder);
-  } else {
-    try {
-      spans = yield* decodeProtobuf(bytes, maxItems, report, encoder);
-    } catch (error) {
-      if (encoder === undefined || !(error instanceof OtlpDecodeError)) throw error;
-      // In the order of the bytes another fault may be the first: one request is refused for one reason.
-      yield* decodeProtobuf(bytes, maxItems, new DecodeReport(maxDescribed));
-      throw error;
-    }
+  try {
+    spans = yield* decode(bytes, maxItems, report, encoder);
+  } catch (error) {
+    if (encoder === undefined || !(error instanceof OtlpDecodeError)) throw error;
+    // In the order of the bytes another fault may be the first: one request is refused for one reason.
+    yield* decode(bytes, maxItems, new DecodeReport(maxDescribed));
+    throw error;
   }
   return {
     spans,
@@ -81,23 +77,4 @@ export function* decodeInSteps(
     warningCount: report.warningCount,
     warnings: report.warnings,
   };
-}
-
-const SPANS_PER_STEP = 64;
-
-/** Gives the encoder what it takes, and back what it does not. */
-function* encodeSpans(spans: readonly OtlpSpan[], encoder: SpanEncoder<unknown>): Steps<OtlpSpan[]> {
-  const left: OtlpSpan[] = [];
-  let group: OtlpSpan | undefined;
-  let takes = false;
-  for (const [place, span] of spans.entries()) {
-    if (span.resource !== group?.resource || span.scope !== group.scope) {
-      group = span;
-      takes = encoder.startGroup(span.resource, span.scope);
-    }
-    if (takes) encoder.addSpan(span);
-    else left.push(span);
-    if (place % SPANS_PER_STEP === SPANS_PER_STEP - 1) yield;
-  }
-  return left;
 }

@@ -16,6 +16,8 @@ export interface SpanEncoder<Encoded> {
    * or not by the rules of {@link decodeTraceRequest}, and what is good given to `addSpan`.
    */
   addEncoded(request: Uint8Array, start: number, end: number, maxItems: number): number;
+  /** The same of a span that is the JSON from `start` to `end`. That it is JSON has been seen to. */
+  addEncodedJson(request: Uint8Array, start: number, end: number, maxItems: number): number;
   addSpan(span: OtlpSpan): void;
   /** All spans taken; undefined if none. */
   finish(): Encoded | undefined;

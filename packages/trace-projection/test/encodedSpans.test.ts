@@ -8,7 +8,7 @@ import {
 } from "@es/otlp";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { mutateBytes } from "../../otlp/fuzz/mutate.js";
+import { mutateBytes, mutateJson } from "../../otlp/fuzz/mutate.js";
 import { Random } from "../../otlp/fuzz/random.js";
 import { messageBytes, spanGroups } from "../../otlp/test/fixtures/arbitraries.js";
 import { decodeByReference } from "../../otlp/test/fixtures/reference.js";
@@ -33,6 +33,12 @@ class CountingEncoder extends SpanBlockEncoder {
     if (items >= 0) this.plain++;
     return items;
   }
+
+  override addEncodedJson(request: Uint8Array, start: number, end: number, maxItems: number): number {
+    const items = super.addEncodedJson(request, start, end, maxItems);
+    if (items >= 0) this.plain++;
+    return items;
+  }
 }
 
 type Attempt<T> = T | { readonly refused: string };
@@ -51,6 +57,8 @@ interface Sent {
 }
 
 const protobuf = (bytes: Uint8Array): Sent => ({ bytes, encoding: "protobuf" });
+const json = (bytes: Uint8Array): Sent => ({ bytes, encoding: "json" });
+const jsonOf = (spans: readonly OtlpSpan[]) => Buffer.from(encodeTraceRequest(spans, "json")).toString();
 
 /** Sends the same to both ways, and compares what they take, what they refuse, and every byte they store. */
 async function compare(requests: readonly Sent[], options: { maxItems?: number } = {}) {
@@ -191,12 +199,42 @@ describe("spans encoded from the bytes of a request", { timeout: 120_000 }, () =
     expect(report.stored - report.plain).toBeGreaterThan(500);
   });
 
-  it("are the rows that decoding makes, for JSON", async () => {
-    const groups = [...sample(usualRequest, 100), ...sample(spanGroups, 100)];
+  it("are the rows that decoding makes, for what is usually sent in JSON", async () => {
+    const texts = sample(usualRequest, 300).map(jsonOf);
+    const spellings = [
+      (text: string) => text,
+      (text: string) => JSON.stringify(JSON.parse(text), null, 2),
+      // Numbers instead of texts for 64-bit integers.
+      (text: string) => text.replaceAll(/"(intValue|\w+UnixNano)":"(\d+)"/g, '"$1":$2'),
+      (text: string) =>
+        text.replaceAll(
+          /[^\x20-\x7e]/g,
+          (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
+        ),
+      (text: string) => text.replaceAll(/(?<="traceId":")\w+/g, (id) => id.toUpperCase()),
+    ];
     const report = await compare(
-      groups.map((spans) => ({ bytes: encodeTraceRequest(spans, "json"), encoding: "json" })),
+      texts.map((text, place) => json(Buffer.from(spellings[place % spellings.length]?.(text) ?? ""))),
     );
-    expect(report.stored).toBeGreaterThan(200);
+    expect(report.refusedRequests).toBe(0);
+    expect(report.plain).toBeGreaterThan(report.stored / 3);
+    expect(report.rows).toBeGreaterThan(400);
+  });
+
+  it("are the rows that decoding makes, for all that JSON allows and what it does not", async () => {
+    const originals = [...sample(usualRequest, 150), ...sample(spanGroups, 150)].map(jsonOf);
+    const mutated = Array.from({ length: 3_000 }, (_, place) => {
+      const random = new Random(SEED, place);
+      return mutateJson(random.pick(originals), random.pick(originals), random);
+    });
+    const strange = ["12345678901234567890", "[]", '"\\ud800"'].map((span) =>
+      Buffer.from(`{"resourceSpans":[{"scopeSpans":[{"spans":[${span}]}]}]}`),
+    );
+    const all = [...originals.map((text) => Buffer.from(text)), ...strange, ...mutated];
+    const report = await compare(all.map(json));
+    expect(report.refusedRequests).toBeGreaterThan(500);
+    expect(report.plain).toBeGreaterThan(500);
+    expect(report.stored - report.plain).toBeGreaterThan(500);
   });
 
   it("count against the limit of items like those that are decoded", async () => {
@@ -205,6 +243,11 @@ describe("spans encoded from the bytes of a request", { timeout: 120_000 }, () =
     const report = await compare(requests, { maxItems: 20 });
     expect(report.refusedRequests).toBeGreaterThan(20);
     expect(report.plain).toBeGreaterThan(20);
+    const inJson = groups.map((spans) => json(encodeTraceRequest(spans, "json")));
+    // Each object and each list is one more, before any span is looked at.
+    const ofJson = await compare(inJson, { maxItems: 60 });
+    expect(ofJson.refusedRequests).toBeGreaterThan(20);
+    expect(ofJson.plain).toBeGreaterThan(20);
   });
 
   it("fill further blocks once one is full, and blocks again that were sealed", async () => {

@@ -1,8 +1,10 @@
 import type { TenantId } from "@es/core";
 import type { OtlpSpan, Resource, Scope, SpanEncoder } from "@es/otlp";
 import type { EncodedRows } from "@es/store-clickhouse";
-import { PlainSpanWriter, SpanGroup } from "./plainSpan.js";
+import { PlainJsonSpanWriter } from "./plainJsonSpan.js";
+import { PlainSpanWriter } from "./plainSpan.js";
 import { SpanBlock } from "./spanBlock.js";
+import { SpanGroup } from "./spanGroup.js";
 
 /** Bytes of a block; its last span may pass them. */
 const MAX_BLOCK_BYTES = 4 * 2 ** 20;
@@ -55,12 +57,12 @@ export class EncodedSpans {
 export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   readonly #pool: SpanBlockPool;
   readonly #takes: (resource: Resource) => boolean;
-  readonly #writer = new PlainSpanWriter();
+  #protobufWriter: PlainSpanWriter | undefined;
+  #jsonWriter: PlainJsonSpanWriter | undefined;
   readonly #full: SpanBlock[] = [];
   readonly #traceIds = new Set<string>();
   #block: SpanBlock;
   #group: SpanGroup | undefined;
-  #request: Uint8Array | undefined;
 
   /** @param takes whether spans of a resource are to be encoded, or left to be decoded */
   constructor(pool: SpanBlockPool, takes: (resource: Resource) => boolean) {
@@ -76,14 +78,22 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   }
 
   addEncoded(request: Uint8Array, start: number, end: number, maxItems: number): number {
+    this.#protobufWriter ??= new PlainSpanWriter();
+    this.#protobufWriter.begin(request);
+    return this.#add(this.#protobufWriter, start, end, maxItems);
+  }
+
+  addEncodedJson(request: Uint8Array, start: number, end: number, maxItems: number): number {
+    this.#jsonWriter ??= new PlainJsonSpanWriter();
+    this.#jsonWriter.begin(request);
+    return this.#add(this.#jsonWriter, start, end, maxItems);
+  }
+
+  #add(writer: PlainSpanWriter | PlainJsonSpanWriter, start: number, end: number, maxItems: number): number {
     const group = this.#group;
     if (group === undefined) return -1;
-    if (request !== this.#request) {
-      this.#request = request;
-      this.#writer.begin(request);
-    }
     const block = this.#block;
-    const items = this.#writer.write(block, group, start, end);
+    const items = writer.write(block, group, start, end);
     if (items < 0) return items;
     if (items > maxItems) {
       block.takeBack();
