@@ -17,6 +17,7 @@ import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore } from "./deadLetterStore.js";
 import { DeadLettersBullMQ } from "./deadLettersBullMQ.js";
 import { Patience, within } from "./deadline.js";
+import { createGatheringBackend } from "./gatheredScripts.js";
 import { defaultTelemetry } from "./jobTelemetry.js";
 import {
   deduplicationId,
@@ -275,12 +276,14 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   }
 
   async #makeQueue(): Promise<Queue<ProjectionJobData>> {
-    const queue = new Queue<ProjectionJobData>(this.#options.queueName ?? defaultQueueName, {
+    const options = {
       connection: this.#redis,
       prefix: this.#options.prefix ?? defaultPrefix,
       skipWaitingForReady: true,
       ...(this.#telemetry === null ? {} : { telemetry: this.#telemetry }),
-    });
+    };
+    const name = this.#options.queueName ?? defaultQueueName;
+    const queue = new Queue<ProjectionJobData>(name, options, createGatheringBackend);
     // The connection's errors are reported where it is made; BullMQ emits them once more.
     queue.on("error", () => undefined);
     try {

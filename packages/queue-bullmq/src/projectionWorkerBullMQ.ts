@@ -17,6 +17,7 @@ import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore, type RunLock } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
 import { DelayedJobs } from "./delayedJobs.js";
+import { createGatheringBackend } from "./gatheredScripts.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
 import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
 import { asError, type ErrorListener } from "./queueErrors.js";
@@ -111,18 +112,23 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     this.#worker = context.with(
       ROOT_CONTEXT,
       () =>
-        new Worker<ProjectionJobData>(queueName, (job, token) => this.#process(job, token), {
-          connection: this.#redis,
-          prefix,
-          concurrency,
-          lockDuration,
-          stalledInterval,
-          // Counted here instead, where the dead letter can be written.
-          maxStalledCount: Number.MAX_SAFE_INTEGER,
-          runRetryDelay: 1_000,
-          ...(limiter === null ? {} : { limiter: { max: limiter.max, duration: limiter.durationMs } }),
-          ...(telemetry === null ? {} : { telemetry: runTelemetry(telemetry) }),
-        }),
+        new Worker<ProjectionJobData>(
+          queueName,
+          (job, token) => this.#process(job, token),
+          {
+            connection: this.#redis,
+            prefix,
+            concurrency,
+            lockDuration,
+            stalledInterval,
+            // Counted here instead, where the dead letter can be written.
+            maxStalledCount: Number.MAX_SAFE_INTEGER,
+            runRetryDelay: 1_000,
+            ...(limiter === null ? {} : { limiter: { max: limiter.max, duration: limiter.durationMs } }),
+            ...(telemetry === null ? {} : { telemetry: runTelemetry(telemetry) }),
+          },
+          createGatheringBackend,
+        ),
     );
     this.#worker.on("error", (error) => this.#onError(error));
     this.#delayed = new DelayedJobs({
