@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Transform } from "node:stream";
 import { createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import type { BodyMemory } from "./bodyMemory.js";
 import type { BudgetRefusal, BudgetShare } from "./byteBudget.js";
 
 export type ContentCoding = "identity" | "gzip" | "deflate";
@@ -20,7 +21,13 @@ export type BodyProblem =
   | "disconnected";
 
 export type BodyResult =
-  | { readonly ok: true; readonly bytes: Buffer; readonly taken: number }
+  | {
+      readonly ok: true;
+      readonly bytes: Buffer;
+      readonly taken: number;
+      /** To be called once nobody reads `bytes` any more. */
+      free(): void;
+    }
   | { readonly ok: false; readonly problem: BodyProblem; readonly detail: string };
 
 /** `undefined` when the coding is none that we read. A list of codings is not either. */
@@ -54,6 +61,7 @@ export function readBody(
   coding: ContentCoding,
   limits: BodyLimits,
   budget: BudgetShare,
+  memory: BodyMemory,
 ): Promise<BodyResult> {
   const declared = declaredLength(request);
   const maxReceived = coding === "identity" ? limits.maxBodyBytes : limits.maxCompressedBytes;
@@ -110,8 +118,7 @@ export function readBody(
       else fail(refusal);
     };
     const complete = (): void => {
-      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
-      finish({ ok: true, bytes, taken });
+      if (!settled) finish({ ok: true, ...memory.join(chunks, length), taken });
     };
     const startInflate = (firstByte: number | undefined): Transform => {
       const stream = createInflateFor(coding, firstByte);

@@ -2,7 +2,7 @@ import type { OtlpSpan, Resource, Scope } from "./span.js";
 
 /**
  * Takes the spans of one request as the bytes they came in, so that no objects are made of what is only passed on. Calls
- * come in the order of the request.
+ * come in the order of the request. The bytes of the request are other bytes after `finish`.
  */
 export interface SpanEncoder<Encoded> {
   /**

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { BodyMemory } from "./bodyMemory.js";
 import { ByteBudget } from "./byteBudget.js";
 import { OtlpDecodeError } from "./decodeError.js";
 import { clip } from "./decodeReport.js";
@@ -138,6 +139,7 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
   const decodeOptions =
     options.maxItems === undefined ? {} : { maxItems: positive("maxItems", options.maxItems) };
   const budget = new ByteBudget(maxInFlightBytes, maxInFlightBytesPerTenant);
+  const memory = new BodyMemory();
   const turns = new DecodeTurns();
   const limits = { maxBodyBytes, maxCompressedBytes, requestTimeoutMs };
 
@@ -212,7 +214,7 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
 
     const tenant = options.tenantOf?.(context) ?? "";
     const share = budget.shareOf(tenant);
-    const body = await readBody(request, coding, limits, share);
+    const body = await readBody(request, coding, limits, share, memory);
     if (!body.ok) return bodyAnswer(body);
     try {
       const encoder = options.createEncoder?.(context, body.bytes.length);
@@ -227,6 +229,9 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
           status === 413 ? rpcCode.resourceExhausted : rpcCode.invalidArgument,
           error.message,
         );
+      } finally {
+        // Nothing that was decoded is part of it.
+        body.free();
       }
       const batch = {
         spans: decoded.spans,

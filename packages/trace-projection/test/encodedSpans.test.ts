@@ -6,13 +6,18 @@ import {
   type OtlpEncoding,
   type OtlpSpan,
 } from "@es/otlp";
+import type { EncodedRows } from "@es/store-clickhouse";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mutateBytes, mutateJson } from "../../otlp/fuzz/mutate.js";
 import { Random } from "../../otlp/fuzz/random.js";
 import { messageBytes, spanGroups } from "../../otlp/test/fixtures/arbitraries.js";
 import { decodeByReference } from "../../otlp/test/fixtures/reference.js";
-import { type EncodedSpans, spanEventStoreClickHouse } from "../src/clickhouse/index.js";
+import {
+  type EncodedSpans,
+  SpanIngestionWriteRepositoryClickHouse,
+  spanEventStoreClickHouse,
+} from "../src/clickhouse/index.js";
 import { SpanBlockEncoder, SpanBlockPool } from "../src/clickhouse/spanBlockEncoder.js";
 import { createSpanEvent } from "../src/index.js";
 import { anySpan } from "./spanArbitraries.js";
@@ -270,6 +275,51 @@ describe("spans encoded from the bytes of a request", { timeout: 120_000 }, () =
     expect(blocks.length).toBeGreaterThan(3);
     for (const { bytes } of blocks) expect(bytes.length).toBeLessThan(10_000_000);
     expect((await compare([few, request, few])).rows).toBeGreaterThan(70);
+  });
+
+  it("are stored right when the memory of those before is used again, and that of a failed insert is not", async () => {
+    const requests = sample(usualRequest, 60).map((spans) => encodeTraceRequest(spans, "protobuf"));
+    const store = spanEventStoreClickHouse(db.client, { database: db.database });
+    const [simple, fast] = [newTenant(), newTenant()];
+    const stored: EncodedRows[] = [];
+    const failed: { rows: EncodedRows; bytes: Buffer }[] = [];
+    const repository = new SpanIngestionWriteRepositoryClickHouse({
+      eventStore: {
+        storeEvents: (events, context) => store.storeEvents(events, context),
+        async storeEncodedRows(blocks, context) {
+          if (failed.length < 3) {
+            failed.push(...blocks.map((rows) => ({ rows, bytes: Buffer.from(rows.bytes) })));
+            throw new Error("given up, and still being sent");
+          }
+          stored.push(...blocks);
+          await store.storeEncodedRows(blocks, context);
+        },
+      },
+      queue: { schedule: async () => {} },
+      clock: { next: () => 7n },
+    });
+    for (const bytes of requests)
+      await repository.storeSpans(decodeTraceRequest(bytes, "protobuf").spans, { tenantId: simple });
+    const left = [...requests];
+    const sendOneByOne = async () => {
+      for (let bytes = left.shift(); bytes !== undefined; bytes = left.shift()) {
+        for (let isStored = false; !isStored; ) {
+          const encoder = repository.createEncoder({ byteLength: 1_000_000 });
+          decodeTraceRequest(bytes, "protobuf", {}, encoder);
+          const encoded = encoder?.finish();
+          if (encoded === undefined) break;
+          isStored = await repository.storeEncodedSpans(encoded, { tenantId: fast }).then(
+            () => true,
+            () => false,
+          );
+        }
+      }
+    };
+    await Promise.all([sendOneByOne(), sendOneByOne(), sendOneByOne()]);
+    expect(new Set(stored.map(({ bytes }) => bytes.buffer)).size).toBeLessThan(10);
+    expect(await storedRows(fast)).toEqual(await storedRows(simple));
+    expect(failed).toHaveLength(3);
+    for (const { rows, bytes } of failed) expect(Buffer.from(rows.bytes).equals(bytes)).toBe(true);
   });
 
   it("leaves to be decoded what it is told not to take", () => {

@@ -74,6 +74,8 @@ export class SpanBlock {
     this.exacts,
     ...this.#maps.flatMap((map) => [map.values, map.offsets]),
   ];
+  readonly #tenants = new NativeBytes();
+  readonly #acceptedAt = new NativeBytes();
   #rowsBefore = 0;
   readonly #marks = new Float64Array(this.#bytes.length + this.#dictionaries.length);
 
@@ -175,11 +177,17 @@ export class SpanBlock {
     this.rows++;
   }
 
-  /** The block, of this tenant; `stamp` gives the accepted time of each span in turn. */
-  seal(tenantId: TenantId, stamp: () => bigint): EncodedRows {
+  /**
+   * The block, of this tenant; `stamp` gives the accepted time of each span in turn.
+   *
+   * @param out what it is written to; empty
+   */
+  seal(tenantId: TenantId, stamp: () => bigint, out: NativeBytes): EncodedRows {
     const { rows } = this;
-    const tenants = new NativeBytes();
-    const acceptedAt = new NativeBytes(rows * 8);
+    const tenants = this.#tenants;
+    const acceptedAt = this.#acceptedAt;
+    tenants.length = 0;
+    acceptedAt.length = 0;
     const tenant = Buffer.from(tenantId);
     for (let row = 0; row < rows; row++) {
       tenants.varint(tenant.length);
@@ -215,7 +223,7 @@ export class SpanBlock {
       ["EndTimeUnixNano", "UInt64", this.ends],
       ["Exact", "String", this.exacts],
     ];
-    const out = new NativeBytes(this.byteLength + tenants.length + acceptedAt.length + 4_096);
+    out.reserve(this.byteLength + tenants.length + acceptedAt.length + 4_096);
     out.varint(columns.length);
     out.varint(rows);
     for (const [name, type, ...parts] of columns) {

@@ -1,6 +1,6 @@
 import type { TenantId } from "@es/core";
 import type { OtlpSpan, Resource, Scope, SpanEncoder } from "@es/otlp";
-import type { EncodedRows } from "@es/store-clickhouse";
+import { type EncodedRows, NativeBytes } from "@es/store-clickhouse";
 import { PlainJsonSpanWriter } from "./plainJsonSpan.js";
 import { PlainSpanWriter } from "./plainSpan.js";
 import { SpanBlock } from "./spanBlock.js";
@@ -12,10 +12,13 @@ const MAX_BLOCK_BYTES = 4 * 2 ** 20;
 const SPANS_PER_MEASUREMENT = 16;
 const MAX_FREE_BLOCKS = 4;
 const MAX_FREE_BYTES = 2 * MAX_BLOCK_BYTES;
+/** Sealed blocks wait for ClickHouse; those that are filled do not. */
+const MAX_FREE_SEALED = 8;
 
 /** Blocks to be filled again: their columns have the room that requests of this sender need. */
 export class SpanBlockPool {
   readonly #free: SpanBlock[] = [];
+  readonly #freeSealed: NativeBytes[] = [];
 
   take(): SpanBlock {
     return this.#free.pop() ?? new SpanBlock();
@@ -26,12 +29,24 @@ export class SpanBlockPool {
     block.clear();
     this.#free.push(block);
   }
+
+  /** Empty, for a block to be sealed into. */
+  takeSealed(): NativeBytes {
+    return this.#freeSealed.pop() ?? new NativeBytes(0);
+  }
+
+  giveSealed(sealed: NativeBytes): void {
+    if (this.#freeSealed.length >= MAX_FREE_SEALED || sealed.bytes.length > MAX_FREE_BYTES) return;
+    sealed.length = 0;
+    this.#freeSealed.push(sealed);
+  }
 }
 
 /** Spans as rows of the span table, but for their tenant and their accepted stamps. To be sealed once. */
 export class EncodedSpans {
   readonly #blocks: readonly SpanBlock[];
   readonly #pool: SpanBlockPool;
+  readonly #sealed: NativeBytes[] = [];
   readonly count: number;
   /** Distinct. */
   readonly traceIds: readonly string[];
@@ -46,10 +61,20 @@ export class EncodedSpans {
   /** @param stamp the accepted time of each span in turn */
   seal(tenantId: TenantId, stamp: () => bigint): readonly EncodedRows[] {
     return this.#blocks.map((block) => {
-      const rows = block.seal(tenantId, stamp);
+      const sealed = this.#pool.takeSealed();
+      this.#sealed.push(sealed);
+      const rows = block.seal(tenantId, stamp, sealed);
       this.#pool.give(block);
       return rows;
     });
+  }
+
+  /**
+   * To be called once nobody reads the bytes that {@link seal} gave any more: they are used again. Fresh ones for each request
+   * would make the garbage collector look through the whole heap every few requests.
+   */
+  free(): void {
+    for (const sealed of this.#sealed.splice(0)) this.#pool.giveSealed(sealed);
   }
 }
 

@@ -22,7 +22,7 @@ const tracer = trace.getTracer("@es/trace-projection");
 
 /** The calls of an event store that write spans. */
 export interface SpanEventWriter extends Pick<EventStore<string, SpanEvent>, "storeEvents"> {
-  /** Without it spans are always made into events. */
+  /** Without it spans are always made into events. When it resolves, the bytes of the rows become those of others. */
   storeEncodedRows?(rows: readonly EncodedRows[], context: EventStoreContext): Promise<void>;
 }
 
@@ -83,6 +83,8 @@ export class SpanIngestionWriteRepositoryClickHouse {
     return this.#store("storeEncodedSpans", tenantId, spans.count, spans.traceIds, async () => {
       const rows = spans.seal(tenantId, () => this.#clock.next());
       await this.#options.eventStore.storeEncodedRows?.(rows, { tenantId });
+      // Not after a failure: a request that was given up may still be sent.
+      spans.free();
     });
   }
 
