@@ -25,6 +25,7 @@ export {
 } from "./generationStorageClickHouse.js";
 export { qualifiedName, quoteIdentifier } from "./identifier.js";
 export type { EncodedRows } from "./insertLines.js";
+export { keyedTableSettings } from "./keyedTables.js";
 export { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
 export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
 export type {
@@ -41,7 +42,6 @@ export { type MigrationTarget, migrationStatements } from "./migrationStatements
 export { LowCardinalityColumn } from "./native/lowCardinalityColumn.js";
 export { MapColumn } from "./native/mapColumn.js";
 export { NativeBytes } from "./native/nativeBytes.js";
-export { pointReadSettings } from "./pointReads.js";
 export {
   ProjectionStoreClickHouse,
   type ProjectionStoreClickHouseOptions,

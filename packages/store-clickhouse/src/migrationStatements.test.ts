@@ -50,7 +50,7 @@ describe("migrationStatements", () => {
       ENGINE = ReplacingMergeTree(\`AcceptedAt\`)
       PARTITION BY toYYYYMM(toDateTime(intDiv(AcceptedAt, 1000000000), 'UTC'))
       ORDER BY (\`TenantId\`, \`AggregateId\`, \`EventId\`)
-      SETTINGS index_granularity = 256, min_compress_block_size = 16384",
+      SETTINGS index_granularity = 256, min_compress_block_size = 16384, merge_selector_base = 16, min_bytes_for_wide_part = 67108864",
       ]
     `);
   });
@@ -70,7 +70,7 @@ describe("migrationStatements", () => {
       )
       ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', \`Version\`)
       ORDER BY (\`TenantId\`, \`Projection\`, \`AggregateId\`)
-      SETTINGS index_granularity = 256, min_compress_block_size = 16384",
+      SETTINGS index_granularity = 256, min_compress_block_size = 16384, merge_selector_base = 16, min_bytes_for_wide_part = 67108864",
         "CREATE TABLE IF NOT EXISTS \`es\`.\`projections\` ON CLUSTER \`main\` AS \`es\`.\`projections_local\`
       ENGINE = Distributed('main', 'es', 'projections_local', sipHash64(\`TenantId\`, \`AggregateId\`))",
       ]

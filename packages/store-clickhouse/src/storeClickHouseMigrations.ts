@@ -1,5 +1,5 @@
+import { keyedTableSettings } from "./keyedTables.js";
 import type { MigrationSet, TableDescription } from "./migration.js";
-import { pointReadSettings } from "./pointReads.js";
 
 const events: TableDescription = {
   kind: "table",
@@ -29,7 +29,7 @@ const events: TableDescription = {
   partitionBy: "toYYYYMM(toDateTime(intDiv(AcceptedAt, 1000000000), 'UTC'))",
   orderBy: ["TenantId", "AggregateId", "EventId"],
   shardBy: ["TenantId", "AggregateId"],
-  settings: pointReadSettings,
+  settings: keyedTableSettings,
 };
 
 const projections: TableDescription = {
@@ -52,7 +52,7 @@ const projections: TableDescription = {
   // No partitions: versions of one projection would never merge across them.
   orderBy: ["TenantId", "Projection", "AggregateId"],
   shardBy: ["TenantId", "AggregateId"],
-  settings: pointReadSettings,
+  settings: keyedTableSettings,
 };
 
 /** Makes the generic tables `events` and `projections`. */

@@ -3,9 +3,9 @@ import {
   type ColumnDescription,
   type EventTable,
   eventsTable,
+  keyedTableSettings,
   type MigrationSet,
   type ProjectionTable,
-  pointReadSettings,
 } from "@es/store-clickhouse";
 import type { SessionEvent } from "../sessionEvent.js";
 import type { SessionProjection } from "../sessionProjection.js";
@@ -61,7 +61,7 @@ export const sessionClickHouseMigrations: MigrationSet = {
           versionColumn: "AcceptedAt",
           orderBy: ["TenantId", "AggregateId", "EventId"],
           shardBy: ["TenantId", "AggregateId"],
-          settings: pointReadSettings,
+          settings: keyedTableSettings,
         },
         {
           kind: "table",
@@ -83,7 +83,7 @@ export const sessionClickHouseMigrations: MigrationSet = {
           versionColumn: "Version",
           orderBy: ["TenantId", "Generation", "SessionId"],
           shardBy: ["TenantId", "SessionId"],
-          settings: pointReadSettings,
+          settings: keyedTableSettings,
         },
       ],
     },

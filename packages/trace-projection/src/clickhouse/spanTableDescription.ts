@@ -1,6 +1,6 @@
 import {
   type ColumnDescription,
-  pointReadSettings,
+  keyedTableSettings,
   type TableDescription,
   type ViewDescription,
 } from "@es/store-clickhouse";
@@ -80,7 +80,7 @@ export function spanTableDescription(retentionDays: number | undefined): TableDe
     orderBy: ["TenantId", "TraceId", "SpanId"],
     ...(retentionDays === undefined ? {} : { ttl: `${ACCEPTED_SECOND} + toIntervalDay(${retentionDays})` }),
     shardBy: ["TenantId", "TraceId"],
-    settings: pointReadSettings,
+    settings: keyedTableSettings,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type ColumnDescription, pointReadSettings, type TableDescription } from "@es/store-clickhouse";
+import { type ColumnDescription, keyedTableSettings, type TableDescription } from "@es/store-clickhouse";
 
 export const TRACE_PROJECTION_TABLE = "trace_projections";
 
@@ -63,6 +63,6 @@ export function traceProjectionTableDescription(generation: number): TableDescri
     // No partitions: versions of one projection would never merge across them.
     orderBy: ["TenantId", "TraceId"],
     shardBy: ["TenantId", "TraceId"],
-    settings: pointReadSettings,
+    settings: keyedTableSettings,
   };
 }
