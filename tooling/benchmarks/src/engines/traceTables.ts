@@ -1,4 +1,5 @@
 import { createAcceptedClock } from "@es/core";
+import { sessionClickHouseMigrations } from "@es/session-projection/clickhouse";
 import { migrate } from "@es/store-clickhouse";
 import { createSpanEvent } from "@es/trace-projection";
 import {
@@ -6,7 +7,7 @@ import {
   spanTable,
   traceClickHouseMigrations,
 } from "@es/trace-projection/clickhouse";
-import { genAiTraces, SPANS_PER_TRACE } from "../load/genAiTraces.js";
+import { type GenAiTracesOptions, genAiTraces, SPANS_PER_TRACE } from "../load/genAiTraces.js";
 import { ID_PREFIX } from "../load/patchedBody.js";
 import { BENCH_TENANT, type Place } from "./place.js";
 
@@ -16,13 +17,17 @@ const COPIES_AT_ONCE = 200;
 
 /** Makes the tables, as the services do when they start. */
 export async function migrateTraceTables({ client, database }: Place): Promise<void> {
-  await migrate(client, { database, migrations: [traceClickHouseMigrations] });
+  const migrations = [traceClickHouseMigrations, sessionClickHouseMigrations];
+  await migrate(client, { database, migrations });
 }
 
 /** Stores spans as they come from a client. */
-export async function storeTraces(place: Place, traces: number, seed: number): Promise<void> {
+export async function storeTraces(
+  place: Place,
+  options: Pick<GenAiTracesOptions, "traces" | "seed" | "sessions">,
+): Promise<void> {
   const clock = createAcceptedClock();
-  const spans = genAiTraces({ traces, seed, idPrefix: ID_PREFIX });
+  const spans = genAiTraces({ ...options, idPrefix: ID_PREFIX });
   await spanEventStoreClickHouse(place.client, { database: place.database }).storeEvents(
     spans.map((span) => createSpanEvent(span, clock.next())),
     { tenantId: BENCH_TENANT },
@@ -35,9 +40,13 @@ export interface StoredTraces {
 }
 
 /** Fills an empty span table with traces of ten spans: a hundred different ones, copied under other ids by the engine. */
-export async function fillTraceTables(place: Place, traces: number): Promise<StoredTraces> {
+export async function fillTraceTables(
+  place: Place,
+  traces: number,
+  options: Pick<GenAiTracesOptions, "sessions"> = {},
+): Promise<StoredTraces> {
   const { client, database } = place;
-  await storeTraces(place, TEMPLATE_TRACES, 1);
+  await storeTraces(place, { ...options, traces: TEMPLATE_TRACES, seed: 1 });
   const copies = Math.ceil(traces / TEMPLATE_TRACES);
   await client.command({
     query: `CREATE TABLE ${database}.templates ENGINE = Memory AS SELECT * FROM ${database}.spans`,
@@ -70,7 +79,7 @@ export async function nativeBlock(
   const columns = spanTable()
     .insertColumns.map((name) => `\`${name}\``)
     .join(", ");
-  await storeTraces(place, traces, seed);
+  await storeTraces(place, { traces, seed });
   const { stream } = await place.client.exec({
     query: `SELECT ${columns} FROM ${place.database}.spans ORDER BY cityHash64(TraceId) FORMAT Native`,
     clickhouse_settings: { max_block_size: String(traces * SPANS_PER_TRACE) },

@@ -9,6 +9,8 @@ export interface GenAiTracesOptions {
   readonly spansPerTrace?: number;
   /** The same one gives the same spans. */
   readonly seed: number;
+  /** Whether spans name a session. @default true */
+  readonly sessions?: boolean;
   /** Four bytes that every id begins with, to be found and replaced in an encoded request. Hex. */
   readonly idPrefix?: string;
 }
@@ -63,6 +65,7 @@ export function genAiTraces(options: GenAiTracesOptions): OtlpSpan[] {
     const rootId = id(16);
     const model = models[Math.floor(random() * models.length)] ?? models[0];
     const session = `session-${Math.floor(random() * 1_000)}`;
+    const named = options.sessions === false ? undefined : session;
     const begin = BEGIN + BigInt(Math.floor(random() * 3_600_000)) * 1_000_000n;
     for (let index = 0; index < (options.spansPerTrace ?? SPANS_PER_TRACE); index++) {
       const kind = index === 0 ? "invoke_agent" : index % 3 === 0 ? "execute_tool" : "chat";
@@ -77,7 +80,7 @@ export function genAiTraces(options: GenAiTracesOptions): OtlpSpan[] {
         kind: kind === "chat" ? 3 : 1,
         startTimeUnixNano: start,
         endTimeUnixNano: start + 35_000_000n + BigInt(Math.floor(random() * 1_000_000)),
-        attributes: attributesOf(kind, { model, session, text, random }),
+        attributes: attributesOf(kind, { model, session: named, text, random }),
         droppedAttributesCount: 0,
         events:
           kind === "chat"
@@ -104,16 +107,16 @@ export function genAiTraces(options: GenAiTracesOptions): OtlpSpan[] {
 
 interface Material {
   readonly model: string;
-  readonly session: string;
+  readonly session: string | undefined;
   readonly text: (length: number) => string;
   readonly random: () => number;
 }
 
 function attributesOf(kind: string, { model, session, text, random }: Material): OtlpSpan["attributes"] {
   const count = (most: number) => BigInt(Math.floor(random() * most));
-  const common: [string, string | bigint | number | readonly string[]][] = [
+  const common: (readonly [string, string | bigint | number | readonly string[]])[] = [
     ["gen_ai.operation.name", kind],
-    ["gen_ai.conversation.id", session],
+    ...(session === undefined ? [] : ([["gen_ai.conversation.id", session]] as const)),
     ["gen_ai.agent.name", "support"],
     ["user.id", `user-${count(10_000)}`],
   ];

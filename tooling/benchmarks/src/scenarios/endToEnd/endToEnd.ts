@@ -11,9 +11,10 @@ export const endToEnd: Scenario = {
   name: "end-to-end",
   title: "End to end",
   about:
-    "Spans that come in over OTLP/HTTP until every projection holds them: `apps/ingest` and `apps/worker` with their own settings, " +
+    "Spans that come in over OTLP/HTTP until every projection of a trace holds them: `apps/ingest` and `apps/worker` with their own settings, " +
     "requests of 100 spans in protobuf on 8 connections. The rate is that of a burst, from its first request until the last " +
-    "projection is current; the floor stores the same spans as blocks and rebuilds their traces in batches after that. " +
+    "projection of a trace is current; the floor stores the same spans as blocks and rebuilds their traces in batches after that. " +
+    "The traces name sessions, which all contenders tell and rebuild; CPU time is that until those are current, too. " +
     "Freshness is measured at half that rate: from the acknowledgement of a request until a query finds a trace of it with all its spans; " +
     "a query every 50 ms looks for one trace of each request, so that figures are up to so much too long. 200 ms of it are the quiet window in which spans of a trace gather.",
   async run({ options, engines, selects, compare }) {

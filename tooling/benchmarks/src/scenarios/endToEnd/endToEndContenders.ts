@@ -1,5 +1,6 @@
 import type { TestServices } from "@es/tooling-services";
-import { type Place, takePlace } from "../../engines/place.js";
+import { type Closers, contenderAtPlace } from "../../engines/contenderAtPlace.js";
+import type { Place } from "../../engines/place.js";
 import { migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Role, Round } from "../../harness/comparison.js";
 import { type Pids, watchProcesses } from "../../harness/processUsage.js";
@@ -16,7 +17,12 @@ import {
   startLiteralIngest,
 } from "../ingest/ingestContenders.js";
 import { drained } from "../project/drained.js";
-import { openQueue, startRebuilder, startWorkerService } from "../project/projectContenders.js";
+import {
+  forgetProjections,
+  openQueue,
+  startRebuilder,
+  startWorkerService,
+} from "../project/projectContenders.js";
 
 /** As many SDKs send them: what gathered in a while. */
 const REQUESTS: Requests = { encoding: "protobuf", spansPerRequest: 100, connections: 8 };
@@ -39,12 +45,14 @@ interface Pipeline {
   readonly receiver: Receiver;
   readonly requests: Requests;
   readonly pids: Pids;
-  /** Resolves when every projection holds what was acknowledged before the call. */
+  /** Resolves when every projection of a trace holds what was acknowledged before the call. */
   current(): Promise<void>;
+  /** Resolves when the sessions of those are current, too. */
+  sessionsCurrent(): Promise<void>;
 }
 
 /** Opens what takes spans and what makes projections of them; `closers` are called in reverse order. */
-type OpenPipeline = (place: Place, closers: (() => Promise<void>)[]) => Promise<Pipeline>;
+type OpenPipeline = (place: Place, closers: Closers) => Promise<Pipeline>;
 
 /** `apps/ingest` and `apps/worker` with their own defaults. */
 const openServices: OpenPipeline = async (place, closers) => {
@@ -52,13 +60,16 @@ const openServices: OpenPipeline = async (place, closers) => {
   closers.push(() => worker.close());
   const receiver = await startIngestService(place, REQUESTS);
   closers.push(() => receiver.close());
-  const queue = openQueue(place);
+  const queue = openQueue(place, "traces");
   closers.push(() => queue.close());
+  const sessionQueue = openQueue(place, "sessions");
+  closers.push(() => sessionQueue.close());
   return {
     receiver,
     requests: REQUESTS,
     pids: { ...receiver.pids, worker: worker.pid },
     current: () => drained(queue),
+    sessionsCurrent: () => drained(sessionQueue),
   };
 };
 
@@ -74,6 +85,7 @@ const openLiteral: OpenPipeline = async (place, closers) => {
     pids: { ...receiver.pids, ...worker.pids },
     // With nothing more to rebuild it waits for what the ingest has added.
     current: async () => void (await worker.rebuild([])),
+    sessionsCurrent: () => worker.rebuildSessions(),
   };
 };
 
@@ -93,6 +105,7 @@ const openEngines: OpenPipeline = async (place, closers) => {
       });
       await worker.rebuild((await result.json<readonly [string]>()).map(([id]) => id));
     },
+    sessionsCurrent: () => worker.rebuildSessions(),
   };
 };
 
@@ -116,27 +129,23 @@ interface ContenderSetUp {
 }
 
 function contender({ name, role, services, load }: ContenderSetUp, open: OpenPipeline): Contender {
-  const closers: (() => Promise<void>)[] = [];
-  let place: Place;
-  let pipeline: Pipeline;
-  let generator: Program;
-  return {
+  return contenderAtPlace({
     name,
     role,
-    async open() {
-      place = takePlace(services);
-      closers.push(() => place.close());
-      pipeline = await open(place, closers);
-      generator = await Program.start("load/httpLoad.js");
+    services,
+    async open(place, closers) {
+      const pipeline = await open(place, closers);
+      const generator = await Program.start("load/httpLoad.js");
       closers.push(() => generator.stop());
       const { target } = pipeline.receiver;
       await generator.call("aim", "seconds" in load ? withFreshness(target, place) : target);
+      return { pipeline, generator };
     },
-    async prepare() {
+    async prepare(place) {
       await place.empty("spans");
-      await place.empty("trace_projections");
+      await forgetProjections(place);
     },
-    async round(): Promise<Round> {
+    async round(place, { pipeline, generator }): Promise<Round> {
       const { spansPerRequest, connections } = pipeline.requests;
       const run: HttpLoadRun =
         "seconds" in load
@@ -147,6 +156,7 @@ function contender({ name, role, services, load }: ContenderSetUp, open: OpenPip
       const result = await generator.call<HttpLoadResult>("run", run);
       await pipeline.current();
       const seconds = (performance.now() - start) / 1_000;
+      await pipeline.sessionsCurrent();
       const processes = used();
       const count = result.acknowledged * spansPerRequest;
       const projected = await place.count(
@@ -158,10 +168,7 @@ function contender({ name, role, services, load }: ContenderSetUp, open: OpenPip
       const { p50, p95, p99 } = freshnessMs;
       return { count, seconds: result.seconds, figures: { p50, p95, p99 }, processes };
     },
-    async close() {
-      for (const close of closers.splice(0).reverse()) await close();
-    },
-  };
+  });
 }
 
 /** A burst that takes longer is not waited for. */

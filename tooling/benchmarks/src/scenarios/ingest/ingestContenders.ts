@@ -1,7 +1,8 @@
 import { encodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
 import type { TestServices } from "@es/tooling-services";
-import { type Place, takePlace } from "../../engines/place.js";
+import { contenderAtPlace } from "../../engines/contenderAtPlace.js";
+import type { Place } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";
 import { migrateTraceTables, nativeBlock } from "../../engines/traceTables.js";
 import type { Contender, Round } from "../../harness/comparison.js";
@@ -113,27 +114,23 @@ function contender(
   { name, role, services, load }: ContenderSetUp,
   openReceiver: (place: Place) => Promise<Receiver>,
 ): Contender {
-  const closers: (() => Promise<void>)[] = [];
-  let place: Place;
-  let receiver: Receiver;
-  let generator: Program;
-  return {
+  return contenderAtPlace({
     name,
     role,
-    async open() {
-      place = takePlace(services);
-      closers.push(() => place.close());
-      receiver = await openReceiver(place);
+    services,
+    async open(place, closers) {
+      const receiver = await openReceiver(place);
       closers.push(() => receiver.close());
-      generator = await Program.start("load/httpLoad.js");
+      const generator = await Program.start("load/httpLoad.js");
       closers.push(() => generator.stop());
       await generator.call("aim", receiver.target);
+      return { receiver, generator };
     },
-    async prepare() {
+    async prepare(place) {
       await place.empty("spans");
       await place.forgetQueue();
     },
-    async round(): Promise<Round> {
+    async round(place, { receiver, generator }): Promise<Round> {
       const { connections, seconds, spansPerRequest, spansPerSecond } = load;
       const used = watchProcesses({ ...receiver.pids, ...place.pids, load: generator.pid });
       const run: HttpLoadRun = {
@@ -151,10 +148,7 @@ function contender(
       const { p50, p95, p99 } = result.latencyMs;
       return { count, seconds: result.seconds, figures: { p50, p95, p99 }, processes };
     },
-    async close() {
-      for (const close of closers.splice(0).reverse()) await close();
-    },
-  };
+  });
 }
 
 function otlpTarget(url: string, { encoding, spansPerRequest, connections }: Requests): HttpLoadTarget {

@@ -1,29 +1,47 @@
-// The projection worker as its first description reads: a job is a query of its trace, a fold and an insert. Without the
-// limit of ten jobs per second, which would be all that is measured.
+// The projection worker as its first description reads: a job is a query of its trace, a fold and an insert, and the same
+// for the session that the trace names. Without the limit of ten jobs per second, which would be all that is measured.
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@clickhouse/client";
-import { createEventStream, defaultConcurrency } from "@es/core";
-import { insertSettings, type Row, readSettings, selectList } from "@es/store-clickhouse";
+import {
+  createAcceptedClock,
+  createEventStream,
+  defaultConcurrency,
+  type Event,
+  type ProjectionRecord,
+} from "@es/core";
+import { sessionEventsOf } from "@es/session-projection";
+import { sessionEventTable, sessionProjectionTable } from "@es/session-projection/clickhouse";
+import {
+  type EventTable,
+  insertSettings,
+  type ProjectionTable,
+  type Row,
+  readSettings,
+  selectList,
+} from "@es/store-clickhouse";
 import { spanTable, traceProjectionTable } from "@es/trace-projection/clickhouse";
 import { Queue, Worker } from "bullmq";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import type { RebuildPlace } from "./rebuilding.js";
-import { recordOf } from "./recordOf.js";
+import { recordOf, sessionHandler, traceHandler } from "./recordOf.js";
 
 const QUEUE_NAME = "projections";
-const events = spanTable();
-const projections = traceProjectionTable();
+const spans = spanTable();
+const traceProjections = traceProjectionTable(traceHandler.version);
+const sessionEvents = sessionEventTable();
+const sessionProjections = sessionProjectionTable(sessionHandler.version);
+const clock = createAcceptedClock();
 let queue: Queue<{ readonly traceId: string }>;
 let failure: Error | undefined;
 let close = async () => {};
 
-answerCalls({ open, rebuild }, () => close());
+// Nothing is left to do for sessions when the jobs are done.
+answerCalls({ open, rebuild, rebuildSessions: () => undefined }, () => close());
 
 async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace): Promise<void> {
   const client = createClient({ url: clickhouseUrl, database });
-  const select = selectList([...Object.values(events.columns), ...events.selectColumns]);
   const connection = { url: redisUrl };
   queue = new Queue(QUEUE_NAME, {
     connection,
@@ -35,30 +53,46 @@ async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace)
     },
   });
 
-  async function project(traceId: string): Promise<void> {
+  async function read<TEvent extends Event>(table: EventTable<TEvent>, aggregateId: string) {
+    const { tenantId: tenant, aggregateId: aggregate } = table.columns;
+    const select = selectList([...Object.values(table.columns), ...table.selectColumns]);
     const result = await client.query({
-      query: `SELECT ${select} FROM ${events.name} FINAL WHERE TenantId = {tenantId: String} AND TraceId = {traceId: String}`,
+      query: `SELECT ${select} FROM ${table.name} FINAL WHERE ${tenant} = {tenantId: String} AND ${aggregate} = {aggregateId: String}`,
       format: "JSONEachRow",
-      query_params: { tenantId, traceId },
+      query_params: { tenantId, aggregateId },
       clickhouse_settings: readSettings,
     });
-    const stream = createEventStream(traceId, (await result.json<Row>()).map(events.fromRow));
-    const record = recordOf(stream);
-    await client.insert({
-      table: projections.name,
-      format: "JSONEachRow",
-      values: [
-        {
-          [projections.columns.tenantId]: tenantId,
-          [projections.columns.aggregateId]: traceId,
-          [projections.columns.version]: String(record.version),
-          [projections.columns.projection]: projections.encode?.(record.projection),
-          [projections.columns.metadata]: JSON.stringify(record.metadata),
-          ...projections.toTypedColumns?.(record, tenantId),
-        },
-      ],
-      clickhouse_settings: insertSettings,
-    });
+    return createEventStream(aggregateId, (await result.json<Row>()).map(table.fromRow));
+  }
+
+  async function insert(table: string, values: readonly Row[]): Promise<void> {
+    await client.insert({ table, format: "JSONEachRow", values, clickhouse_settings: insertSettings });
+  }
+
+  async function write<TProjection>(
+    { name, columns, fixed, encode, toTypedColumns }: ProjectionTable<TProjection>,
+    record: ProjectionRecord<string, TProjection>,
+  ): Promise<void> {
+    await insert(name, [
+      {
+        ...fixed,
+        [columns.tenantId]: tenantId,
+        [columns.aggregateId]: record.aggregateId,
+        [columns.version]: String(record.version),
+        [columns.projection]: encode?.(record.projection),
+        [columns.metadata]: JSON.stringify(record.metadata),
+        ...toTypedColumns?.(record, tenantId),
+      },
+    ]);
+  }
+
+  async function project(traceId: string): Promise<void> {
+    const record = recordOf(traceHandler, await read(spans, traceId));
+    const told = sessionEventsOf(record, traceHandler.version, clock);
+    for (const event of told) await insert(sessionEvents.name, [sessionEvents.toRow(event, tenantId)]);
+    await write(traceProjections, record);
+    for (const { aggregateId } of told)
+      await write(sessionProjections, recordOf(sessionHandler, await read(sessionEvents, aggregateId)));
   }
 
   const worker = new Worker<{ readonly traceId: string }>(QUEUE_NAME, ({ data }) => project(data.traceId), {

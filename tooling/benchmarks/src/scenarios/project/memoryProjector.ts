@@ -10,19 +10,20 @@ import { drained } from "./drained.js";
 import type { RebuildPlace } from "./rebuilding.js";
 
 const queue = new ProjectionQueueMemory({ delayMs: 0, limiter: null });
-const sessionQueue = new ProjectionQueueMemory({ delayMs: 0, limiter: null });
+let sessionQueue: ProjectionQueueMemory;
 let close = async () => {};
 
-answerCalls({ open, rebuild }, () => close());
+answerCalls({ open, rebuild, rebuildSessions: () => drained(sessionQueue) }, () => close());
 
 async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
+  // It looks at what lags once, at the start, when there is nothing yet.
+  const config: WorkerConfig = z.object(workerVariables).parse({ RECONCILE_INTERVAL_MS: "0" });
+  sessionQueue = new ProjectionQueueMemory({ delayMs: config.SESSION_DELAY_MS, limiter: null });
   const logger = createLogger({ name: "bench", defaultLevel: "warn" });
   const store = openTraceStore({ CLICKHOUSE_URL: clickhouseUrl, CLICKHOUSE_DATABASE: database }, logger, {
     scheduleSessions: (sessions) => sessionQueue.schedule(sessions),
   });
   await store.opened;
-  // It looks at what lags once, at the start, when there is nothing yet.
-  const config: WorkerConfig = z.object(workerVariables).parse({ RECONCILE_INTERVAL_MS: "0" });
   const worker = startWorker(config, {
     store,
     queue,

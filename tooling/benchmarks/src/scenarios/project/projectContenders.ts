@@ -1,6 +1,7 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
 import type { ChildService, TestServices } from "@es/tooling-services";
-import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
+import { contenderAtPlace } from "../../engines/contenderAtPlace.js";
+import { BENCH_TENANT, type Place } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";
 import { fillTraceTables, migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Role, Round } from "../../harness/comparison.js";
@@ -14,24 +15,34 @@ export const OURS_MEMORY = "ours, queue in memory";
 export const FLOOR = "floor: batches without a queue";
 export const LITERAL = "a query and an insert per trace";
 
-/** How the services name it when nobody does. */
-const QUEUE_NAME = "trace-projections";
+/** How the services name them when nobody does. */
+const QUEUE_NAMES = { traces: "trace-projections", sessions: "session-projections" } as const;
 /** Traces that a request of a thousand spans touches. */
 const SCHEDULED_AT_ONCE = 100;
+
+export interface RebuildLoad {
+  readonly services: TestServices;
+  readonly traces: number;
+  /** Whether each trace names a session, which is rebuilt too. */
+  readonly sessions: boolean;
+}
 
 /** What rebuilds traces. */
 export interface Rebuilder {
   readonly pids: Pids;
   /** Resolves with the seconds it took. */
   rebuild(traceIds: readonly string[]): Promise<number>;
+  /** Resolves when the sessions of what was rebuilt are current, too. */
+  rebuildSessions(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** `apps/worker`, with the calls that ingest makes beside it. */
-export function bullMqProjects(services: TestServices, traces: number): Contender {
-  return contender({ name: OURS_BULLMQ, role: "ours", services, traces }, async (place) => {
+export function bullMqProjects(load: RebuildLoad): Contender {
+  return contender({ name: OURS_BULLMQ, role: "ours", load }, async (place) => {
     const worker = await startWorkerService(place);
-    const queue = openQueue(place);
+    const queue = openQueue(place, "traces");
+    const sessionQueue = openQueue(place, "sessions");
     return {
       pids: { worker: worker.pid, "schedule calls": process.pid },
       async rebuild(traceIds) {
@@ -43,8 +54,10 @@ export function bullMqProjects(services: TestServices, traces: number): Contende
         await drained(queue);
         return (performance.now() - start) / 1_000;
       },
+      rebuildSessions: () => drained(sessionQueue),
       async close() {
         await queue.close();
+        await sessionQueue.close();
         await worker.close();
       },
     };
@@ -56,40 +69,32 @@ export function startWorkerService(place: Place): Promise<ChildService> {
   return startService("worker", { ...place.environment, RECONCILE_INTERVAL_MS: "0" });
 }
 
-/** The queue of the services, from this process. */
-export function openQueue({ redisUrl: connection, prefix }: Place): ProjectionQueueBullMQ {
-  return new ProjectionQueueBullMQ({ connection, prefix, queueName: QUEUE_NAME, delayMs: 0 });
+/** A queue of the services, from this process. */
+export function openQueue(
+  { redisUrl: connection, prefix }: Place,
+  of: keyof typeof QUEUE_NAMES,
+): ProjectionQueueBullMQ {
+  return new ProjectionQueueBullMQ({ connection, prefix, queueName: QUEUE_NAMES[of], delayMs: 0 });
 }
 
-export function memoryProjects(services: TestServices, traces: number): Contender {
-  return contender(
-    { name: OURS_MEMORY, role: "ours", services, traces },
-    programRebuilds("scenarios/project/memoryProjector.js"),
+export function memoryProjects(load: RebuildLoad): Contender {
+  return contender({ name: OURS_MEMORY, role: "ours", load }, (place) =>
+    startRebuilder(place, "scenarios/project/memoryProjector.js"),
   );
 }
 
-export function batchProjects(services: TestServices, traces: number): Contender {
-  return contender(
-    { name: FLOOR, role: "floor", services, traces },
-    programRebuilds("scenarios/project/batchProjector.js", migrateTraceTables),
-  );
+export function batchProjects(load: RebuildLoad): Contender {
+  return contender({ name: FLOOR, role: "floor", load }, async (place) => {
+    await migrateTraceTables(place);
+    return startRebuilder(place, "scenarios/project/batchProjector.js");
+  });
 }
 
-export function literalProjects(services: TestServices, traces: number): Contender {
-  return contender(
-    { name: LITERAL, role: "baseline", services, traces },
-    programRebuilds("scenarios/project/literalProjector.js", migrateTraceTables),
-  );
-}
-
-function programRebuilds(
-  path: RebuildProgram,
-  prepare: (place: Place) => Promise<void> = async () => {},
-): (place: Place) => Promise<Rebuilder> {
-  return async (place) => {
-    await prepare(place);
-    return startRebuilder(place, path);
-  };
+export function literalProjects(load: RebuildLoad): Contender {
+  return contender({ name: LITERAL, role: "baseline", load }, async (place) => {
+    await migrateTraceTables(place);
+    return startRebuilder(place, "scenarios/project/literalProjector.js");
+  });
 }
 
 export type RebuildProgram = `scenarios/project/${"memory" | "batch" | "literal"}Projector.js`;
@@ -101,6 +106,7 @@ export async function startRebuilder(place: Place, path: RebuildProgram): Promis
   return {
     pids: { worker: program.pid },
     rebuild: (traceIds) => program.call<number>("rebuild", traceIds),
+    rebuildSessions: () => program.call("rebuildSessions"),
     close: () => program.stop(),
   };
 }
@@ -108,43 +114,52 @@ export async function startRebuilder(place: Place, path: RebuildProgram): Promis
 interface ContenderSetUp {
   readonly name: string;
   readonly role: Role;
-  readonly services: TestServices;
-  readonly traces: number;
+  readonly load: RebuildLoad;
 }
 
 function contender(
-  { name, role, services, traces }: ContenderSetUp,
+  { name, role, load: { services, traces, sessions } }: ContenderSetUp,
   openRebuilder: (place: Place) => Promise<Rebuilder>,
 ): Contender {
-  const closers: (() => Promise<void>)[] = [];
-  let place: Place;
-  let rebuilder: Rebuilder;
-  let traceIds: readonly string[];
-  return {
+  return contenderAtPlace({
     name,
     role,
-    async open() {
-      place = takePlace(services);
-      closers.push(() => place.close());
-      rebuilder = await openRebuilder(place);
+    services,
+    async open(place, closers) {
+      const rebuilder = await openRebuilder(place);
       closers.push(() => rebuilder.close());
-      ({ traceIds } = await fillTraceTables(place, traces));
+      const { traceIds } = await fillTraceTables(place, traces, { sessions });
+      return { rebuilder, traceIds };
     },
-    // A projection that is there already would not be written again.
-    prepare: () => place.empty("trace_projections"),
-    async round(): Promise<Round> {
+    prepare: forgetProjections,
+    async round(place, { rebuilder, traceIds }): Promise<Round> {
       const used = watchProcesses({ ...rebuilder.pids, ...place.pids });
       const seconds = await rebuilder.rebuild(traceIds);
+      await rebuilder.rebuildSessions();
       const processes = used();
-      const projected = await place.count(
-        `SELECT uniqExact(TraceId) FROM ${place.database}.trace_projections WHERE SpanCount = 10`,
+      const expectTraces = (what: string, counted: number) => {
+        if (counted !== traceIds.length)
+          throw new Error(`${name}: ${counted} of ${traceIds.length} traces are in ${what}.`);
+      };
+      expectTraces(
+        "projections",
+        await place.count(
+          `SELECT uniqExact(TraceId) FROM ${place.database}.trace_projections WHERE SpanCount = 10`,
+        ),
       );
-      if (projected !== traceIds.length)
-        throw new Error(`${name}: ${projected} of ${traceIds.length} traces were rebuilt.`);
+      if (sessions) {
+        expectTraces(
+          "sessions",
+          await place.count(`SELECT sum(TraceCount) FROM ${place.database}.session_projections FINAL`),
+        );
+      }
       return { count: traceIds.length, seconds, processes };
     },
-    async close() {
-      for (const close of closers.splice(0).reverse()) await close();
-    },
-  };
+  });
+}
+
+/** A projection that is there already would not be written again. */
+export async function forgetProjections(place: Place): Promise<void> {
+  for (const table of ["trace_projections", "session_events", "session_projections"])
+    await place.empty(table);
 }

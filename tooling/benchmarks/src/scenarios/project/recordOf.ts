@@ -1,15 +1,27 @@
 import {
   buildProjectionMetadata,
+  type Event,
   type EventStream,
   makeProjectionVersion,
   type ProjectionRecord,
 } from "@es/core";
-import { type SpanEvent, type TraceProjection, TraceProjectionEventHandler } from "@es/trace-projection";
+import { SessionProjectionEventHandler } from "@es/session-projection";
+import { TraceProjectionEventHandler } from "@es/trace-projection";
 
-const handler = new TraceProjectionEventHandler();
+export const traceHandler = new TraceProjectionEventHandler();
+/** Counts what the handler of traces says. */
+export const sessionHandler = new SessionProjectionEventHandler({ generation: traceHandler.version });
+
+interface PlainHandler<TEvent extends Event, TProjection> {
+  readonly version: number;
+  handle(stream: EventStream<string, TEvent>): TProjection;
+}
 
 /** What the service makes of a stream, for contenders that do without the service. */
-export function recordOf(stream: EventStream<string, SpanEvent>): ProjectionRecord<string, TraceProjection> {
+export function recordOf<TEvent extends Event, TProjection>(
+  handler: PlainHandler<TEvent, TProjection>,
+  stream: EventStream<string, TEvent>,
+): ProjectionRecord<string, TProjection> {
   return {
     aggregateId: stream.aggregateId,
     version: makeProjectionVersion({
