@@ -1,4 +1,5 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type AggregateRef,
   assertSchedulable,
@@ -66,6 +67,15 @@ const MAX_DELAY_MS = 2 ** 40;
 /** Jobs that are sent at once: what is sent next, by other calls too, waits for them in Redis. */
 const MAX_BULK = 50;
 
+/** Refs that are scheduled together at the end of this turn of the event loop. */
+interface Gathering {
+  /** Of which the jobs' telemetry is. */
+  readonly scope: unknown;
+  readonly delayMs: number;
+  readonly refs: AggregateRef[];
+  readonly added: Promise<void>;
+}
+
 interface ProjectionJob {
   readonly name: string;
   readonly data: ProjectionJobData;
@@ -96,6 +106,8 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   readonly #telemetry: Telemetry<Context> | null;
   readonly #scheduling = new SchedulingTelemetry("@es/queue-bullmq");
   readonly #inFlight = new Set<Promise<unknown>>();
+  /** One for each context and delay. */
+  readonly #gatherings: Gathering[] = [];
   #queue: Promise<Queue<ProjectionJobData>> | null = null;
   #readying: Promise<void> | null = null;
   /** Why Redis is down, as far as we know it is. */
@@ -125,8 +137,14 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
     this.#turns = options.fairness === null ? null : new TenantTurns(this.#redis, prefix, queueName);
     this.deadLetters = new DeadLettersBullMQ(this.#letters, {
-      call: (work) => this.#call(work),
-      schedule: (refs) => this.#addAll(refs, 0),
+      call: async (work) => {
+        this.#assertOpen();
+        return this.#call(work);
+      },
+      schedule: async (refs) => {
+        this.#assertOpen();
+        return this.#addAll(refs, 0);
+      },
     });
   }
 
@@ -134,11 +152,12 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     this.#assertOpen();
     const delayMs = options.delayMs ?? this.#delayMs;
     assertSchedulable(refs, delayMs);
-    await this.#addAll(refs, delayMs);
+    await this.#tracked(refs.length > MAX_BULK ? this.#addAll(refs, delayMs) : this.#gather(refs, delayMs));
     this.#scheduling.report(refs);
   }
 
   async counts(): Promise<QueueCounts> {
+    this.#assertOpen();
     const [jobs, deadLetters] = await this.#call(async (queue) =>
       Promise.all([queue.getJobCounts("waiting", "delayed", "prioritized", "active"), this.#letters.count()]),
     );
@@ -153,7 +172,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#inFlight);
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const queue = await this.#queue?.catch(() => null);
     await queue?.close().catch((error: unknown) => this.#report(asError(error)));
     if (isReady(this.#redis)) {
@@ -162,13 +181,34 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     this.#redis.disconnect();
   }
 
+  /**
+   * Small calls of one turn of the event loop cost as much as one: a hundred rebuilds that end together, and each tell of what
+   * they changed. Those of another context are apart, for their runs are linked to it.
+   */
+  #gather(refs: readonly AggregateRef[], delayMs: number): Promise<void> {
+    const scope = this.#telemetry?.contextManager.active();
+    let gathering = this.#gatherings.find((one) => one.scope === scope && one.delayMs === delayMs);
+    if (gathering === undefined) {
+      const gathered: AggregateRef[] = [];
+      const add = async () => {
+        await nextTurn();
+        this.#gatherings.shift();
+        await this.#addAll(gathered, delayMs);
+      };
+      gathering = { scope, delayMs, refs: gathered, added: add() };
+      this.#gatherings.push(gathering);
+    }
+    gathering.refs.push(...refs);
+    return gathering.added;
+  }
+
   async #addAll(refs: readonly AggregateRef[], delayMs: number): Promise<void> {
     const distinct = [...new Map(refs.map((ref) => [deduplicationId(ref), ref]))];
     const priorities = await this.#priorities(distinct);
     const size = Math.min(this.#maxInFlight, MAX_BULK);
     // Never the ref: a job id collapses calls for good while its job is active, and these must not be lost. A random one
     // because BullMQ's own counter starts again at 1 when Redis lost its data, under live workers.
-    const callId = randomUUID();
+    const callId = randomBytes(12).toString("base64url");
     let next = 0;
     let failed = false;
     const lane = async () => {
@@ -224,20 +264,26 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
 
   /** Some commands, bounded in time, every failure as an error of the port. */
   async #call<T>(work: (queue: Queue<ProjectionJobData>) => Promise<T>, commands = 1): Promise<T> {
-    this.#assertOpen();
     const givenUp = new AbortController();
     const attempt = this.#slots.use(commands, async () => work(await this.#connected()), givenUp.signal);
     const call = this.#patience.await(attempt, () =>
       unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down),
     );
-    this.#inFlight.add(call);
     try {
-      return await call;
+      return await this.#tracked(call);
     } catch (error) {
       givenUp.abort(error);
       throw asQueueError(error);
+    }
+  }
+
+  /** Closing waits for it. */
+  async #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    try {
+      return await work;
     } finally {
-      this.#inFlight.delete(call);
+      this.#inFlight.delete(work);
     }
   }
 

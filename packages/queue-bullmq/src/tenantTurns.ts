@@ -1,5 +1,6 @@
 import type { TenantId } from "@es/core";
 import type { Cluster, Redis } from "ioredis";
+import { LuaScript } from "./luaScript.js";
 
 /*
  * Start-time fair queueing (Goyal, Vin, Cheng 1996) between tenants, on BullMQ's priorities.
@@ -32,7 +33,7 @@ local function text(number) return string.format('%.0f', number) end`;
  * deduplication id of each ref. A ref costs its tenant a turn only if this call makes a run of it, not if it joins one. To
  * joining the run that follows an active one, the newest call brings the tag: that of the tenant's newest job.
  */
-const takeTurns = `${readClock}
+const takeTurns = new LuaScript(`${readClock}
 local PRIORITY = 4294967296
 local tooHigh = '(' .. text((round - eraBegan + HORIZON + 2) * PRIORITY)
 local left = redis.call('ZRANGEBYSCORE', KEYS[3], tooHigh, '+inf', 'WITHSCORES', 'LIMIT', 0, 500)
@@ -65,17 +66,17 @@ for index = 2, #ARGV, 2 do
 end
 for tenant in pairs(changed) do redis.call('ZADD', KEYS[2], text(next[tenant]), tenant) end
 redis.call('EXPIRE', KEYS[2], ${FORGET_SECONDS})
-return priorities`;
+return priorities`);
 
 /** ARGV: the highest priority that started. Tenants without a turn ahead of the clock are forgotten: theirs is now. */
-const advance = `${readClock}
+const advance = new LuaScript(`${readClock}
 local started = eraBegan + tonumber(ARGV[1]) - 1
 if started > round + HORIZON then started = started - ERA end
 if started > round then
   redis.call('SET', KEYS[1], text(started))
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(started))
 end
-return 1`;
+return 1`);
 
 /** Most refs in one script: Redis does nothing else meanwhile. */
 const MAX_REFS = 500;
@@ -104,7 +105,7 @@ export class TenantTurns {
       const refs = requests
         .slice(from, from + MAX_REFS)
         .flatMap(({ tenantId, deduplicationId }) => [tenantId, deduplicationId]);
-      const some = await this.#redis.eval(takeTurns, this.#keys.length, ...this.#keys, this.#prefix, ...refs);
+      const some = await takeTurns.run(this.#redis, this.#keys, [this.#prefix, ...refs]);
       priorities.push(...(some as number[]));
     }
     return priorities;
@@ -112,8 +113,7 @@ export class TenantTurns {
 
   /** A job of this priority started, and none of a higher one since the last call. */
   async advance(priority: number): Promise<void> {
-    const [clock, next] = this.#keys as [string, string];
-    await this.#redis.eval(advance, 2, clock, next, priority);
+    await advance.run(this.#redis, this.#keys.slice(0, 2), [priority]);
   }
 }
 

@@ -16,6 +16,8 @@ function ref(aggregateId: string, tenantId = "acme") {
   return { tenantId: parseTenantId(tenantId), aggregateId };
 }
 
+const refsUpTo = (count: number) => Array.from({ length: count }, (_, index) => ref(`${index}`));
+
 describe("what the queue keeps in Redis", () => {
   const redis = new Redis(redisUrl());
   const open: { close(): Promise<void> }[] = [];
@@ -160,6 +162,25 @@ describe("what the queue keeps in Redis", () => {
     expect((await queue.deadLetters.list()).items).toMatchObject([{ reason: "second" }]);
     gate.release(ref("a"));
     await counts(queue, { active: 0, deadLetters: 0 });
+  });
+
+  it("makes one job for each ref of many small calls at once, each with its own delay", async () => {
+    const { prefix, queue } = setUp();
+    const names = Array.from({ length: 120 }, (_, index) => `${index % 60}`);
+    await Promise.all([
+      ...names.map((name) => queue.schedule([ref(name)])),
+      ...names.map((name) => queue.schedule([ref(name, "later")], { delayMs: 60_000 })),
+    ]);
+    expect((await queue.counts()).pending).toBe(120);
+    expect(await redis.zcard(`${prefix}:projections:delayed`)).toBe(60);
+  });
+
+  it("schedules what it was asked for before it closes", async () => {
+    const { prefix, queue } = setUp();
+    const calls = [queue.schedule([ref("small")]), queue.schedule(refsUpTo(120))];
+    await Promise.all([queue.close(), ...calls]);
+    expect(await setUp({ prefix }).queue.counts()).toMatchObject({ pending: 121 });
+    await expect(queue.schedule([ref("after")])).rejects.toMatchObject({ code: "CLOSED" });
   });
 
   it("finds the runs another process left, with the same letters and counts", async () => {

@@ -151,6 +151,31 @@ describe("telemetry", () => {
     }
   });
 
+  it("adds the jobs of small calls made at once below one span per context, and links each run to its own", async () => {
+    const { queue, work } = setUp(async () => undefined);
+    const names = ["request 1", "request 2"];
+    await Promise.all(
+      names.map((name) =>
+        tracer.startActiveSpan(name, async (span) => {
+          await Promise.all(
+            Array.from({ length: 20 }, (_, index) => queue.schedule([ref(`${name}: ${index}`)])),
+          );
+          span.end();
+        }),
+      ),
+    );
+    work();
+    await vi.waitFor(() => expect(spansNamed("process projections")).toHaveLength(40), waiting);
+    const added = exporter.getFinishedSpans().filter((span) => span.kind === SpanKind.PRODUCER);
+    const traceOf = (name: string) => spansNamed(name)[0]?.spanContext().traceId;
+    expect(new Set(added.map((span) => span.spanContext().traceId))).toEqual(new Set(names.map(traceOf)));
+    expect(added).toHaveLength(2);
+    for (const run of spansNamed("process projections")) {
+      const [name = ""] = String(run.attributes["aggregate.id"]).split(":");
+      expect(run.links.map((link) => link.context.traceId)).toEqual([traceOf(name)]);
+    }
+  });
+
   it("starts no trace for the housekeeping of an idle worker", async () => {
     const { queue, work } = setUp(async () => undefined);
     work();
