@@ -115,6 +115,15 @@ export function recordTime(label, started) {
   times.push([label, (Date.now() - started) / 1000]);
 }
 
+export function timesSoFar() {
+  return [...times];
+}
+
+/** Steps of another process, as its `timesSoFar` gives them. */
+export function addTimes(others) {
+  times.push(...others);
+}
+
 /** A table of the steps so far. */
 export function timeTable() {
   const width = Math.max(...times.map(([label]) => label.length));

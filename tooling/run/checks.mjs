@@ -20,14 +20,21 @@ export async function test(filters) {
   await runTests("Tests", startTestServices, async () => filters);
 }
 
-/** The tests of every project that needs engines, on engines in containers. */
-export async function testInContainers(filters) {
+/**
+ * The tests of every project that needs engines, on engines in containers.
+ * @param {string[]} filters
+ * @param {{ maxWorkers?: number }} [options] `maxWorkers`: test files at once, if not as many as usual
+ */
+export async function testInContainers(filters, { maxWorkers } = {}) {
   const { startContainerServices } = await services();
   const signal = interruptible();
   await runTests(
     "Tests in containers",
     () => startContainerServices({ step: timed, signal }),
-    () => filesWithEngines(filters),
+    async () => [
+      ...(await filesWithEngines(filters)),
+      ...(maxWorkers === undefined ? [] : [`--maxWorkers=${maxWorkers}`]),
+    ],
   );
 }
 

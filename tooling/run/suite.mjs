@@ -1,8 +1,9 @@
 // Test runs and their counts: shared by `npm test`, `npm run test:containers` and .ci/run.
-import { readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { recordTime, root, runForeground, timeTable } from "./bootstrap.mjs";
+import { addTimes, recordTime, root, runForeground, timesSoFar, timeTable } from "./bootstrap.mjs";
 
 const started = Date.now();
 /** Each: what ran, its counts, and the engines it ran on. */
@@ -46,6 +47,49 @@ export async function runTests(label, startServices, vitestArguments) {
     run.failed += 1;
   }
   runs.push(run);
+}
+
+/** Writes what came of the runs of this process to a file, for the process that started it by `runBeside`. */
+export function exportRuns(file) {
+  summarized = true;
+  writeFileSync(file, JSON.stringify({ runs, times: timesSoFar() }));
+}
+
+/**
+ * Runs a script that ends with `exportRuns(process.argv[2])` as a process beside this one, which ends with this one at the
+ * latest. What it prints is shown once `finish()` is called, which waits for its end and counts its runs.
+ * @param {string} script
+ */
+export function runBeside(script) {
+  const report = join(tmpdir(), `es-runs-${process.pid}.json`);
+  const child = spawn(process.execPath, [join(root, script), report], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const endWithUs = () => child.kill("SIGTERM");
+  process.once("exit", endWithUs);
+  interruptible().addEventListener("abort", endWithUs);
+  let held = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => (held === undefined ? process.stderr.write(chunk) : held.push(chunk)));
+  const ended = new Promise((resolve) => child.once("close", resolve).once("error", resolve));
+  return {
+    async finish() {
+      for (const chunk of held) process.stderr.write(chunk);
+      held = undefined;
+      await ended;
+      process.removeListener("exit", endWithUs);
+      try {
+        const done = JSON.parse(readFileSync(report, "utf8"));
+        runs.push(...done.runs);
+        addTimes(done.times);
+      } catch {
+        process.stderr.write(`${script} ended without a report.\n`);
+      } finally {
+        rmSync(report, { force: true });
+      }
+    },
+  };
 }
 
 /** Makes an interrupt end what runs and then the process, instead of the process at once. */

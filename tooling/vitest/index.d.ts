@@ -6,6 +6,12 @@ export interface PackageTestOptions {
    * (`src/clickhouse/`) only the tests there do: the others are not run again on engines in containers.
    */
   readonly engines?: boolean | string;
+  /**
+   * Every test file has a process of its own: for tests that leave something in theirs. Others of a package share one or
+   * two, which load its modules once: a file undoes what it changes of its process.
+   * @default false
+   */
+  readonly isolate?: boolean;
 }
 
 /** The test configuration of one package. `configUrl` is `import.meta.url` of its vitest.config.ts. */

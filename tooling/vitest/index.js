@@ -29,15 +29,16 @@ function sourceAliases() {
 /**
  * The test configuration of one package.
  * @param {string} configUrl `import.meta.url` of the package's vitest.config.ts
- * @param {{ engines?: boolean | string }} [options] `engines`: the tests, or those in this folder, need ClickHouse or Redis
+ * @param {import("./index.d.ts").PackageTestOptions} [options]
  */
-export function packageTests(configUrl, { engines = false } = {}) {
+export function packageTests(configUrl, { engines = false, isolate = false } = {}) {
   return defineConfig({
     root: fileURLToPath(new URL(".", configUrl)),
     resolve: { alias: sourceAliases() },
     test: {
       // Threads crash the embedded ClickHouse engine: one instance belongs to one process.
       pool: "forks",
+      isolate,
       include: ["src/**/*.test.ts", "test/**/*.test.ts"],
       exclude: ["**/dist/**", "**/node_modules/**"],
       testTimeout: 60_000,

@@ -72,6 +72,8 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let hasEnded = false;
+  // Looks cost the machine what others wait for: fewer, the longer it takes.
+  let pauseMs = 25;
   watch?.ended.then(() => {
     hasEnded = true;
   });
@@ -81,7 +83,8 @@ export async function until<T>(
     if (hasEnded) throw new Error(`Ended before: ${what}\n${watch?.output()}`);
     if (Date.now() > deadline)
       throw new Error(`Not within ${timeoutMs} ms: ${what}\n${watch?.output() ?? ""}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    pauseMs = Math.min(250, pauseMs * 1.25);
   }
 }
 

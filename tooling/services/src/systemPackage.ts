@@ -19,8 +19,11 @@ export async function ensureSystemPackage({ command, aptPackage, advice }: Syste
     process.stderr.write(`${command} is not installed: installing it with apt-get…\n`);
     const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     const options = { env: environment, maxBuffer: 64 * 1024 * 1024 };
-    await run("apt-get", ["update", "-qq"], options);
-    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", aptPackage], options);
+    // One at a time on this machine: apt-get refuses to wait for another.
+    const aptGet = (...args: string[]) =>
+      run("flock", ["/run/lock/es-test-apt", "apt-get", ...args], options);
+    await aptGet("update", "-qq");
+    await aptGet("install", "-y", "-qq", "--no-install-recommends", aptPackage);
     if (await isOnPath(command)) return;
   }
   throw new Error(advice);
