@@ -80,6 +80,14 @@ test.each([
   expect(answer.status).toBe(status);
 });
 
+test("one thread formats an answer, unless a request asks for more", async () => {
+  const name = "output_format_parallel_formatting";
+  const value = `SELECT value FROM system.settings WHERE name = '${name}'`;
+  expect((await ask(value)).text).toBe("0\n");
+  expect((await ask(value, { [name]: 1 })).text).toBe("1\n");
+  expect((await ask(value)).text).toBe("0\n");
+});
+
 test("a GET may not write, nor lift that ban", async () => {
   await ask("CREATE TABLE guarded (a UInt8) ENGINE = Memory");
   for (const values of [{}, { readonly: 0 }, { session_id: "get" }]) {

@@ -1,14 +1,14 @@
 import { mkdtemp } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { startChildService } from "./childService.js";
+import { engineFolder } from "./engineFolder.js";
 import type { EngineProcess } from "./testServices.js";
 
 /** The embedded engine as a process of its own, on a free port, over an empty data directory. */
 export async function startLocalClickHouse(): Promise<EngineProcess> {
   const manifest = createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json");
-  const dataDir = await mkdtemp(join(tmpdir(), "es-clickhouse-"));
+  const dataDir = await mkdtemp(join(await engineFolder(), "es-clickhouse-"));
   const { url, pid, close } = await startChildService({
     command: process.execPath,
     args: [join(dirname(manifest), "bin/clickhouse-embedded.cjs"), "--data-dir", dataDir, "--port", "0"],
