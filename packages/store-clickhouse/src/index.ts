@@ -47,7 +47,7 @@ export {
   type ProjectionStoreClickHouseOptions,
 } from "./projectionStoreClickHouse.js";
 export { type ProjectionsTableOptions, projectionsTable } from "./projectionsTable.js";
-export type { ProjectionTable, ProjectionTableColumns } from "./projectionTable.js";
+export type { ProjectionTable, ProjectionTableColumns, TypedColumn } from "./projectionTable.js";
 export { replayClickHouseMigrations } from "./replayClickHouseMigrations.js";
 export { ReplayStoreClickHouse, type ReplayStoreClickHouseOptions } from "./replayStoreClickHouse.js";
 export { insertSettings, readSettings } from "./requestSettings.js";

@@ -20,7 +20,7 @@ export interface EncodedRows {
 export function insertStatement(
   tableName: string,
   columns: readonly string[],
-  format: "JSONEachRow" | EncodedRows["format"] = "JSONEachRow",
+  format: "JSONEachRow" | "RowBinary" | EncodedRows["format"] = "JSONEachRow",
 ): string {
   return `INSERT INTO ${tableName} (${columns.map(quoteIdentifier).join(", ")}) FORMAT ${format}`;
 }
@@ -45,11 +45,24 @@ export async function insertChunks(
 ): Promise<void> {
   const { stream } = await client.exec({
     query: statement,
-    values: Readable.from(chunks, { objectMode: false }),
+    values: Readable.from(joined(chunks), { objectMode: false }),
     clickhouse_settings: settings,
   });
   // Only an answer read to its end is an acknowledgement, and frees the socket.
   for await (const _ of stream);
+}
+
+/** As few chunks as there are pieces of memory: each is sent by itself. */
+function joined(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    const last = pieces.at(-1);
+    if (last?.buffer === chunk.buffer && last.byteOffset + last.byteLength === chunk.byteOffset) {
+      const { buffer, byteOffset, byteLength } = last;
+      pieces[pieces.length - 1] = Buffer.from(buffer, byteOffset, byteLength + chunk.byteLength);
+    } else pieces.push(chunk);
+  }
+  return pieces;
 }
 
 /** Joins rows into chunks of at most `maxBytes`; a larger row is a chunk by itself. */

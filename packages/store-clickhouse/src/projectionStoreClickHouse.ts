@@ -1,7 +1,6 @@
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
   assertAggregateId,
-  canonicalJson,
   EventSourcingError,
   isEventSourcingError,
   type ProjectionMetadata,
@@ -20,7 +19,8 @@ import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } 
 import { Coalescer, type Settled } from "./coalescer.js";
 import type { Row } from "./eventTable.js";
 import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
-import { insertLines, insertStatement, type Lines } from "./insertLines.js";
+import { insertChunks } from "./insertLines.js";
+import { type ProjectionRows, projectionRows } from "./projectionRows.js";
 import { projectionsTable } from "./projectionsTable.js";
 import type { ProjectionTable } from "./projectionTable.js";
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
@@ -48,7 +48,7 @@ export interface ProjectionStoreClickHouseOptions<TProjection = unknown> extends
 
 interface ProjectionWrite {
   readonly tenantId: TenantId;
-  readonly lines: Lines;
+  readonly row: Uint8Array;
   readonly link: Link | undefined;
 }
 
@@ -73,13 +73,15 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   readonly #writes: Coalescer<ProjectionWrite, void>;
   readonly #readSettings: ClickHouseSettings;
   readonly #insertSettings: ClickHouseSettings;
-  readonly #sql: ProjectionSql;
+  readonly #rows: ProjectionRows<TProjection>;
+  readonly #getProjections: string;
 
   constructor(client: ClickHouseClient, options: ProjectionStoreClickHouseOptions<TProjection> = {}) {
     this.#client = client;
     this.#table = options.table ?? projectionsTable<TProjection>();
     this.#name = qualifiedName(options.database, this.#table.name);
-    this.#sql = projectionSql(this.#name, this.#table);
+    this.#rows = projectionRows(this.#name, this.#table);
+    this.#getProjections = selectProjections(this.#name, this.#table);
     this.#readSettings = { ...readSettings, ...options.readSettings };
     this.#insertSettings = { ...insertSettings, ...options.insertSettings };
     const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
@@ -96,7 +98,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
     this.#writes = new Coalescer<ProjectionWrite, void>({
       ...mergeLimits(defaultWriteLimits, options.writeLimits),
       name: `${NAME} writes to ${this.#name}`,
-      sizeOf: ({ lines }) => lines.bytes,
+      sizeOf: ({ row }) => row.byteLength,
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       isOverload,
@@ -161,10 +163,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   ): Promise<void> {
     const link = linkTo(span);
     // All rows are made before any is written, and before the caller can change a record.
-    const writes = records.map((record) => {
-      const text = `${this.#encode(record, tenantId)}\n`;
-      return { tenantId, lines: { text, bytes: Buffer.byteLength(text), rows: 1 }, link };
-    });
+    const writes = records.map((record) => ({ tenantId, row: this.#encode(record, tenantId), link }));
     const outcomes = await this.#writes.submitAll(writes);
     valuesOf(outcomes);
   }
@@ -177,20 +176,10 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
     return { name: `${NAME}.${name}`, table: this.#name, component: this.#table.migrations.component };
   }
 
-  #encode(record: ProjectionRecord<TAggregateId, TProjection>, tenantId: TenantId): string {
-    const { columns, fixed, toTypedColumns, encode = canonicalJson } = this.#table;
+  #encode(record: ProjectionRecord<TAggregateId, TProjection>, tenantId: TenantId): Uint8Array {
     assertAggregateId(record.aggregateId);
-    const version = String(parseProjectionVersion(String(record.version)));
     try {
-      return JSON.stringify({
-        ...toTypedColumns?.call(this.#table, record, tenantId),
-        ...fixed,
-        [columns.tenantId]: tenantId,
-        [columns.aggregateId]: record.aggregateId,
-        [columns.version]: version,
-        [columns.projection]: encode.call(this.#table, record.projection),
-        [columns.metadata]: canonicalJson(record.metadata),
-      });
+      return this.#rows.encode(record, tenantId);
     } catch (cause) {
       if (isEventSourcingError(cause)) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -209,9 +198,9 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
       `${NAME}.${storeSpanNames.roundTrip}`,
       roundTripOptions(this.#name, "INSERT", links),
       async () => {
-        const lines = writes.map((write) => write.lines);
+        const rows = writes.map(({ row }) => row);
         try {
-          await insertLines(this.#client, this.#sql.insert, lines, this.#insertSettings);
+          await insertChunks(this.#client, this.#rows.insert, rows, this.#insertSettings);
         } catch (error) {
           throw classifyClickHouseError(error, this.#operation("storeProjection"));
         }
@@ -235,7 +224,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
           await readAggregateRows(
             this.#client,
             {
-              sql: this.#sql.getProjections,
+              sql: this.#getProjections,
               tenantColumn: this.#table.columns.tenantId,
               aggregateColumn: this.#table.columns.aggregateId,
               settings:
@@ -279,14 +268,9 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   }
 }
 
-interface ProjectionSql {
-  readonly insert: string;
-  readonly getProjections: string;
-}
-
 /** Does not trust merges: of the rows of one projection the greatest version is read, as the engine would keep it. */
-function projectionSql<TProjection>(tableName: string, table: ProjectionTable<TProjection>): ProjectionSql {
-  const { columns, fixed = {}, typedColumns = [] } = table;
+function selectProjections<TProjection>(tableName: string, table: ProjectionTable<TProjection>): string {
+  const { columns, fixed = {} } = table;
   const [tenant, aggregate, version] = [columns.tenantId, columns.aggregateId, columns.version].map(
     quoteIdentifier,
   ) as [string, string, string];
@@ -300,19 +284,9 @@ function projectionSql<TProjection>(tableName: string, table: ProjectionTable<TP
   const onlyFixed = Object.entries(fixed).map(
     ([column, value]) => `${quoteIdentifier(column)} = ${quoteString(value)} AND `,
   );
-  return {
-    insert: insertStatement(tableName, [
-      columns.tenantId,
-      columns.aggregateId,
-      columns.version,
-      columns.projection,
-      columns.metadata,
-      ...Object.keys(fixed),
-      ...typedColumns,
-    ]),
-    getProjections:
-      `SELECT ${selected} FROM ${tableName} ` +
-      `WHERE ${onlyFixed.join("")}(${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
-      `ORDER BY ${tenant}, ${aggregate}, ${version} DESC LIMIT 1 BY ${tenant}, ${aggregate}`,
-  };
+  return (
+    `SELECT ${selected} FROM ${tableName} ` +
+    `WHERE ${onlyFixed.join("")}(${tenant}, ${aggregate}) IN {refs: Array(Tuple(String, String))} ` +
+    `ORDER BY ${tenant}, ${aggregate}, ${version} DESC LIMIT 1 BY ${tenant}, ${aggregate}`
+  );
 }

@@ -16,6 +16,9 @@ export interface ProjectionTableColumns {
   readonly metadata: string;
 }
 
+/** A column that people filter on. With its type, as ClickHouse spells it, it can be written in binary. */
+export type TypedColumn = string | { readonly name: string; readonly type: string };
+
 /**
  * Keeps one kind of projection in a table: a `ReplacingMergeTree(version)` with the sorting key
  * (tenantId, …fixed, aggregateId).
@@ -26,8 +29,12 @@ export interface ProjectionTable<TProjection = unknown> {
   readonly columns: ProjectionTableColumns;
   /** String columns with one value for all of this table's records, for tables that hold several kinds. @default {} */
   readonly fixed?: Readonly<Record<string, string>>;
-  /** The columns `toTypedColumns` fills. @default [] */
-  readonly typedColumns?: readonly string[];
+  /**
+   * The columns `toTypedColumns` fills. Where the type of each is given and known, rows are written in binary: a value that a
+   * column cannot hold is then refused before anything is sent. Known are `String`, `Bool`, `UInt64`, `Int64`, `UInt256`,
+   * `Decimal` of 19 to 38 digits, and `LowCardinality`, `Nullable`, `Array` and `Map` of these. @default []
+   */
+  readonly typedColumns?: readonly TypedColumn[];
   /** Columns of their own for what people filter on. JSON values only: 64-bit integers as decimal strings. */
   toTypedColumns?(record: ProjectionRecord<string, TProjection>, tenantId: TenantId): Row;
   /** @default canonicalJson */

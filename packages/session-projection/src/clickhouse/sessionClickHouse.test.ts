@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
-import { createAcceptedClock, createEventSourcingPipeline, parseTenantId, type TenantId } from "@es/core";
+import {
+  createAcceptedClock,
+  createEventSourcingPipeline,
+  MAX_AGGREGATE_ID_LENGTH,
+  parseTenantId,
+  type TenantId,
+} from "@es/core";
 import { migrate } from "@es/store-clickhouse";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type SpanFields, spanEvent, traceRecord } from "../../test/traceRecords.js";
@@ -227,6 +233,20 @@ describe("session projections on ClickHouse", () => {
     expect(list.sessions.map(({ sessionId }) => sessionId)).toEqual(["good"]);
     expect(list.undecodable).toMatchObject([{ sessionId: "bad" }]);
     await expect(reads.getSession(tenantId, "bad")).rejects.toMatchObject({ code: "PROJECTION_UNDECODABLE" });
+  });
+
+  it("are listed beside a row whose id is none", async () => {
+    const tenantId = newTenant();
+    await tell(tenantId, trace(1, "good"));
+    const tooLong = "x".repeat(MAX_AGGREGATE_ID_LENGTH + 1);
+    await client.insert({
+      table: `${database}.session_projections`,
+      values: [{ TenantId: tenantId, Generation: "1", SessionId: tooLong, Version: "1", TraceCount: 1 }],
+      format: "JSONEachRow",
+    });
+    const list = await reads.listSessions({ tenantId });
+    expect(list.sessions.map(({ sessionId }) => sessionId)).toEqual(["good"]);
+    expect(list.undecodable).toMatchObject([{ sessionId: tooLong }]);
   });
 
   it("refuse cursors that are not theirs", async () => {

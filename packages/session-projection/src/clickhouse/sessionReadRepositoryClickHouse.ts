@@ -3,6 +3,7 @@ import {
   decodeCursor,
   EventSourcingError,
   encodeCursor,
+  isAggregateId,
   pageLimit,
   type TenantId,
   telemetryNames,
@@ -112,10 +113,9 @@ export class SessionReadRepositoryClickHouse {
           },
         );
         const page = rows.slice(0, limit);
-        const reads = await this.#storage.storeOf(generation).getProjections(
-          page.map(({ id }) => id),
-          { tenantId },
-        );
+        const reads = await this.#storage
+          .storeOf(generation)
+          .getProjections(page.map(({ id }) => id).filter(isAggregateId), { tenantId });
         const sessions: SessionSummaryJson[] = [];
         const undecodable: { sessionId: string; reason: string }[] = [];
         for (const { id } of page) {
@@ -124,6 +124,8 @@ export class SessionReadRepositoryClickHouse {
             const { traces: _, ...summary } = sessionProjectionToJson(tenantId, read.record);
             sessions.push(summary);
           } else if (read?.status === "undecodable") undecodable.push({ sessionId: id, reason: read.reason });
+          // Under its id there is nothing, for its bytes are no text. A row that nobody of us wrote.
+          else undecodable.push({ sessionId: id, reason: "the row's session id is not valid" });
         }
         const last = page.at(-1);
         return {

@@ -111,7 +111,7 @@ export function sessionProjectionTable(generation = 1): ProjectionTable<SessionP
       metadata: "Metadata",
     },
     fixed: { Generation: String(generation) },
-    typedColumns: typedColumns.map(({ name }) => name),
+    typedColumns,
     toTypedColumns: ({ projection: p }) => ({
       StartTimeUnixNano: p.startTimeUnixNano,
       LastActivityUnixNano: p.lastActivityUnixNano,

@@ -55,7 +55,7 @@ export function traceProjectionTable(generation = 1): ProjectionTable<TraceProje
       projection: "Projection",
       metadata: "Metadata",
     },
-    typedColumns: traceProjectionColumns.map(({ name }) => name),
+    typedColumns: traceProjectionColumns,
     toTypedColumns,
     encode: canonicalJson,
     decode: readTraceProjection,
