@@ -10,7 +10,7 @@ import { multipartBoundary, parseMultipart } from "./multipart.js";
 import { type PipePool, PipeReader, PipeWriter } from "./pipePool.js";
 import { type BodyStart, readBodyStart, readWhole } from "./requestBody.js";
 import { type RequestParameters, readParameters } from "./requestParameters.js";
-import { applyRequest, quoteIdentifier, quoteString, tagSetting } from "./requestSettings.js";
+import { applyRequest, quoteIdentifier, quoteString, shapeOf, tagSetting } from "./requestSettings.js";
 import type { Lease, Sessions } from "./sessions.js";
 import type { Slots } from "./slots.js";
 import { inspectStatement, isReadOnlyKind, refuseStatementAfterValues, type Statement } from "./statement.js";
@@ -112,7 +112,9 @@ export class QueryHandler {
     const prepared = await prepare(parameters, request, body, maxBodyBytes);
     const readOnly = request.method === "GET" || request.method === "HEAD";
 
-    const lease = sessions.lease(parameters.session);
+    const shape = externalTables.length > 0 ? undefined : shapeOf(parameters, prepared.statement, readOnly);
+    let lease = sessions.lease(parameters.session, shape);
+    let done = false;
     try {
       if (lease.isSession && readOnly && !isReadOnlyKind(prepared.statement)) {
         // The setting that forbids writing cannot be taken back, which a session would have to do.
@@ -121,9 +123,20 @@ export class QueryHandler {
       const release = await slots.take(gone);
       let restore: () => void = () => {};
       try {
-        restore = applyRequest(lease, parameters, prepared.statement, prepared.text, readOnly, tag);
+        const apply = () => applyRequest(lease, parameters, prepared.statement, prepared.text, readOnly, tag);
+        try {
+          restore = apply();
+        } catch (error) {
+          if (!lease.isReused) throw error;
+          // What is in force there may forbid setting anything, as a small max_query_size does.
+          lease.release(false);
+          lease = sessions.lease(undefined, undefined);
+          restore = apply();
+        }
         for (const table of externalTables) await createExternalTable(lease.connection, table);
-        return await this.#execute(lease, prepared, parameters, request, response, tag, gone);
+        const end = await this.#execute(lease, prepared, parameters, request, response, tag, gone);
+        done = true;
+        return end;
       } finally {
         if (lease.isSession) {
           for (const { name } of externalTables) {
@@ -134,7 +147,7 @@ export class QueryHandler {
         release();
       }
     } finally {
-      lease.release();
+      lease.release(done);
     }
   }
 

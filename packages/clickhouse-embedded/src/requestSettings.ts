@@ -22,6 +22,31 @@ export function quoteIdentifier(name: string): string {
   return `\`${name.replace(/[\\`]/g, "\\$&")}\``;
 }
 
+/** Settings that change others, or what may be set. */
+const farReaching: ReadonlySet<string> = new Set([
+  "readonly",
+  "allow_ddl",
+  "profile",
+  "compatibility",
+  tagSetting,
+]);
+
+/**
+ * Requests of one shape can have a connection one after the other, as each sets all that another one set.
+ * @returns undefined for a request whose connection is for it alone, because it leaves something else behind
+ */
+export function shapeOf(
+  parameters: RequestParameters,
+  statement: Statement,
+  readOnlyMethod: boolean,
+): string | undefined {
+  if (readOnlyMethod || !(statement.isSelect || statement.kind === "INSERT")) return undefined;
+  const settings = [...parameters.settings.keys()];
+  if (settings.some((name) => farReaching.has(name))) return undefined;
+  const names = [...parameters.queryParameters.keys()];
+  return JSON.stringify([parameters.database ?? "", settings.sort(), names.sort()]);
+}
+
 /**
  * Brings what the request says of database, settings and parameters into force.
  * @returns what undoes it: nothing on a connection of the request's own, as that is thrown away
@@ -47,15 +72,17 @@ export function applyRequest(
   if (lease.isSession) settings.delete("readonly");
   else if (readOnlyMethod && !(readonly > 0)) settings.set("readonly", "2");
 
-  if (parameters.database !== undefined) connection.runSync(`USE ${quoteIdentifier(parameters.database)}`);
-  applyParameters(lease, parameters, statement, text, settings);
+  if (parameters.database !== undefined && !lease.isReused) {
+    connection.runSync(`USE ${quoteIdentifier(parameters.database)}`);
+  }
   const last = settings.get("readonly");
   settings.delete("readonly");
-  settings.set(tagSetting, tag);
+  settings.delete(tagSetting);
   try {
-    set(connection, settings);
+    const given = readQueryParameters(lease, parameters, statement, text);
+    set(lease, given, settings, tag);
     // By itself, at the end: it forbids changing the others.
-    if (last !== undefined) set(connection, new Map([["readonly", last]]));
+    if (last !== undefined) connection.runSync(`SET readonly = ${quoteString(last)}`);
   } catch (error) {
     undo();
     throw error;
@@ -63,19 +90,40 @@ export function applyRequest(
   return undo;
 }
 
-function set(connection: EngineConnection, settings: ReadonlyMap<string, string>): void {
-  const list = [...settings].map(([name, value]) => `${name} = ${quoteString(value)}`);
-  connection.runSync(`SET ${list.join(", ")}`);
+/** Sets what is not in force already, in one statement; all settings if one differs, as some are others by another name. */
+function set(
+  { connection, inForce }: Lease,
+  given: ReadonlyMap<string, string>,
+  settings: ReadonlyMap<string, string>,
+  tag: string,
+): void {
+  const differs = ([name, value]: readonly [string, string]) => inForce.get(name) !== value;
+  const values = [
+    ...[...given].filter(differs),
+    ...([...settings].some(differs) ? settings : []),
+    [tagSetting, tag] as const,
+  ];
+  const sql = `SET ${values.map(([name, value]) => `${name} = ${quoteString(value)}`).join(", ")}`;
+  const isLong = sql.length * 3 > defaultMaxQuerySize;
+  if (isLong) connection.runSync(`SET max_query_size = ${longStatement}`);
+  connection.runSync(sql);
+  if (isLong && !values.some(([name]) => name === "max_query_size")) {
+    const limit = settings.get("max_query_size") ?? String(defaultMaxQuerySize);
+    connection.runSync(`SET max_query_size = ${quoteString(limit)}`);
+  }
+  for (const [name, value] of values) inForce.set(name, value);
 }
 
-function applyParameters(
-  lease: Lease,
+/**
+ * The request's query parameters as the engine has them set.
+ * @throws {ClickHouseError} 36 for a name that cannot be one, 456 for one that the statement names and the request does not give
+ */
+function readQueryParameters(
+  { isSession, staleParameters }: Lease,
   { queryParameters }: RequestParameters,
   statement: Statement,
   text: Buffer,
-  settings: ReadonlyMap<string, string>,
-): void {
-  const { connection, staleParameters } = lease;
+): ReadonlyMap<string, string> {
   const stale = [...staleParameters].filter((name) => !queryParameters.has(name));
   if (stale.length > 0) {
     const sql = text.toString("utf8", 0, statement.insertData?.dataStart ?? statement.end);
@@ -85,8 +133,7 @@ function applyParameters(
       }
     }
   }
-  if (queryParameters.size === 0) return;
-  const list: string[] = [];
+  const given = new Map<string, string>();
   for (const [name, value] of queryParameters) {
     if (!/^\w+$/.test(name)) {
       throw new ClickHouseError(
@@ -95,15 +142,10 @@ function applyParameters(
         `The query parameter's name '${name}' is not an identifier.`,
       );
     }
-    if (lease.isSession) staleParameters.add(name);
-    list.push(`param_${name} = ${quoteString(value)}`);
+    if (isSession) staleParameters.add(name);
+    given.set(`param_${name}`, value);
   }
-  const sql = `SET ${list.join(", ")}`;
-  const isLong = sql.length * 3 > defaultMaxQuerySize;
-  if (isLong) connection.runSync(`SET max_query_size = ${longStatement}`);
-  connection.runSync(sql);
-  if (isLong && !settings.has("max_query_size"))
-    connection.runSync(`SET max_query_size = ${defaultMaxQuerySize}`);
+  return given;
 }
 
 /** A session's own settings and database, to be put back behind a request that had others. */

@@ -1,16 +1,21 @@
 import { ClickHouseError } from "./clickHouseError.js";
 import type { Engine, EngineConnection } from "./engine.js";
+import { KeptConnections } from "./keptConnections.js";
 import type { SessionRequest } from "./requestParameters.js";
 
-/** What one request runs on: a connection that is its own, or a session's that outlives it. */
+/** What one request runs on: a connection that is its own while it lasts, or a session's. */
 export interface Lease {
   readonly connection: EngineConnection;
-  /** The connection was used by earlier requests and will be by later ones. */
+  /** The connection is a named session's: what the request says for itself is undone behind it. */
   readonly isSession: boolean;
+  /** A request of the same shape had it before: the database is in use, and `inForce` is set. */
+  readonly isReused: boolean;
+  /** What requests without a session set on the connection, by name; query parameters as `param_name`. */
+  readonly inForce: Map<string, string>;
   /** Parameter names earlier requests of the session left behind: the engine cannot unset them. */
   readonly staleParameters: Set<string>;
-  /** Gives it back, once. */
-  release(): void;
+  /** Gives it back, once. @param done the statement ended well */
+  release(done: boolean): void;
 }
 
 interface Session {
@@ -24,17 +29,18 @@ interface Session {
 export class Sessions {
   readonly #engine: Engine;
   readonly #sessions = new Map<string, Session>();
+  readonly #kept = new KeptConnections();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  /** @throws {ClickHouseError} 372 no such session, 373 in use by another request */
-  lease(request: SessionRequest | undefined): Lease {
-    if (request === undefined) {
-      const connection = this.#engine.connect();
-      return { connection, isSession: false, staleParameters: new Set(), release: () => connection.close() };
-    }
+  /**
+   * @param shape of a request without a session, see `shapeOf`; undefined when its connection is for it alone
+   * @throws {ClickHouseError} 372 no such session, 373 in use by another request
+   */
+  lease(request: SessionRequest | undefined, shape: string | undefined): Lease {
+    if (request === undefined) return shape === undefined ? this.#alone() : this.#shaped(shape);
     const { id } = request;
     let session = this.#sessions.get(id);
     if (session === undefined) {
@@ -56,16 +62,54 @@ export class Sessions {
     return {
       connection: held.connection,
       isSession: true,
+      isReused: false,
+      inForce: new Map(),
       staleParameters: held.staleParameters,
       release: () => {
         held.busy = false;
+        this.#kept.forget();
         held.expiry = setTimeout(() => this.#end(id, held), request.timeoutSeconds * 1000);
         held.expiry.unref();
       },
     };
   }
 
+  /** For statements that may change what kept connections stand on. */
+  #alone(): Lease {
+    const connection = this.#engine.connect();
+    return {
+      connection,
+      isSession: false,
+      isReused: false,
+      inForce: new Map(),
+      staleParameters: new Set(),
+      release: () => {
+        connection.close();
+        this.#kept.forget();
+      },
+    };
+  }
+
+  #shaped(shape: string): Lease {
+    const { generation } = this.#kept;
+    const kept = this.#kept.take(shape);
+    const connection = kept?.connection ?? this.#engine.connect();
+    const inForce = kept?.inForce ?? new Map<string, string>();
+    return {
+      connection,
+      isSession: false,
+      isReused: kept !== undefined,
+      inForce,
+      staleParameters: new Set(),
+      release: (done) => {
+        if (done) this.#kept.give(shape, generation, { connection, inForce });
+        else connection.close();
+      },
+    };
+  }
+
   closeAll(): void {
+    this.#kept.forget();
     for (const [id, session] of this.#sessions) this.#end(id, session);
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningClickHouse, startClickHouse } from "../src/index.js";
 import { parameters, send, temporaryDirectory } from "./support.js";
@@ -71,6 +72,113 @@ test("what a request without a session sets, uses and creates is gone with it", 
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask(state)));
   expect(answers.map((answer) => answer.text)).toEqual(answers.map(() => before));
   expect(codeOf(await ask("SELECT * FROM passing"))).toBe("60");
+});
+
+const requests = fc.array(
+  fc.record({
+    maxBlockSize: fc.option(fc.integer({ min: 1000, max: 1003 }), { nil: undefined }),
+    maxThreads: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+    database: fc.constantFrom(undefined, "default", "besides"),
+    parameter: fc.option(fc.constantFrom("", "a", "it's \\\\"), { nil: undefined }),
+    fails: fc.boolean(),
+    own: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+
+test("requests find nothing of each other, in any order and at once", async () => {
+  await ask("CREATE DATABASE besides");
+  const state = "getSetting('max_block_size'), getSetting('max_threads'), currentDatabase()";
+  const defaults = (await ask(`SELECT ${state}`)).text.trimEnd().split("\t");
+  await fc.assert(
+    fc.asyncProperty(requests, async (asked) => {
+      const answers = await Promise.all(
+        asked.map(({ maxBlockSize, maxThreads, database, parameter, fails, own }) => {
+          const columns = `${state}, ${parameter === undefined ? "'none'" : "{p:String}"}`;
+          return ask(
+            `SELECT ${fails ? "throwIf(1), " : ""}${columns} FORMAT JSONCompactEachRow` +
+              (own ? " SETTINGS max_block_size = 2000" : ""),
+            {
+              ...(maxBlockSize === undefined ? {} : { max_block_size: maxBlockSize }),
+              ...(maxThreads === undefined ? {} : { max_threads: maxThreads }),
+              ...(database === undefined ? {} : { database }),
+              ...(parameter === undefined ? {} : { param_p: parameter }),
+              output_format_json_quote_64bit_integers: 0,
+            },
+          );
+        }),
+      );
+      for (const [index, { maxBlockSize, maxThreads, database, parameter, fails, own }] of asked.entries()) {
+        const answer = answers[index];
+        if (answer === undefined) throw new Error("an answer is missing");
+        if (fails) expect(codeOf(answer)).toBe("395");
+        else {
+          expect(JSON.parse(answer.text)).toEqual([
+            own ? 2000 : (maxBlockSize ?? Number(defaults[0])),
+            maxThreads ?? Number(defaults[1]),
+            database ?? defaults[2],
+            parameter === undefined ? "none" : parameter.replaceAll("\\\\", "\\"),
+          ]);
+        }
+      }
+      const missing = await ask("SELECT {p:String}", { output_format_json_quote_64bit_integers: 0 });
+      expect(codeOf(missing)).toBe("456");
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a database that was dropped is gone for requests like those that used it", async () => {
+  const database = "dropped";
+  await ask(`CREATE DATABASE ${database}`);
+  expect((await ask("SELECT currentDatabase()", { database })).text).toBe("dropped\n");
+  expect((await ask(`DROP DATABASE ${database}`)).status).toBe(200);
+  expect(codeOf(await ask("SELECT currentDatabase()", { database }))).toBe("81");
+});
+
+test("settings that would forbid setting others bind their request alone", async () => {
+  const limits = { max_query_size: 150 };
+  for (const name of ["first", "second", "third"]) {
+    const param_p = name.padEnd(400, "-");
+    expect((await ask("SELECT {p:String}", { ...limits, param_p })).text).toBe(`${param_p}\n`);
+  }
+});
+
+test("a long parameter leaves the limit on a statement's length as its request has it", async () => {
+  for (const limit of [undefined, 300_000]) {
+    const values: Record<string, string | number> = limit === undefined ? {} : { max_query_size: limit };
+    const read = "SELECT getSetting('max_query_size'), length({p:String})";
+    for (const length of [1, 200_000, 2]) {
+      const answer = await ask(read, { ...values, param_p: "x".repeat(length) });
+      expect(answer.text).toBe(`${limit ?? 262_144}\t${length}\n`);
+    }
+  }
+});
+
+test("a setting by two names has the value of the last, whatever came before", async () => {
+  const read = "SELECT getSetting('allow_experimental_analyzer')";
+  for (const [one, other] of [
+    [0, 1],
+    [1, 1],
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const answer = await ask(read, { allow_experimental_analyzer: one, enable_analyzer: other });
+    expect(answer.text).toBe(other === 1 ? "true\n" : "false\n");
+  }
+});
+
+test("a token deduplicates its insert alone, also on a connection that has had it", async () => {
+  await ask(
+    "CREATE TABLE tokens (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100",
+  );
+  const insert = (token: string | undefined) =>
+    ask("INSERT INTO tokens VALUES (1)", {
+      async_insert: 0,
+      ...(token === undefined ? {} : { insert_deduplication_token: token }),
+    });
+  for (const token of ["one", "one", "two", "two", "one"]) expect((await insert(token)).status).toBe(200);
+  expect((await ask("SELECT count() FROM tokens")).text).toBe("2\n");
 });
 
 test("sessions side by side keep apart, and answer the next request at once", async () => {
