@@ -6,7 +6,11 @@ const gathered: ReadonlySet<string> = new Set([
   "addPrioritizedJob",
   "addStandardJob",
   "moveToFinished",
+  "moveToActive",
 ]);
+
+/** Whose answer for the next call is the same once there is no job left. */
+const untilEmpty = /^moveToActive\b/;
 
 /** Most calls in one command: Redis does nothing else meanwhile, for a few milliseconds at most. */
 const MAX_CALLS = 50;
@@ -122,7 +126,8 @@ class GatheredScript {
       return this.#sendEach(calls);
     }
     for (const [index, { resolve, reject }] of calls.entries()) {
-      const result = (results as readonly unknown[])[index];
+      const answers = results as readonly unknown[];
+      const result = answers[Math.min(index, answers.length - 1)];
       if (result instanceof Error) reject(result);
       else resolve(result);
     }
@@ -179,6 +184,7 @@ for call = 1, calls do
     result = { err = type(result) == 'table' and result.err or tostring(result) }
   end
   results[call] = result == nil and false or result
+  ${untilEmpty.test(name) ? "if type(result) == 'table' and result[1] == 0 then break end" : ""}
 end
 return results`,
     },

@@ -17,7 +17,7 @@ import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore, type RunLock } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
 import { DelayedJobs } from "./delayedJobs.js";
-import { createGatheringBackend } from "./gatheredScripts.js";
+import { createFetchingBackend, placesOf } from "./jobsAhead.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
 import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
 import { asError, type ErrorListener } from "./queueErrors.js";
@@ -127,7 +127,8 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
             ...(limiter === null ? {} : { limiter: { max: limiter.max, duration: limiter.durationMs } }),
             ...(telemetry === null ? {} : { telemetry: runTelemetry(telemetry) }),
           },
-          createGatheringBackend,
+          // What a limiter counts is fetched one by one.
+          createFetchingBackend(() => (limiter === null ? placesOf(this.#worker) : 1)),
         ),
     );
     this.#worker.on("error", (error) => this.#onError(error));

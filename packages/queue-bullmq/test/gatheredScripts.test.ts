@@ -154,11 +154,11 @@ describe("scripts of BullMQ that are called together", () => {
         }));
         answers.push(await outcomeOf(queue.addBulk(jobs).then((added) => added.map(({ id }) => id))));
       } else if (step.kind === "fetch") {
-        for (let n = 0; n < step.count; n++) {
-          const token = `token-${serial++}`;
-          const job = (await worker.getNextJob(token, { block: false })) as Job | undefined;
+        const tokens = Array.from({ length: step.count }, () => `token-${serial++}`);
+        const jobs = await Promise.all(tokens.map((token) => worker.getNextJob(token, { block: false })));
+        for (const [index, job] of jobs.entries()) {
           answers.push(job?.id ?? null);
-          if (job !== undefined) active.push({ job, token });
+          if (job !== undefined) active.push({ job, token: tokens[index] ?? "" });
         }
       } else {
         const chosen = new Map(step.jobs.map((one) => [one.index % Math.max(1, active.length), one]));
