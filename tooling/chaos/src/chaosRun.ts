@@ -15,11 +15,19 @@ import { Ledger } from "./load/ledger.js";
 import { runLoad, waveCount } from "./load/runLoad.js";
 import type { LoadShape } from "./load/traces.js";
 import { checkReadApi } from "./oracle/checkReadApi.js";
+import { checkSessions } from "./oracle/checkSessions.js";
 import { checkStore, type StoreSummary } from "./oracle/checkStore.js";
 import { type FreshnessReport, watchFreshness } from "./oracle/freshness.js";
 import { type Offence, type OffenceKind, Offences } from "./oracle/offence.js";
 import { StoredRows } from "./oracle/storedRows.js";
-import { DATABASE, QUEUE_NAME, QUEUE_PREFIX, type System, startSystem } from "./system/system.js";
+import {
+  DATABASE,
+  QUEUE_NAME,
+  QUEUE_PREFIX,
+  SESSION_QUEUE_NAME,
+  type System,
+  startSystem,
+} from "./system/system.js";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -54,6 +62,8 @@ export interface ChaosReport {
   /** Requests by HTTP status, or by how their connection failed. */
   readonly requests: Readonly<Record<string, number>>;
   readonly stored: StoreSummary;
+  /** With traces. */
+  readonly sessions: number;
   readonly faults: FaultReport;
   readonly cuts: number;
   readonly freshness: FreshnessReport;
@@ -136,12 +146,15 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
     patienceMs: 30_000,
   });
   const signal = run.signal ?? new AbortController().signal;
-  const queue = new ProjectionQueueBullMQ({
-    connection: system.redisUrl,
-    queueName: QUEUE_NAME,
-    prefix: QUEUE_PREFIX,
-    telemetry: null,
-  });
+  const queues = [QUEUE_NAME, SESSION_QUEUE_NAME].map(
+    (queueName) =>
+      new ProjectionQueueBullMQ({
+        connection: system.redisUrl,
+        queueName,
+        prefix: QUEUE_PREFIX,
+        telemetry: null,
+      }),
+  );
   try {
     const watching = new AbortController();
     const freshness = watchFreshness(rows, watching.signal);
@@ -172,12 +185,13 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
     const healedAt = performance.now();
     const limitMs = run.convergenceLimitMs ?? 90_000;
     await system.ready({ timeoutMs: limitMs, signal });
-    const converged = await untilConverged({ rows, queue, limitMs, signal });
+    const converged = await untilConverged({ rows, queues, limitMs, signal });
     const convergenceMs = converged ? performance.now() - healedAt : null;
     onLine(converged ? "Converged; checking." : "Not converged in time; checking all the same.");
 
     const waves = waveCount(seconds * 1_000);
     const stored = await checkStore({ rows, shape, waves, ledger, offences });
+    const sessions = await checkSessions({ rows, shape, waves, offences });
     await checkReadApi({
       url: system.console.url,
       tenants: shape.tenants,
@@ -188,7 +202,7 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
       ledger,
       offences,
     });
-    await checkDeadLetters(queue, offences);
+    for (const queue of queues) await checkDeadLetters(queue, offences);
     for (const detail of ledger.refusals) offences.add({ kind: "refused", detail });
     return {
       seed,
@@ -199,6 +213,7 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
       spans: { ...ledger.totals(), copies: ledger.sentCopies },
       requests: ledger.statuses,
       stored,
+      sessions,
       faults: faultReport,
       cuts: cutsOf(system),
       freshness: await freshness,
@@ -209,25 +224,29 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
     };
   } finally {
     exporter.close();
-    await queue.close();
+    await Promise.all(queues.map((queue) => queue.close()));
     await client.close();
   }
 }
 
 interface Converging {
   readonly rows: StoredRows;
-  readonly queue: ProjectionQueueBullMQ;
+  readonly queues: readonly ProjectionQueueBullMQ[];
   readonly limitMs: number;
   readonly signal: AbortSignal;
 }
 
 /** Whether, within the limit, nothing lagged, nothing was scheduled and nothing was parked. */
-async function untilConverged({ rows, queue, limitMs, signal }: Converging): Promise<boolean> {
+async function untilConverged({ rows, queues, limitMs, signal }: Converging): Promise<boolean> {
   const deadline = performance.now() + limitMs;
   while (performance.now() < deadline) {
     signal.throwIfAborted();
-    const { pending, active, deadLetters } = await queue.counts();
-    if (pending + active + deadLetters === 0 && (await rows.lag()).traces === 0) return true;
+    const counts = await Promise.all(queues.map((queue) => queue.counts()));
+    const left = counts.reduce(
+      (sum, { pending, active, deadLetters }) => sum + pending + active + deadLetters,
+      0,
+    );
+    if (left === 0 && (await rows.lag()).aggregates + (await rows.sessionLag()).aggregates === 0) return true;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   return false;

@@ -19,6 +19,7 @@ export function describeReport(report: ChaosReport): string {
     ["requests", list(report.requests)],
     ["stored", `${stored.spans} spans in ${stored.spanRows} rows`],
     ["projections", `${stored.projections} in ${stored.projectionRows} rows`],
+    ["sessions", `${report.sessions} with traces`],
     [
       "faults",
       list(
@@ -59,7 +60,7 @@ export function promisesKept(report: ChaosReport): boolean {
 export function describeOffences(report: ChaosReport): string {
   return report.offences
     .map(({ kind, tenant, traceId, detail }) => {
-      const where = tenant === undefined ? "" : ` ${tenant} ${traceId}`;
+      const where = [tenant, traceId].map((part) => (part === undefined ? "" : ` ${part}`)).join("");
       return `${kind}${where}: ${detail}`;
     })
     .join("\n");

@@ -9,7 +9,8 @@ export type DefenceName =
   | "acknowledge-after-insert"
   | "tenant-in-key"
   | "redis-clock"
-  | "stalled-check";
+  | "stalled-check"
+  | "tell-of-leaving";
 
 /** One change of one built module. The pattern must match exactly once. */
 export interface SourceChange {
@@ -125,6 +126,17 @@ export const defences: readonly Defence[] = [
         module: "packages/queue-bullmq/dist/projectionWorkerBullMQ.js",
         pattern: /\n\s*stalledInterval,/,
         replacement: "\n            skipStalledCheck: true,",
+      },
+    ],
+  },
+  {
+    name: "tell-of-leaving",
+    without: "a session that a trace has left is not told",
+    changes: [
+      {
+        module: "packages/session-projection/dist/sessionEvent.js",
+        pattern: /return \[\.\.\.own, \.\.\.otherSessionIds/,
+        replacement: "if (own.length > 0) return own;\n    return [...own, ...otherSessionIds",
       },
     ],
   },

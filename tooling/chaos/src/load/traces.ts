@@ -76,6 +76,8 @@ function makeSpans(shape: LoadShape, trace: Omit<MadeTrace, "spans">): readonly 
       parent === undefined ? start : parent.startTimeUnixNano + BigInt(random.integer(0, 50_000_000));
     const failed = random.chance(0.03);
     const { name, attributes } = index === 0 ? rootContent(random, trace) : content(random, index);
+    // Few name another session than their root, which often arrives last: the trace leaves the one it was part of.
+    if (index > 0 && random.chance(0.04)) attributes.set("session.id", sessionOf(wave + 1, place));
     attributes.set("chaos.tenant", tenant);
     attributes.set("chaos.span", BigInt(index));
     spans.push({
@@ -114,6 +116,11 @@ function makeSpans(shape: LoadShape, trace: Omit<MadeTrace, "spans">): readonly 
   return spans;
 }
 
+/** Traces of all tenants name the same sessions, and several traces of a minute the same one. */
+function sessionOf(wave: number, place: number): string {
+  return `session-${wave % 8}-${place}`;
+}
+
 /** Names its tenant, so that a projection made of another tenant's spans shows it. */
 export function serviceOf(tenant: string): string {
   return `service of ${tenant}`;
@@ -134,7 +141,7 @@ function rootContent(random: Random, { wave, place }: Omit<MadeTrace, "spans">):
   return {
     name: "POST /chat",
     attributes: new Map<string, AttributeValue>([
-      ["session.id", `session-${wave % 50}-${place}`],
+      ["session.id", sessionOf(wave, place)],
       ["user.id", random.pick(["ada", "grace", "edsger"])],
       ["sampled.at", random.fraction() + 0.5],
       ["cached", random.chance(0.5)],

@@ -17,9 +17,35 @@ export interface StoredProjection {
   readonly metadata: string;
 }
 
+/** One row of the table of sessions, as it is stored: older versions included. */
+export interface StoredSession {
+  readonly tenant: string;
+  readonly sessionId: string;
+  readonly version: bigint;
+  readonly projection: string;
+}
+
 export interface StoredRef {
   readonly tenant: string;
   readonly traceId: string;
+}
+
+/** How many aggregates have a projection that was not made from all their events, and for how long the oldest has waited. */
+export interface StoredLag {
+  readonly aggregates: number;
+  /** Milliseconds. */
+  readonly oldestMs: number;
+}
+
+/** The tables of a kind of aggregate, and the columns of its ids. */
+interface LaggingTables {
+  readonly events: string;
+  readonly eventId: string;
+  /** In the table of events. */
+  readonly aggregateId: string;
+  readonly projections: string;
+  /** In the table of projections. */
+  readonly projectedId: string;
 }
 
 const settings = { output_format_json_quote_64bit_integers: 1 } as const;
@@ -72,34 +98,67 @@ export class StoredRows {
     );
   }
 
+  /** Every row: there are few sessions. */
+  async sessions(): Promise<readonly StoredSession[]> {
+    const rows = await this.#read<Record<string, string>>(
+      "SELECT TenantId, SessionId, toString(Version) AS version, Projection " +
+        `FROM ${this.#database}.session_projections`,
+    );
+    return rows.map((row) => ({
+      tenant: String(row.TenantId),
+      sessionId: String(row.SessionId),
+      version: BigInt(row.version ?? 0),
+      projection: String(row.Projection),
+    }));
+  }
+
   /**
-   * How many traces have a projection that was not made from all their spans, and for how long the oldest of those has waited,
-   * milliseconds. Judges by counts and stamps, so that it can be asked often.
+   * Of traces. Judges by counts and stamps, so that it can be asked often.
    *
    * @param sinceMs only spans accepted so long ago at most
    */
-  async lag(sinceMs?: number): Promise<{ readonly traces: number; readonly oldestMs: number }> {
+  lag(sinceMs?: number): Promise<StoredLag> {
+    return this.#lag(
+      {
+        ...{ events: "spans", eventId: "SpanId", aggregateId: "TraceId" },
+        ...{ projections: "trace_projections", projectedId: "TraceId" },
+      },
+      sinceMs,
+    );
+  }
+
+  /** Of sessions: what traces told them that their projection was not made from. */
+  sessionLag(): Promise<StoredLag> {
+    return this.#lag({
+      ...{ events: "session_events", eventId: "EventId", aggregateId: "AggregateId" },
+      ...{ projections: "session_projections", projectedId: "SessionId" },
+    });
+  }
+
+  async #lag(tables: LaggingTables, sinceMs?: number): Promise<StoredLag> {
+    const { eventId, aggregateId, projectedId } = tables;
+    const events = `${this.#database}.${tables.events}`;
     const recent =
       sinceMs === undefined
         ? ""
-        : "WHERE (TenantId, TraceId) IN (SELECT TenantId, TraceId FROM " +
-          `${this.#database}.spans WHERE AcceptedAt >= toUnixTimestamp64Nano(now64(9)) - ${sinceMs * 1e6}) `;
+        : `WHERE (TenantId, ${aggregateId}) IN (SELECT TenantId, ${aggregateId} FROM ${events} ` +
+          `WHERE AcceptedAt >= toUnixTimestamp64Nano(now64(9)) - ${sinceMs * 1e6}) `;
     const [row] = await this.#read<{
-      readonly traces: string;
+      readonly aggregates: string;
       readonly oldest: string;
       readonly now: string;
     }>(
-      "SELECT count() AS traces, toString(min(last)) AS oldest, toString(toUnixTimestamp64Milli(now64(3))) AS now FROM (" +
-        "SELECT TenantId, TraceId, count() AS spans, sum(toUInt256(accepted)) AS stamps, max(accepted) AS last FROM (" +
-        `SELECT TenantId, TraceId, SpanId, max(AcceptedAt) AS accepted FROM ${this.#database}.spans ${recent}` +
-        "GROUP BY TenantId, TraceId, SpanId) GROUP BY TenantId, TraceId) AS stored LEFT JOIN (" +
-        `SELECT TenantId, TraceId, max(Version) AS version FROM ${this.#database}.trace_projections ` +
-        "GROUP BY TenantId, TraceId) AS projected USING (TenantId, TraceId) " +
-        "WHERE bitShiftRight(version, 96) != bitShiftLeft(toUInt256(spans), 96) + stamps",
+      "SELECT count() AS aggregates, toString(min(last)) AS oldest, toString(toUnixTimestamp64Milli(now64(3))) AS now FROM (" +
+        "SELECT TenantId, Id, count() AS events, sum(toUInt256(accepted)) AS stamps, max(accepted) AS last FROM (" +
+        `SELECT TenantId, ${aggregateId} AS Id, ${eventId}, max(AcceptedAt) AS accepted FROM ${events} ${recent}` +
+        `GROUP BY TenantId, ${aggregateId}, ${eventId}) GROUP BY TenantId, Id) AS stored LEFT JOIN (` +
+        `SELECT TenantId, ${projectedId} AS Id, max(Version) AS version FROM ${this.#database}.${tables.projections} ` +
+        "GROUP BY TenantId, Id) AS projected USING (TenantId, Id) " +
+        "WHERE bitShiftRight(version, 96) != bitShiftLeft(toUInt256(events), 96) + stamps",
     );
-    const traces = Number(row?.traces ?? 0);
+    const aggregates = Number(row?.aggregates ?? 0);
     const age = Number(row?.now ?? 0) - Number(BigInt(row?.oldest ?? 0) / 1_000_000n);
-    return { traces, oldestMs: traces === 0 ? 0 : Math.max(0, age) };
+    return { aggregates, oldestMs: aggregates === 0 ? 0 : Math.max(0, age) };
   }
 
   async version(): Promise<string> {

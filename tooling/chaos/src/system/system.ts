@@ -56,6 +56,7 @@ export interface System {
 }
 
 export const QUEUE_NAME = "trace-projections";
+export const SESSION_QUEUE_NAME = "session-projections";
 export const QUEUE_PREFIX = "{chaos}";
 export const DATABASE = "chaos";
 /** So short that a run of minutes sees locks lost and lags found; the defaults are in docs/operations.md. */
@@ -155,6 +156,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         CLICKHOUSE_DATABASE: DATABASE,
         REDIS_URL: `redis://127.0.0.1:${toRedis.port}`,
         QUEUE_NAME,
+        SESSION_QUEUE_NAME,
         QUEUE_PREFIX,
         LOG_LEVEL: "info",
         ...(app === "worker" ? {} : { API_KEYS: apiKeys }),
