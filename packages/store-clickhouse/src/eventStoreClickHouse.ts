@@ -155,7 +155,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     this.#writes = new Coalescer<EventWrite, void>({
       ...writeLimits,
       name: `${NAME} writes to ${this.#name}`,
-      sizeOf: ({ rows }) => (isEncoded(rows) ? rows.bytes.length : rows.bytes),
+      sizeOf: ({ rows }) => (isEncoded(rows) ? rows.byteLength : rows.bytes),
       ownerOf: ({ tenantId }) => tenantId,
       mayBeFaultOfOne: isolates,
       isOverload,

@@ -13,7 +13,10 @@ export interface Lines {
 export interface EncodedRows {
   /** The bytes are one block of this format. */
   readonly format: "Native";
+  /** Asked for when they are sent, and not before: until then they may still be made. */
   readonly bytes: Uint8Array;
+  /** How many bytes, about, as far as is known when they are given to be stored. */
+  readonly byteLength: number;
   readonly rows: number;
 }
 

@@ -134,7 +134,12 @@ describe("rows that are encoded already", () => {
       data: { tags: [] },
     };
     const whole = blockOf([{ name: "cut", entries: [["a", "b"]] }]);
-    const wrong = { format: "Native", bytes: whole.subarray(0, -3), rows: 1 } as const;
+    const wrong = {
+      format: "Native",
+      bytes: whole.subarray(0, -3),
+      byteLength: whole.length,
+      rows: 1,
+    } as const;
     const outcomes = await Promise.allSettled([
       store.storeEvents([event], context),
       store.storeEncodedRows([wrong], context),

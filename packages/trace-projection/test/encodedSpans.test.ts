@@ -277,8 +277,9 @@ describe("spans encoded from the bytes of a request", { timeout: 120_000 }, () =
     expect((await compare([few, request, few])).rows).toBeGreaterThan(70);
   });
 
-  it("are stored right when the memory of those before is used again, and that of a failed insert is not", async () => {
-    const requests = sample(usualRequest, 60).map((spans) => encodeTraceRequest(spans, "protobuf"));
+  it("are stored right in blocks of several requests, in memory that is used again, but for that of a failed insert", async () => {
+    const groups = [...sample(usualRequest, 60), ...sample(spanGroups, 60)];
+    const requests = groups.map((spans) => encodeTraceRequest(spans, "protobuf"));
     const store = spanEventStoreClickHouse(db.client, { database: db.database });
     const [simple, fast] = [newTenant(), newTenant()];
     const stored: EncodedRows[] = [];
@@ -316,6 +317,8 @@ describe("spans encoded from the bytes of a request", { timeout: 120_000 }, () =
       }
     };
     await Promise.all([sendOneByOne(), sendOneByOne(), sendOneByOne()]);
+    // Those that came together shared a block.
+    expect(stored.length).toBeLessThan(requests.length / 2);
     expect(new Set(stored.map(({ bytes }) => bytes.buffer)).size).toBeLessThan(10);
     expect(await storedRows(fast)).toEqual(await storedRows(simple));
     expect(failed).toHaveLength(3);

@@ -93,6 +93,15 @@ export class LowCardinalityColumn {
     this.#indexes[this.length++] = key;
   }
 
+  /** The rows of another column behind those of this one. */
+  append(other: LowCardinalityColumn): void {
+    // The empty text is the first of both.
+    const keys = new Uint32Array(other.keyCount);
+    for (let key = 1; key < other.keyCount; key++)
+      keys[key] = this.key(other.keyBytes, other.keyStart(key), other.keyEnd(key));
+    for (let i = 0; i < other.length; i++) this.push(keys[other.#indexes[i] as number] as number);
+  }
+
   /** What comes before the offsets of maps and arrays around this column. */
   static writePrefix(out: NativeBytes): void {
     out.count(KEYS_VERSION);

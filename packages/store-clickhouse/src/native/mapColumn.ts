@@ -17,6 +17,13 @@ export class MapColumn {
     this.offsets.count(this.keys.length);
   }
 
+  /** The maps of another column behind those of this one. */
+  append(other: MapColumn): void {
+    this.offsets.counts(other.offsets, this.keys.length);
+    this.keys.append(other.keys);
+    this.values.raw(other.values.bytes, 0, other.values.length);
+  }
+
   clear(): void {
     this.keys.clear();
     this.values.length = 0;

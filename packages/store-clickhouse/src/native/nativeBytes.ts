@@ -56,6 +56,13 @@ export class NativeBytes {
     this.uint64(count >>> 0, Math.floor(count / 2 ** 32));
   }
 
+  /** Counts of another buffer, each so much greater. */
+  counts(source: NativeBytes, more: number): void {
+    for (let at = 0; at < source.length; at += 8) {
+      this.count(source.bytes.readUInt32LE(at) + source.bytes.readUInt32LE(at + 4) * 2 ** 32 + more);
+    }
+  }
+
   /** 0 to 2^64 - 1, or the negative number of the same bits. */
   bigint(value: bigint): void {
     this.reserve(8);

@@ -7,6 +7,7 @@ import type { SpanGroup } from "./spanGroup.js";
 import { spanKinds, statusCodes } from "./spanRow.js";
 
 const NOT_PLAIN = -1;
+const NO_REQUEST = new Uint8Array(0);
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -99,8 +100,8 @@ export class PlainJsonSpanWriter {
   readonly #row = new PlainSpanRow();
   /** A list, as JSON. */
   readonly #list = new NativeBytes();
-  #request: Uint8Array | undefined;
-  #source: Uint8Array = new Uint8Array(0);
+  #request: Uint8Array = NO_REQUEST;
+  #source: Uint8Array = NO_REQUEST;
   #buffer: Buffer = Buffer.alloc(0);
   #pos = 0;
   #items = 0;
@@ -114,7 +115,15 @@ export class PlainJsonSpanWriter {
 
   /** The request whose bytes {@link write} is given. */
   begin(request: Uint8Array): void {
-    if (request === this.#request) return;
+    if (request !== this.#request) this.#read(request);
+  }
+
+  /** Holds on to no request any more. */
+  end(): void {
+    if (this.#request !== NO_REQUEST) this.#read(NO_REQUEST);
+  }
+
+  #read(request: Uint8Array): void {
     this.#request = request;
     this.#source = new Uint8Array(request.buffer, request.byteOffset, request.byteLength);
     this.#buffer = Buffer.from(request.buffer, request.byteOffset, request.byteLength);

@@ -12,6 +12,7 @@ const VALUE = 0x12;
 
 const hexDigits = Buffer.from("0123456789abcdef");
 const NOT_PLAIN = -1;
+const NO_REQUEST = new Uint8Array(0);
 
 /**
  * Writes spans into a block straight from the bytes of a request, where that is simple; whatever is not, it leaves to the
@@ -22,15 +23,23 @@ export class PlainSpanWriter {
   readonly #row = new PlainSpanRow();
   /** A list, as JSON. */
   readonly #text = new NativeBytes();
-  #request: Uint8Array | undefined;
-  #source: Uint8Array = new Uint8Array(0);
+  #request: Uint8Array = NO_REQUEST;
+  #source: Uint8Array = NO_REQUEST;
   #view: DataView = new DataView(new ArrayBuffer(8));
   #pos = 0;
   #items = 0;
 
   /** The request whose bytes {@link write} is given. */
   begin(request: Uint8Array): void {
-    if (request === this.#request) return;
+    if (request !== this.#request) this.#read(request);
+  }
+
+  /** Holds on to no request any more. */
+  end(): void {
+    if (this.#request !== NO_REQUEST) this.#read(NO_REQUEST);
+  }
+
+  #read(request: Uint8Array): void {
     this.#request = request;
     // Parts of a plain array cost less than those of a Buffer.
     this.#source = new Uint8Array(request.buffer, request.byteOffset, request.byteLength);

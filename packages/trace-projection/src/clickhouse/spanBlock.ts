@@ -45,15 +45,10 @@ export class SpanBlock {
   links = 0;
 
   readonly #maps = [this.resources, this.attributes, this.eventAttributes, this.linkAttributes];
-  readonly #dictionaries = [
-    this.names,
-    this.kinds,
-    this.serviceNames,
-    this.statusCodes,
-    this.eventNames,
-    ...this.#maps.map((map) => map.keys),
-  ];
-  readonly #bytes = [
+  readonly #texts = [this.names, this.kinds, this.serviceNames, this.statusCodes, this.eventNames];
+  readonly #dictionaries = [...this.#texts, ...this.#maps.map((map) => map.keys)];
+  /** Whose rows do not depend on those before. */
+  readonly #plain = [
     this.timestamps,
     this.traceIds,
     this.spanIds,
@@ -63,15 +58,18 @@ export class SpanBlock {
     this.scopeVersions,
     this.durations,
     this.statusMessages,
-    this.eventOffsets,
     this.eventTimes,
-    this.linkOffsets,
     this.linkTraceIds,
     this.linkSpanIds,
     this.linkTraceStates,
     this.starts,
     this.ends,
     this.exacts,
+  ];
+  readonly #bytes = [
+    ...this.#plain,
+    this.eventOffsets,
+    this.linkOffsets,
     ...this.#maps.flatMap((map) => [map.values, map.offsets]),
   ];
   readonly #tenants = new NativeBytes();
@@ -177,6 +175,21 @@ export class SpanBlock {
     this.rows++;
   }
 
+  /** The spans of another block behind those of this one. */
+  append(other: SpanBlock): void {
+    this.eventOffsets.counts(other.eventOffsets, this.eventNames.length);
+    this.linkOffsets.counts(other.linkOffsets, this.links);
+    for (const [place, column] of this.#plain.entries()) {
+      const { bytes, length } = other.#plain[place] as NativeBytes;
+      column.raw(bytes, 0, length);
+    }
+    for (const [place, column] of this.#texts.entries())
+      column.append(other.#texts[place] as LowCardinalityColumn);
+    for (const [place, map] of this.#maps.entries()) map.append(other.#maps[place] as MapColumn);
+    this.rows += other.rows;
+    this.links += other.links;
+  }
+
   /**
    * The block, of this tenant; `stamp` gives the accepted time of each span in turn.
    *
@@ -235,7 +248,7 @@ export class SpanBlock {
         else part.write(out);
       }
     }
-    return { format: "Native", bytes: out.bytes.subarray(0, out.length), rows };
+    return { format: "Native", bytes: out.bytes.subarray(0, out.length), byteLength: out.length, rows };
   }
 }
 

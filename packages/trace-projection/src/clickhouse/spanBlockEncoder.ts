@@ -15,10 +15,15 @@ const MAX_FREE_BYTES = 2 * MAX_BLOCK_BYTES;
 /** Sealed blocks wait for ClickHouse; those that are filled do not. */
 const MAX_FREE_SEALED = 8;
 
+/** A block that may take spans of other requests, and one that takes them. */
+const MAX_SHARING_BYTES = 2 ** 17;
+const MAX_SHARED_BYTES = 2 ** 20;
+
 /** Blocks to be filled again: their columns have the room that requests of this sender need. */
 export class SpanBlockPool {
   readonly #free: SpanBlock[] = [];
   readonly #freeSealed: NativeBytes[] = [];
+  readonly #freeWriters: Writers[] = [];
 
   take(): SpanBlock {
     return this.#free.pop() ?? new SpanBlock();
@@ -28,6 +33,16 @@ export class SpanBlockPool {
     if (this.#free.length >= MAX_FREE_BLOCKS || block.capacity > MAX_FREE_BYTES) return;
     block.clear();
     this.#free.push(block);
+  }
+
+  takeWriters(): Writers {
+    return this.#freeWriters.pop() ?? { protobuf: new PlainSpanWriter(), json: new PlainJsonSpanWriter() };
+  }
+
+  giveWriters(writers: Writers): void {
+    writers.protobuf.end();
+    writers.json.end();
+    if (this.#freeWriters.length < MAX_FREE_BLOCKS) this.#freeWriters.push(writers);
   }
 
   /** Empty, for a block to be sealed into. */
@@ -40,6 +55,11 @@ export class SpanBlockPool {
     sealed.length = 0;
     this.#freeSealed.push(sealed);
   }
+}
+
+interface Writers {
+  readonly protobuf: PlainSpanWriter;
+  readonly json: PlainJsonSpanWriter;
 }
 
 /** Spans as rows of the span table, but for their tenant and their accepted stamps. To be sealed once. */
@@ -60,13 +80,36 @@ export class EncodedSpans {
 
   /** @param stamp the accepted time of each span in turn */
   seal(tenantId: TenantId, stamp: () => bigint): readonly EncodedRows[] {
-    return this.#blocks.map((block) => {
-      const sealed = this.#pool.takeSealed();
-      this.#sealed.push(sealed);
-      const rows = block.seal(tenantId, stamp, sealed);
-      this.#pool.give(block);
-      return rows;
-    });
+    return this.#blocks.map((block) => this.#sealBlock(block, tenantId, stamp));
+  }
+
+  /** {@link seal}, of few spans: others may join them until the bytes are asked for. Undefined where they are many. */
+  share(tenantId: TenantId, stamp: () => bigint): SharedRows | undefined {
+    const block = this.#small();
+    return block && new SharedRows(block, () => this.#sealBlock(block, tenantId, stamp));
+  }
+
+  /** Whether the rows took these spans as well. */
+  join(shared: SharedRows): boolean {
+    const block = this.#small();
+    if (block === undefined || !shared.take(block)) return false;
+    this.#pool.give(block);
+    return true;
+  }
+
+  #small(): SpanBlock | undefined {
+    const [block] = this.#blocks;
+    return this.#blocks.length === 1 && block !== undefined && block.byteLength <= MAX_SHARING_BYTES
+      ? block
+      : undefined;
+  }
+
+  #sealBlock(block: SpanBlock, tenantId: TenantId, stamp: () => bigint): EncodedRows {
+    const sealed = this.#pool.takeSealed();
+    this.#sealed.push(sealed);
+    const rows = block.seal(tenantId, stamp, sealed);
+    this.#pool.give(block);
+    return rows;
   }
 
   /**
@@ -78,12 +121,40 @@ export class EncodedSpans {
   }
 }
 
+/** Rows of several requests of one tenant, as long as their bytes were not asked for. */
+export class SharedRows implements EncodedRows {
+  readonly format = "Native";
+  /** Of the first request. */
+  readonly byteLength: number;
+  readonly rows: number;
+  readonly #block: SpanBlock;
+  readonly #seal: () => EncodedRows;
+  #sealed: EncodedRows | undefined;
+
+  constructor(block: SpanBlock, seal: () => EncodedRows) {
+    this.byteLength = block.byteLength;
+    this.rows = block.rows;
+    this.#block = block;
+    this.#seal = seal;
+  }
+
+  get bytes(): Uint8Array {
+    this.#sealed ??= this.#seal();
+    return this.#sealed.bytes;
+  }
+
+  take(block: SpanBlock): boolean {
+    if (this.#sealed !== undefined || this.#block.byteLength > MAX_SHARED_BYTES) return false;
+    this.#block.append(block);
+    return true;
+  }
+}
+
 /** Makes rows of spans from the bytes of a request. */
 export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   readonly #pool: SpanBlockPool;
   readonly #takes: (resource: Resource) => boolean;
-  #protobufWriter: PlainSpanWriter | undefined;
-  #jsonWriter: PlainJsonSpanWriter | undefined;
+  readonly #writers: Writers;
   readonly #full: SpanBlock[] = [];
   readonly #traceIds = new Set<string>();
   #block: SpanBlock;
@@ -94,6 +165,7 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
     this.#pool = pool;
     this.#takes = takes;
     this.#block = pool.take();
+    this.#writers = pool.takeWriters();
   }
 
   startGroup(resource: Resource, scope: Scope): boolean {
@@ -103,15 +175,13 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   }
 
   addEncoded(request: Uint8Array, start: number, end: number, maxItems: number): number {
-    this.#protobufWriter ??= new PlainSpanWriter();
-    this.#protobufWriter.begin(request);
-    return this.#add(this.#protobufWriter, start, end, maxItems);
+    this.#writers.protobuf.begin(request);
+    return this.#add(this.#writers.protobuf, start, end, maxItems);
   }
 
   addEncodedJson(request: Uint8Array, start: number, end: number, maxItems: number): number {
-    this.#jsonWriter ??= new PlainJsonSpanWriter();
-    this.#jsonWriter.begin(request);
-    return this.#add(this.#jsonWriter, start, end, maxItems);
+    this.#writers.json.begin(request);
+    return this.#add(this.#writers.json, start, end, maxItems);
   }
 
   #add(writer: PlainSpanWriter | PlainJsonSpanWriter, start: number, end: number, maxItems: number): number {
@@ -134,6 +204,7 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   }
 
   finish(): EncodedSpans | undefined {
+    this.#pool.giveWriters(this.#writers);
     const blocks = this.#block.rows === 0 ? this.#full : [...this.#full, this.#block];
     if (this.#block.rows === 0) this.#pool.give(this.#block);
     return blocks.length === 0 ? undefined : new EncodedSpans(blocks, [...this.#traceIds], this.#pool);

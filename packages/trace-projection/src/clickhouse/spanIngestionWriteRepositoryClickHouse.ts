@@ -15,7 +15,7 @@ import type { OtlpSpan, Resource, SpanEncoder } from "@es/otlp";
 import type { EncodedRows } from "@es/store-clickhouse";
 import { type Span, trace } from "@opentelemetry/api";
 import { createSpanEvent, type SpanEvent } from "../spanEvent.js";
-import { type EncodedSpans, SpanBlockEncoder, SpanBlockPool } from "./spanBlockEncoder.js";
+import { type EncodedSpans, type SharedRows, SpanBlockEncoder, SpanBlockPool } from "./spanBlockEncoder.js";
 
 const { attributes } = telemetryNames;
 const tracer = trace.getTracer("@es/trace-projection");
@@ -51,14 +51,16 @@ export interface CreateSpanEncoderOptions {
   readonly takes?: (resource: Resource) => boolean;
 }
 
-/** A block of a few rows costs ClickHouse ten times as much as these rows by themselves. */
-const LEAST_BYTES_OF_BLOCK = 16_384;
+/** A block of a few rows costs ClickHouse more than these rows by themselves. */
+const LEAST_BYTES_OF_BLOCK = 4_096;
 
 /** Stores spans, then schedules the projections of their traces. */
 export class SpanIngestionWriteRepositoryClickHouse {
   readonly #options: SpanIngestionWriteRepositoryOptions;
   readonly #clock: AcceptedClock;
   readonly #blocks = new SpanBlockPool();
+  /** Of each tenant the small requests that were last given to be stored. */
+  readonly #waiting = new Map<TenantId, { readonly shared: SharedRows; readonly stored: Promise<void> }>();
 
   constructor(options: SpanIngestionWriteRepositoryOptions) {
     this.#options = options;
@@ -81,11 +83,31 @@ export class SpanIngestionWriteRepositoryClickHouse {
     { tenantId }: { readonly tenantId: TenantId },
   ): Promise<StoreSpansResult> {
     return this.#store("storeEncodedSpans", tenantId, spans.count, spans.traceIds, async () => {
-      const rows = spans.seal(tenantId, () => this.#clock.next());
-      await this.#options.eventStore.storeEncodedRows?.(rows, { tenantId });
+      const waiting = this.#waiting.get(tenantId);
+      if (waiting !== undefined && spans.join(waiting.shared)) return waiting.stored;
+      await this.#storeRows(spans, tenantId);
       // Not after a failure: a request that was given up may still be sent.
       spans.free();
     });
+  }
+
+  /** Small requests that come while these wait to be sent share their block, and what becomes of it. */
+  async #storeRows(spans: EncodedSpans, tenantId: TenantId): Promise<void> {
+    const stamp = () => this.#clock.next();
+    const shared = spans.share(tenantId, stamp);
+    const stored = this.#insert(shared === undefined ? spans.seal(tenantId, stamp) : [shared], tenantId);
+    if (shared === undefined) return stored;
+    const waiting = { shared, stored };
+    this.#waiting.set(tenantId, waiting);
+    try {
+      await stored;
+    } finally {
+      if (this.#waiting.get(tenantId) === waiting) this.#waiting.delete(tenantId);
+    }
+  }
+
+  async #insert(rows: readonly EncodedRows[], tenantId: TenantId): Promise<void> {
+    await this.#options.eventStore.storeEncodedRows?.(rows, { tenantId });
   }
 
   /**
