@@ -25,6 +25,9 @@ export const insertSettings: ClickHouseSettings = {
   distributed_foreground_insert: 1,
   // Storing is idempotent by key; a dropped identical block would only be a surprise.
   insert_deduplicate: 0,
+  // Reads leave one row of a key, and find a key without skip indexes: both are left to merges.
+  optimize_on_insert: 0,
+  materialize_skip_indexes_on_insert: 0,
   // A misspelt column or a null in the wrong place has to be loud.
   input_format_skip_unknown_fields: 0,
   input_format_null_as_default: 0,

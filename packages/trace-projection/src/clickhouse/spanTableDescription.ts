@@ -11,40 +11,45 @@ const ACCEPTED_SECOND = "toDateTime(intDiv(AcceptedAt, 1000000000), 'UTC')";
 
 const attributeMap = "Map(LowCardinality(String), String)";
 
+/*
+ * The codecs: ZSTD where it makes much less of much, ids and texts. Elsewhere it would take longer than all else about a small
+ * column, for every granule is a block of its own.
+ */
+
 /** Names and types of the OpenTelemetry Collector exporter's `otel_traces`. */
 const exporterColumns: readonly ColumnDescription[] = [
   {
     name: "Timestamp",
     type: "DateTime64(9)",
-    codec: "Delta, ZSTD(1)",
+    codec: "Delta, LZ4",
     comment: "Start, at most what DateTime64(9) holds",
   },
   { name: "TraceId", type: "String", codec: "ZSTD(1)" },
   { name: "SpanId", type: "String", codec: "ZSTD(1)" },
   { name: "ParentSpanId", type: "String", codec: "ZSTD(1)" },
-  { name: "TraceState", type: "String", codec: "ZSTD(1)" },
-  { name: "SpanName", type: "LowCardinality(String)", codec: "ZSTD(1)" },
-  { name: "SpanKind", type: "LowCardinality(String)", codec: "ZSTD(1)" },
-  { name: "ServiceName", type: "LowCardinality(String)", codec: "ZSTD(1)" },
-  { name: "ResourceAttributes", type: attributeMap, codec: "ZSTD(1)" },
-  { name: "ScopeName", type: "String", codec: "ZSTD(1)" },
-  { name: "ScopeVersion", type: "String", codec: "ZSTD(1)" },
+  { name: "TraceState", type: "String", codec: "LZ4" },
+  { name: "SpanName", type: "LowCardinality(String)", codec: "LZ4" },
+  { name: "SpanKind", type: "LowCardinality(String)", codec: "LZ4" },
+  { name: "ServiceName", type: "LowCardinality(String)", codec: "LZ4" },
+  { name: "ResourceAttributes", type: attributeMap, codec: "LZ4" },
+  { name: "ScopeName", type: "String", codec: "LZ4" },
+  { name: "ScopeVersion", type: "String", codec: "LZ4" },
   { name: "SpanAttributes", type: attributeMap, codec: "ZSTD(1)" },
   {
     name: "Duration",
     type: "UInt64",
-    codec: "ZSTD(1)",
+    codec: "LZ4",
     comment: "Nanoseconds; 0 where the end is before the start",
   },
-  { name: "StatusCode", type: "LowCardinality(String)", codec: "ZSTD(1)" },
+  { name: "StatusCode", type: "LowCardinality(String)", codec: "LZ4" },
   { name: "StatusMessage", type: "String", codec: "ZSTD(1)" },
-  { name: "Events.Timestamp", type: "Array(DateTime64(9))", codec: "ZSTD(1)" },
-  { name: "Events.Name", type: "Array(LowCardinality(String))", codec: "ZSTD(1)" },
+  { name: "Events.Timestamp", type: "Array(DateTime64(9))", codec: "LZ4" },
+  { name: "Events.Name", type: "Array(LowCardinality(String))", codec: "LZ4" },
   { name: "Events.Attributes", type: `Array(${attributeMap})`, codec: "ZSTD(1)" },
-  { name: "Links.TraceId", type: "Array(String)", codec: "ZSTD(1)" },
-  { name: "Links.SpanId", type: "Array(String)", codec: "ZSTD(1)" },
-  { name: "Links.TraceState", type: "Array(String)", codec: "ZSTD(1)" },
-  { name: "Links.Attributes", type: `Array(${attributeMap})`, codec: "ZSTD(1)" },
+  { name: "Links.TraceId", type: "Array(String)", codec: "LZ4" },
+  { name: "Links.SpanId", type: "Array(String)", codec: "LZ4" },
+  { name: "Links.TraceState", type: "Array(String)", codec: "LZ4" },
+  { name: "Links.Attributes", type: `Array(${attributeMap})`, codec: "LZ4" },
 ];
 
 /** @param retentionDays how long spans are kept after they were accepted; for ever if undefined */
@@ -53,16 +58,16 @@ export function spanTableDescription(retentionDays: number | undefined): TableDe
     kind: "table",
     name: SPAN_TABLE,
     columns: [
-      { name: "TenantId", type: "String", codec: "ZSTD(1)" },
+      { name: "TenantId", type: "String", codec: "LZ4" },
       ...exporterColumns,
       {
         name: "AcceptedAt",
         type: "UInt64",
-        codec: "Delta, ZSTD(1)",
+        codec: "Delta, LZ4",
         comment: "Unix nanoseconds, our clock, frozen",
       },
-      { name: "StartTimeUnixNano", type: "UInt64", codec: "Delta, ZSTD(1)", comment: "As sent" },
-      { name: "EndTimeUnixNano", type: "UInt64", codec: "Delta, ZSTD(1)", comment: "As sent" },
+      { name: "StartTimeUnixNano", type: "UInt64", codec: "Delta, LZ4", comment: "As sent" },
+      { name: "EndTimeUnixNano", type: "UInt64", codec: "Delta, LZ4", comment: "As sent" },
       {
         name: "Exact",
         type: "String",
