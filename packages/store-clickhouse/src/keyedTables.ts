@@ -6,8 +6,9 @@
  *
  * A merge of spans costs as much as their insert, so parts wait for company: of inserts of 2 000 spans each the engine's
  * own base, 5, made the engine work for twice as long. It falls by itself where parts become many or old, so a partition
- * has some dozens of them while it is written to, and few afterwards. And a part of dozens of columns stays in few files for as long
- * as it is small: a file for each column took as long to make as two thousand rows.
+ * has some dozens of them while it is written to, and few afterwards. And a part of dozens of columns stays in few files for as
+ * long as it is small: on a file system that was slow to make files, one for each column took longer than storing two
+ * thousand spans.
  */
 export const keyedTableSettings = {
   index_granularity: 256,
