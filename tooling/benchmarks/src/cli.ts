@@ -39,9 +39,6 @@ async function main(): Promise<void> {
     process.stdout.write(usage);
     return;
   }
-  // The engines' data is on a disk, away from what other programs make and remove in the system's temporary folder.
-  process.env.TMPDIR ||= inRepository(".bench/engines");
-  await mkdir(process.env.TMPDIR, { recursive: true });
   const { quick } = values;
   const onProgress = progressLine();
   const report = await runScenarios({

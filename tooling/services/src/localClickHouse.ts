@@ -8,12 +8,13 @@ import type { EngineProcess } from "./testServices.js";
 /** The embedded engine as a process of its own, on a free port, over an empty data directory. */
 export async function startLocalClickHouse(): Promise<EngineProcess> {
   const manifest = createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json");
-  const dataDir = await mkdtemp(join(await engineFolder(), "es-clickhouse-"));
+  const folder = await engineFolder();
+  const dataDir = await mkdtemp(join(folder, "es-clickhouse-"));
   const { url, pid, close } = await startChildService({
     command: process.execPath,
     args: [join(dirname(manifest), "bin/clickhouse-embedded.cjs"), "--data-dir", dataDir, "--port", "0"],
     ready: (line) => /https?:\/\/[^\s"',]+/.exec(line)?.[0],
     dataDir,
   });
-  return { url, pid, source: "local @es/clickhouse-embedded", close };
+  return { url, pid, source: `local @es/clickhouse-embedded, data in ${folder}`, close };
 }
