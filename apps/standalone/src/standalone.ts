@@ -13,7 +13,12 @@ import {
   type RunningService,
 } from "@es/service";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import { openTraceStore, readTraceProjectionOptions, type TraceStoreOptions } from "@es/trace-service";
+import {
+  openTraceStore,
+  readTraceProjectionOptions,
+  sessionSchedule,
+  type TraceStoreOptions,
+} from "@es/trace-service";
 import type { StandaloneConfig } from "./config.js";
 
 export interface RunningStandalone extends RunningService {
@@ -80,7 +85,7 @@ export async function startStandalone(
         KEPT_FOLDS_BYTES: config.KEPT_FOLDS_BYTES,
       },
       logger,
-      { projection, ...options, scheduleSessions: (sessions) => sessionQueue.schedule(sessions) },
+      { projection, ...options, scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS) },
     );
     closers.push(() => store.close());
     await store.opened;

@@ -27,7 +27,7 @@ export const workerVariables = {
   /** What is kept of large traces between rebuilds, so that only their new spans are read. */
   KEPT_FOLDS_BYTES: variable.bytes(defaultKeptFolds.maxBytes),
   /** Sessions rebuilt at once. */
-  SESSION_CONCURRENCY: variable.count(50),
+  SESSION_CONCURRENCY: variable.count(200),
   /** How long what traces tell a session gathers before it is rebuilt. It bounds the wait, too. */
   SESSION_DELAY_MS: variable.milliseconds(300),
   /** Traces rebuilt at once by a replay. */

@@ -1,6 +1,6 @@
 import { LeasesRedis, ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import type { Logger, RunningService } from "@es/service";
-import { openTraceStore, readTraceProjectionOptions } from "@es/trace-service";
+import { openTraceStore, readTraceProjectionOptions, sessionSchedule } from "@es/trace-service";
 import type { WorkerServiceConfig } from "./config.js";
 import { startWorkerServer } from "./server.js";
 import { startWorker } from "./worker.js";
@@ -24,7 +24,7 @@ export async function startWorkerService(
   const leases = new LeasesRedis(shared);
   const store = openTraceStore(config, logger, {
     projection,
-    scheduleSessions: (sessions) => sessionQueue.schedule(sessions),
+    scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS),
   });
   const locks = {
     lockDurationMs: config.WORKER_LOCK_MS,

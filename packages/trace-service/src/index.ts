@@ -1,5 +1,6 @@
 export type { GenerationFailureListener } from "./generationFailures.js";
 export type { KeptProjections } from "./keptProjections.js";
+export { sessionSchedule } from "./sessionSchedule.js";
 export {
   createTraceGenerations,
   type TraceGenerations,

@@ -2,7 +2,7 @@
 import { startWorker, type WorkerConfig, workerVariables } from "@es/app-worker";
 import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
 import { createLogger } from "@es/service";
-import { openTraceStore } from "@es/trace-service";
+import { openTraceStore, sessionSchedule } from "@es/trace-service";
 import { z } from "zod";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
@@ -21,7 +21,7 @@ async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
   sessionQueue = new ProjectionQueueMemory({ delayMs: config.SESSION_DELAY_MS, limiter: null });
   const logger = createLogger({ name: "bench", defaultLevel: "warn" });
   const store = openTraceStore({ CLICKHOUSE_URL: clickhouseUrl, CLICKHOUSE_DATABASE: database }, logger, {
-    scheduleSessions: (sessions) => sessionQueue.schedule(sessions),
+    scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS),
   });
   await store.opened;
   const worker = startWorker(config, {

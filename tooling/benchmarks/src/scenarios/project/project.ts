@@ -26,7 +26,7 @@ export const project: Scenario = {
     "worker's code on the queue of standalone. The floor reads, folds and writes 500 traces at once with the same stores, without a " +
     "queue. A query and an insert per trace is a BullMQ worker that does just that, at three quarters of the cores and without a limit of its rate. " +
     "Where traces name a session, all contenders tell it of each trace before they store the trace's projection, and rebuild it: ours with " +
-    "its own window of 300 ms, the floor each session once at the end, one by one after each trace. CPU time is that until sessions are current, too.",
+    "its own moments every 300 ms, the floor each session once at the end, one by one after each trace. CPU time is that until sessions are current, too.",
   async run({ options, engines, compare }) {
     const services = await engines();
     const traces = options.quick ? 200 : Math.round(TRACES * options.secondsPerRound);
