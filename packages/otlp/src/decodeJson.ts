@@ -29,8 +29,8 @@ const SPAN_KINDS = [
 ] as const;
 const STATUS_CODES = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"] as const;
 
-/** Spans read in one step: less than a millisecond's work. */
-const STEP_SPANS = 64;
+/** Spans, and groups of them, read in one step: less than a millisecond's work. */
+const STEP_READS = 64;
 
 const UINT64_MAX = 2n ** 64n - 1n;
 const INT64_MAX = 2n ** 63n - 1n;
@@ -64,7 +64,7 @@ class JsonDecoder {
   readonly #encoder: SpanEncoder<unknown> | undefined;
   #encodes = false;
   #items = 0;
-  #spansRead = 0;
+  #reads = 0;
   /** Whether strings may hold halves of surrogate pairs, which UTF-8 cannot store. */
   #repairStrings = false;
 
@@ -138,10 +138,12 @@ class JsonDecoder {
     for (const { resource: resourceRange, schemaUrl, scopes } of index) {
       path.resource++;
       path.scope = -1;
+      if (this.#endsStep()) yield;
       const resource = this.#resource(parseMembers({ resource: resourceRange, schemaUrl }));
       for (const { scope: scopeRange, schemaUrl, spans } of scopes) {
         path.scope++;
         path.span = -1;
+        if (this.#endsStep()) yield;
         const scope = this.#scope(parseMembers({ scope: scopeRange, schemaUrl }));
         this.#startGroup(resource, scope);
         for (let i = 0; i < spans.length; i += 2) {
@@ -169,7 +171,7 @@ class JsonDecoder {
   }
 
   #endsStep(): boolean {
-    return ++this.#spansRead % STEP_SPANS === 0;
+    return ++this.#reads % STEP_READS === 0;
   }
 
   *#readRequest(request: JsonObject, path: SpanPath): Steps<void> {
@@ -181,6 +183,7 @@ class JsonDecoder {
   }
 
   *#readResourceSpans(resourceSpans: JsonObject, path: SpanPath): Steps<void> {
+    if (this.#endsStep()) yield;
     const resource = this.#resource(resourceSpans);
     for (const scopeSpans of list(resourceSpans, "scopeSpans", "scope_spans")) {
       path.scope++;
@@ -190,6 +193,7 @@ class JsonDecoder {
   }
 
   *#readScopeSpans(resource: Resource, scopeSpans: JsonObject, path: SpanPath): Steps<void> {
+    if (this.#endsStep()) yield;
     const scope = this.#scope(scopeSpans);
     this.#startGroup(resource, scope);
     for (const span of list(scopeSpans, "spans", "spans")) {

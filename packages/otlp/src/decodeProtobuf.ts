@@ -99,6 +99,7 @@ class ProtobufDecoder {
   *#readResourceSpans(end: number): Steps<void> {
     const path = this.#path;
     path.resource++;
+    if (this.#endsStep()) yield;
     path.scope = -1;
     const resource: Mutable<Resource> = {
       attributes: NO_ATTRIBUTES,
@@ -151,6 +152,7 @@ class ProtobufDecoder {
   *#readScopeSpans(resource: Resource, end: number): Steps<void> {
     const path = this.#path;
     path.scope++;
+    if (this.#endsStep()) yield;
     path.span = -1;
     const scope: Mutable<Scope> = {
       name: "",

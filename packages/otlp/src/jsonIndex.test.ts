@@ -63,6 +63,21 @@ describe("the index of a request in JSON", () => {
     expect(indexOf(text, 7)).toBeUndefined();
   });
 
+  it("is none of what has too many spans, whatever they are", () => {
+    const text = `{"resourceSpans":[{"scopeSpans":[{"spans":[${Array(9).fill(0)}]}]}]}`;
+    expect(indexOf(text, 9)).toHaveLength(1);
+    expect(indexOf(text, 8)).toBeUndefined();
+  });
+
+  it.each(["resourceSpans", "scopeSpans"])("is made in steps of many %s without spans", (list) => {
+    const groups = `"${list}":[${Array(200_000).fill("{}")}]`;
+    const text = list === "scopeSpans" ? `{"resourceSpans":[{${groups}}]}` : `{${groups}}`;
+    const steps = indexJson(Buffer.from(text), 1_000_000);
+    let count = 1;
+    while (steps.next().done !== true) count++;
+    expect(count).toBeGreaterThan(2);
+  });
+
   it.each([
     "",
     "[]",

@@ -35,14 +35,14 @@ const CLOSE_OBJECT = 0x7d;
 
 /**
  * Where the spans of an ExportTraceServiceRequest in JSON are, and what they belong to, without making objects of them.
- * Undefined for what is not JSON, or has more than `maxContainers` objects and lists, and for all that is unusual outside of
+ * Undefined for what is not JSON, or has more than `maxItems` spans, or objects and lists, and for all that is unusual outside of
  * spans, resources and scopes: names that are not known, come twice or hold escapes, null. `decodeJson` knows what to do with that.
  */
 export function* indexJson(
   bytes: Uint8Array,
-  maxContainers: number,
+  maxItems: number,
 ): Steps<readonly ResourceSpansIndex[] | undefined> {
-  return yield* new JsonIndexer(bytes, maxContainers).request();
+  return yield* new JsonIndexer(bytes, maxItems).request();
 }
 
 /** By byte behind a backslash: 1 for the escapes of JSON, `u` apart. */
@@ -62,16 +62,17 @@ class Unusual {}
 
 class JsonIndexer {
   readonly #bytes: Uint8Array;
-  readonly #maxContainers: number;
+  readonly #maxItems: number;
   readonly #stack = new Uint8Array(MAX_DEPTH);
   #pos = 0;
   #containers = 0;
+  #spans = 0;
   #stepEnd = STEP_BYTES;
 
-  constructor(bytes: Uint8Array, maxContainers: number) {
+  constructor(bytes: Uint8Array, maxItems: number) {
     // A plain array is read faster than a Buffer.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#maxContainers = maxContainers;
+    this.#maxItems = maxItems;
   }
 
   *request(): Steps<readonly ResourceSpansIndex[] | undefined> {
@@ -84,8 +85,10 @@ class JsonIndexer {
           seen = this.#member(RESOURCE_SPANS, seen);
           this.#open(OPEN_LIST);
           if (this.#takes(CLOSE_LIST)) continue;
-          do found.push(yield* this.#resourceSpans());
-          while (this.#takes(COMMA));
+          do {
+            found.push(yield* this.#resourceSpans());
+            if (this.#endsStep()) yield;
+          } while (this.#takes(COMMA));
           this.#take(CLOSE_LIST);
         } while (this.#takes(COMMA));
         this.#take(CLOSE_OBJECT);
@@ -116,8 +119,10 @@ class JsonIndexer {
         case 2:
           this.#open(OPEN_LIST);
           if (this.#takes(CLOSE_LIST)) break;
-          do scopes.push(yield* this.#scopeSpans());
-          while (this.#takes(COMMA));
+          do {
+            scopes.push(yield* this.#scopeSpans());
+            if (this.#endsStep()) yield;
+          } while (this.#takes(COMMA));
           this.#take(CLOSE_LIST);
           break;
         default:
@@ -146,14 +151,13 @@ class JsonIndexer {
           this.#open(OPEN_LIST);
           if (this.#takes(CLOSE_LIST)) break;
           do {
+            // Those that are neither objects nor lists count, too: their places take memory.
+            if (++this.#spans > this.#maxItems) throw new Unusual();
             this.#skipBlanks();
             spans.push(this.#pos);
             this.#value();
             spans.push(this.#pos);
-            if (this.#pos >= this.#stepEnd) {
-              yield;
-              this.#stepEnd = this.#pos + STEP_BYTES;
-            }
+            if (this.#endsStep()) yield;
           } while (this.#takes(COMMA));
           this.#take(CLOSE_LIST);
           break;
@@ -163,6 +167,12 @@ class JsonIndexer {
     } while (this.#takes(COMMA));
     this.#take(CLOSE_OBJECT);
     return { scope, schemaUrl, spans };
+  }
+
+  #endsStep(): boolean {
+    if (this.#pos < this.#stepEnd) return false;
+    this.#stepEnd = this.#pos + STEP_BYTES;
+    return true;
   }
 
   /** Reads a name of these and its colon. `seen` with the bit of its place. */
@@ -269,7 +279,7 @@ class JsonIndexer {
 
   #open(bracket: number): void {
     this.#take(bracket);
-    if (++this.#containers > this.#maxContainers) throw new Unusual();
+    if (++this.#containers > this.#maxItems) throw new Unusual();
   }
 
   #take(byte: number): void {

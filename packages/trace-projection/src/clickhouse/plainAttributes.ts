@@ -21,6 +21,11 @@ export class PlainAttributes {
   #column: MapColumn | undefined;
   #key = 0;
 
+  /** Bytes held for what may come, about. */
+  get capacity(): number {
+    return this.exact.bytes.length + this.#keysSeen.capacity;
+  }
+
   begin(column: MapColumn): void {
     this.#column = column;
     this.#keysSeen.begin();
@@ -90,6 +95,9 @@ export class PlainAttributes {
   }
 }
 
+/** What a small array of bytes takes, about. */
+const BYTES_OF_BEGIN = 128;
+
 /** Which keys of a dictionary a list of attributes has had, and how their exact values begin. */
 class KeysSeen {
   #lists = new Uint32Array(64);
@@ -98,6 +106,10 @@ class KeysSeen {
   #begins: (Uint8Array | null | undefined)[] = [];
   #dictionary: LowCardinalityColumn | undefined;
   #generation = -1;
+
+  get capacity(): number {
+    return this.#lists.byteLength + this.#begins.length * BYTES_OF_BEGIN;
+  }
 
   begin(): void {
     this.#list++;

@@ -113,6 +113,11 @@ export class PlainJsonSpanWriter {
   #low = 0;
   #high = 0;
 
+  /** Bytes held for what may come, about. */
+  get capacity(): number {
+    return this.#row.capacity + this.#list.bytes.length;
+  }
+
   /** The request whose bytes {@link write} is given. */
   begin(request: Uint8Array): void {
     if (request !== this.#request) this.#read(request);

@@ -29,6 +29,11 @@ export class PlainSpanWriter {
   #pos = 0;
   #items = 0;
 
+  /** Bytes held for what may come, about. */
+  get capacity(): number {
+    return this.#row.capacity + this.#text.bytes.length;
+  }
+
   /** The request whose bytes {@link write} is given. */
   begin(request: Uint8Array): void {
     if (request !== this.#request) this.#read(request);

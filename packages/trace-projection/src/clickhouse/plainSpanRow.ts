@@ -43,6 +43,12 @@ export class PlainSpanRow {
   readonly #exactEvents = new NativeBytes();
   readonly #text = new NativeBytes();
 
+  /** Bytes held for what may come, about. */
+  get capacity(): number {
+    const buffers = this.#exactEvents.bytes.length + this.#text.bytes.length;
+    return buffers + this.attributes.capacity + this.eventAttributes.capacity;
+  }
+
   begin(block: SpanBlock): void {
     this.attributes.begin(block.attributes);
     this.#exactEvents.length = 0;

@@ -42,7 +42,9 @@ export class SpanBlockPool {
   giveWriters(writers: Writers): void {
     writers.protobuf.end();
     writers.json.end();
-    if (this.#freeWriters.length < MAX_FREE_BLOCKS) this.#freeWriters.push(writers);
+    const capacity = writers.protobuf.capacity + writers.json.capacity;
+    if (this.#freeWriters.length >= MAX_FREE_BLOCKS || capacity > MAX_FREE_BYTES) return;
+    this.#freeWriters.push(writers);
   }
 
   /** Empty, for a block to be sealed into. */
@@ -158,6 +160,8 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   readonly #full: SpanBlock[] = [];
   readonly #traceIds = new Set<string>();
   #block: SpanBlock;
+  /** What is to be encoded is of these. */
+  #of: { readonly resource: Resource; readonly scope: Scope } | undefined;
   #group: SpanGroup | undefined;
 
   /** @param takes whether spans of a resource are to be encoded, or left to be decoded */
@@ -170,7 +174,9 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
 
   startGroup(resource: Resource, scope: Scope): boolean {
     const takes = this.#takes(resource);
-    this.#group = takes ? new SpanGroup(resource, scope) : undefined;
+    this.#of = takes ? { resource, scope } : undefined;
+    // Made of the first span: a request may hold millions of groups without any.
+    this.#group = undefined;
     return takes;
   }
 
@@ -185,8 +191,9 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
   }
 
   #add(writer: PlainSpanWriter | PlainJsonSpanWriter, start: number, end: number, maxItems: number): number {
+    if (this.#of === undefined) return -1;
+    this.#group ??= new SpanGroup(this.#of.resource, this.#of.scope);
     const group = this.#group;
-    if (group === undefined) return -1;
     const block = this.#block;
     const items = writer.write(block, group, start, end);
     if (items < 0) return items;
