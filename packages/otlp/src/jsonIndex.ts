@@ -57,6 +57,12 @@ const RESOURCE = [name("resource"), name("scopeSpans"), name("schemaUrl")];
 const SCOPE = [name("scope"), name("spans"), name("schemaUrl")];
 const literals = ["true", "false", "null"].map((text) => new Uint8Array(Buffer.from(text)));
 
+interface Group<TItem> {
+  readonly of: JsonRange | undefined;
+  readonly schemaUrl: JsonRange | undefined;
+  readonly items: readonly TItem[];
+}
+
 /** Thrown and caught here. */
 class Unusual {}
 
@@ -76,20 +82,14 @@ class JsonIndexer {
   }
 
   *request(): Steps<readonly ResourceSpansIndex[] | undefined> {
-    const found: ResourceSpansIndex[] = [];
+    let found: readonly ResourceSpansIndex[] = [];
     try {
       let seen = 0;
       this.#open(OPEN_OBJECT);
       if (!this.#takes(CLOSE_OBJECT)) {
         do {
           seen = this.#member(RESOURCE_SPANS, seen);
-          this.#open(OPEN_LIST);
-          if (this.#takes(CLOSE_LIST)) continue;
-          do {
-            found.push(yield* this.#resourceSpans());
-            if (this.#endsStep()) yield;
-          } while (this.#takes(COMMA));
-          this.#take(CLOSE_LIST);
+          found = yield* this.#list(() => this.#resourceSpans());
         } while (this.#takes(COMMA));
         this.#take(CLOSE_OBJECT);
       }
@@ -103,70 +103,72 @@ class JsonIndexer {
   }
 
   *#resourceSpans(): Steps<ResourceSpansIndex> {
-    let resource: JsonRange | undefined;
-    let schemaUrl: JsonRange | undefined;
-    const scopes: ScopeSpansIndex[] = [];
-    let seen = 0;
-    this.#open(OPEN_OBJECT);
-    if (this.#takes(CLOSE_OBJECT)) return { resource, schemaUrl, scopes };
-    do {
-      const before = seen;
-      seen = this.#member(RESOURCE, seen);
-      switch (seen - before) {
-        case 1:
-          resource = this.#range();
-          break;
-        case 2:
-          this.#open(OPEN_LIST);
-          if (this.#takes(CLOSE_LIST)) break;
-          do {
-            scopes.push(yield* this.#scopeSpans());
-            if (this.#endsStep()) yield;
-          } while (this.#takes(COMMA));
-          this.#take(CLOSE_LIST);
-          break;
-        default:
-          schemaUrl = this.#range();
-      }
-    } while (this.#takes(COMMA));
-    this.#take(CLOSE_OBJECT);
-    return { resource, schemaUrl, scopes };
+    const { of, schemaUrl, items } = yield* this.#group(RESOURCE, () => this.#list(() => this.#scopeSpans()));
+    return { resource: of, schemaUrl, scopes: items };
   }
 
   *#scopeSpans(): Steps<ScopeSpansIndex> {
-    let scope: JsonRange | undefined;
+    const { of, schemaUrl, items } = yield* this.#group(SCOPE, () => this.#spanRanges());
+    return { scope: of, schemaUrl, spans: items };
+  }
+
+  /** An object of three members: what its items are of, a list of them, and a schema's URL. */
+  *#group<TItem>(
+    names: readonly Uint8Array[],
+    readItems: () => Steps<readonly TItem[]>,
+  ): Steps<Group<TItem>> {
+    let of: JsonRange | undefined;
     let schemaUrl: JsonRange | undefined;
-    const spans: number[] = [];
+    let items: readonly TItem[] = [];
     let seen = 0;
     this.#open(OPEN_OBJECT);
-    if (this.#takes(CLOSE_OBJECT)) return { scope, schemaUrl, spans };
+    if (this.#takes(CLOSE_OBJECT)) return { of, schemaUrl, items };
     do {
       const before = seen;
-      seen = this.#member(SCOPE, seen);
+      seen = this.#member(names, seen);
       switch (seen - before) {
         case 1:
-          scope = this.#range();
+          of = this.#range();
           break;
         case 2:
-          this.#open(OPEN_LIST);
-          if (this.#takes(CLOSE_LIST)) break;
-          do {
-            // Those that are neither objects nor lists count, too: their places take memory.
-            if (++this.#spans > this.#maxItems) throw new Unusual();
-            this.#skipBlanks();
-            spans.push(this.#pos);
-            this.#value();
-            spans.push(this.#pos);
-            if (this.#endsStep()) yield;
-          } while (this.#takes(COMMA));
-          this.#take(CLOSE_LIST);
+          items = yield* readItems();
           break;
         default:
           schemaUrl = this.#range();
       }
     } while (this.#takes(COMMA));
     this.#take(CLOSE_OBJECT);
-    return { scope, schemaUrl, spans };
+    return { of, schemaUrl, items };
+  }
+
+  *#list<TItem>(readItem: () => Steps<TItem>): Steps<readonly TItem[]> {
+    const items: TItem[] = [];
+    this.#open(OPEN_LIST);
+    if (this.#takes(CLOSE_LIST)) return items;
+    do {
+      items.push(yield* readItem());
+      if (this.#endsStep()) yield;
+    } while (this.#takes(COMMA));
+    this.#take(CLOSE_LIST);
+    return items;
+  }
+
+  /** A list of spans: where they start and end, in turn. */
+  *#spanRanges(): Steps<readonly number[]> {
+    const ranges: number[] = [];
+    this.#open(OPEN_LIST);
+    if (this.#takes(CLOSE_LIST)) return ranges;
+    do {
+      // Those that are neither objects nor lists count, too: their places take memory.
+      if (++this.#spans > this.#maxItems) throw new Unusual();
+      this.#skipBlanks();
+      ranges.push(this.#pos);
+      this.#value();
+      ranges.push(this.#pos);
+      if (this.#endsStep()) yield;
+    } while (this.#takes(COMMA));
+    this.#take(CLOSE_LIST);
+    return ranges;
   }
 
   #endsStep(): boolean {

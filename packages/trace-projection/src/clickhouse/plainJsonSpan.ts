@@ -2,12 +2,12 @@ import { isUtf8 } from "node:buffer";
 import { type LowCardinalityColumn, NativeBytes } from "@es/store-clickhouse";
 import { isPlainJson, type PlainAttributes } from "./plainAttributes.js";
 import { PlainSpanRow, written } from "./plainSpanRow.js";
+import { NO_REQUEST, RequestReader } from "./requestReader.js";
 import type { SpanBlock } from "./spanBlock.js";
 import type { SpanGroup } from "./spanGroup.js";
 import { spanKinds, statusCodes } from "./spanRow.js";
 
 const NOT_PLAIN = -1;
-const NO_REQUEST = new Uint8Array(0);
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -96,11 +96,10 @@ const STRING_VALUE = new Members("stringValue");
  * `PlainSpanWriter` for spans in JSON. Whatever is not simple it leaves to the decoder: also names in the spelling of the
  * .proto files, null, names instead of numbers, and numbers in another notation than exporters use.
  */
-export class PlainJsonSpanWriter {
+export class PlainJsonSpanWriter extends RequestReader {
   readonly #row = new PlainSpanRow();
   /** A list, as JSON. */
   readonly #list = new NativeBytes();
-  #request: Uint8Array = NO_REQUEST;
   #source: Uint8Array = NO_REQUEST;
   #buffer: Buffer = Buffer.alloc(0);
   #pos = 0;
@@ -118,18 +117,7 @@ export class PlainJsonSpanWriter {
     return this.#row.capacity + this.#list.bytes.length;
   }
 
-  /** The request whose bytes {@link write} is given. */
-  begin(request: Uint8Array): void {
-    if (request !== this.#request) this.#read(request);
-  }
-
-  /** Holds on to no request any more. */
-  end(): void {
-    if (this.#request !== NO_REQUEST) this.#read(NO_REQUEST);
-  }
-
-  #read(request: Uint8Array): void {
-    this.#request = request;
+  protected override read(request: Uint8Array): void {
     this.#source = new Uint8Array(request.buffer, request.byteOffset, request.byteLength);
     this.#buffer = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
   }

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { type LowCardinalityColumn, NativeBytes } from "@es/store-clickhouse";
 import { isPlainJson, type PlainAttributes } from "./plainAttributes.js";
 import { PlainSpanRow, written } from "./plainSpanRow.js";
+import { NO_REQUEST, RequestReader } from "./requestReader.js";
 import type { SpanBlock } from "./spanBlock.js";
 import type { SpanGroup } from "./spanGroup.js";
 import { spanKinds, statusCodes } from "./spanRow.js";
@@ -12,18 +13,16 @@ const VALUE = 0x12;
 
 const hexDigits = Buffer.from("0123456789abcdef");
 const NOT_PLAIN = -1;
-const NO_REQUEST = new Uint8Array(0);
 
 /**
  * Writes spans into a block straight from the bytes of a request, where that is simple; whatever is not, it leaves to the
  * decoder and to `spanEventToRow`, which say what a span is: fields that come twice or are not known, a key that comes
  * twice, text that is not UTF-8, values in maps, links, numbers out of range, ids that are wrong. Nothing is refused here.
  */
-export class PlainSpanWriter {
+export class PlainSpanWriter extends RequestReader {
   readonly #row = new PlainSpanRow();
   /** A list, as JSON. */
   readonly #text = new NativeBytes();
-  #request: Uint8Array = NO_REQUEST;
   #source: Uint8Array = NO_REQUEST;
   #view: DataView = new DataView(new ArrayBuffer(8));
   #pos = 0;
@@ -34,18 +33,7 @@ export class PlainSpanWriter {
     return this.#row.capacity + this.#text.bytes.length;
   }
 
-  /** The request whose bytes {@link write} is given. */
-  begin(request: Uint8Array): void {
-    if (request !== this.#request) this.#read(request);
-  }
-
-  /** Holds on to no request any more. */
-  end(): void {
-    if (this.#request !== NO_REQUEST) this.#read(NO_REQUEST);
-  }
-
-  #read(request: Uint8Array): void {
-    this.#request = request;
+  protected override read(request: Uint8Array): void {
     // Parts of a plain array cost less than those of a Buffer.
     this.#source = new Uint8Array(request.buffer, request.byteOffset, request.byteLength);
     this.#view = new DataView(request.buffer, request.byteOffset, request.byteLength);
