@@ -13,6 +13,7 @@ import {
   type TenantId,
 } from "@es/core";
 import type { Cluster, Redis } from "ioredis";
+import { LuaScript } from "./luaScript.js";
 
 /** A dead letter as stored, with what tells it from an older or newer one of the same ref. */
 export interface StoredDeadLetter {
@@ -44,7 +45,7 @@ export interface RunLock {
 
 // Places are `{firstFailedAt, 15 digits}:{id}`: their order is the order of the listing, and never changes while the
 // letter exists.
-const park = `
+const park = new LuaScript(`
 if redis.call('GET', KEYS[5]) ~= ARGV[4] then return 0 end
 local place = redis.call('HGET', KEYS[1], ARGV[1])
 if not place then
@@ -54,9 +55,9 @@ if not place then
   redis.call('ZADD', KEYS[4], 0, place)
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-return 1`;
+return 1`);
 
-const remove = `
+const remove = new LuaScript(`
 if KEYS[5] and redis.call('GET', KEYS[5]) ~= ARGV[3] then return 0 end
 local stored = redis.call('HGET', KEYS[2], ARGV[1])
 if not stored or (ARGV[2] ~= '' and stored ~= ARGV[2]) then return 0 end
@@ -65,7 +66,7 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], place)
 redis.call('ZREM', KEYS[4], place)
-return 1`;
+return 1`);
 
 /** The dead letters of one queue in Redis, beside its jobs: at most one per ref, ordered by first failure. */
 export class DeadLetterStore {
@@ -99,7 +100,7 @@ export class DeadLetterStore {
     };
     const keys = [...this.#keys(ref.tenantId), this.#lockKey(lock)];
     const place = `${sortable(times.firstFailedAt)}:${id}`;
-    await this.#redis.eval(park, keys.length, ...keys, id, place, JSON.stringify(fields), lock.token);
+    await park.run(this.#redis, keys, [id, place, JSON.stringify(fields), lock.token]);
   }
 
   /**
@@ -110,7 +111,7 @@ export class DeadLetterStore {
     const id = deadLetterId(ref);
     if (!(await this.#isParked(id))) return;
     const keys = [...this.#keys(ref.tenantId), this.#lockKey(lock)];
-    await this.#redis.eval(remove, keys.length, ...keys, id, "", lock.token);
+    await remove.run(this.#redis, keys, [id, "", lock.token]);
   }
 
   async #isParked(id: string): Promise<boolean> {
@@ -133,7 +134,7 @@ export class DeadLetterStore {
   /** Removes exactly this letter, not a newer one of the same ref. */
   async remove({ letter, stored }: StoredDeadLetter): Promise<boolean> {
     const keys = this.#keys(letter.ref.tenantId);
-    return (await this.#redis.eval(remove, keys.length, ...keys, letter.id, stored)) === 1;
+    return (await remove.run(this.#redis, keys, [letter.id, stored])) === 1;
   }
 
   async count(): Promise<number> {

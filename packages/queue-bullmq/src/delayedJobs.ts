@@ -1,5 +1,6 @@
 import { Job, type MinimalQueue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
+import { LuaScript } from "./luaScript.js";
 import type { ProjectionJobData } from "./projectionJob.js";
 
 export interface DelayedJobsOptions {
@@ -22,7 +23,7 @@ const LOOK_AT = 500;
  * Ids of the delayed jobs whose time has come by Redis' own clock, and of those that are due later than their whole delay from
  * now: whoever delayed these has a clock that is ahead. BullMQ's scores are milliseconds times 4096.
  */
-const misplaced = `
+const misplaced = new LuaScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local slack = tonumber(ARGV[2])
@@ -36,7 +37,7 @@ for i = 1, #far, 2 do
   if tonumber(far[i + 1]) > (now + delay + slack) * 4096 then table.insert(ids, far[i]) end
 end
 local rest = redis.call('ZCOUNT', KEYS[1], later, '+inf') - offset - limit
-return { rest > 0 and offset + limit or 0, ids }`;
+return { rest > 0 and offset + limit or 0, ids }`);
 
 /**
  * Keeps clocks from deciding when a job runs. BullMQ computes a delayed job's time with the clock of whoever adds or retries it,
@@ -74,14 +75,10 @@ export class DelayedJobs {
   async #promoteMisplaced(): Promise<void> {
     const { redis, queue, prefix, queueName } = this.#options;
     const jobs = `${prefix}:${queueName}:`;
-    const [offset, ids] = (await redis.eval(
-      misplaced,
-      1,
-      `${jobs}delayed`,
-      jobs,
-      String(SLACK_MS),
-      String(LOOK_AT),
-      String(this.#offset),
+    const [offset, ids] = (await misplaced.run(
+      redis,
+      [`${jobs}delayed`],
+      [jobs, SLACK_MS, LOOK_AT, this.#offset],
     )) as [number, string[]];
     this.#offset = offset;
     for (const id of ids) {

@@ -183,7 +183,9 @@ for call = 1, calls do
   if not done then
     result = { err = type(result) == 'table' and result.err or tostring(result) }
   end
-  results[call] = result == nil and false or result
+  -- A list ends at the first nil.
+  if result == nil then result = false end
+  results[call] = result
   ${untilEmpty.test(name) ? "if type(result) == 'table' and result[1] == 0 then break end" : ""}
 end
 return results`,

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { EventSourcingError, type Lease, type Leases, wholeNumber } from "@es/core";
 import type { Cluster, Redis } from "ioredis";
 import { within } from "./deadline.js";
+import { LuaScript } from "./luaScript.js";
 import { defaultPrefix } from "./projectionJob.js";
 import { asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
 import { connectProducer, isReady, type RedisConnection } from "./redisConnection.js";
@@ -17,13 +18,13 @@ export interface LeasesRedisOptions {
   readonly onError?: ErrorListener;
 }
 
-const renew = `
+const renew = new LuaScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
 
-const release = `
+const release = new LuaScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])`;
+return redis.call('DEL', KEYS[1])`);
 
 /**
  * The `Leases` port in one Redis: a key with a random token and a time to live. A Redis that loses its data, or fails over
@@ -63,10 +64,10 @@ export class LeasesRedis implements Leases {
       name,
       renew: async (ms) => {
         wholeNumber("durationMs", ms, 1);
-        return (await this.#call((redis) => redis.eval(renew, 1, key, token, ms))) === 1;
+        return (await this.#call((redis) => renew.run(redis, [key], [token, ms]))) === 1;
       },
       release: async () => {
-        await this.#call((redis) => redis.eval(release, 1, key, token));
+        await this.#call((redis) => release.run(redis, [key], [token]));
       },
     };
   }

@@ -21,12 +21,14 @@ const { ProjectionWorkerBullMQ } = await server.ssrLoadModule("/src/index.ts");
 
 function dyingRedis(options) {
   const redis = new Redis(url, { ...options.redisOptions, replyMapping: "legacy" });
-  const run = redis.eval.bind(redis);
-  redis.eval = async (...command) => {
-    const reply = await run(...command);
-    if (command.some((part) => String(part).includes(":dead:"))) process.kill(process.pid, "SIGKILL");
-    return reply;
-  };
+  for (const name of ["eval", "evalsha"]) {
+    const run = redis[name].bind(redis);
+    redis[name] = async (...command) => {
+      const reply = await run(...command);
+      if (command.some((part) => String(part).includes(":dead:"))) process.kill(process.pid, "SIGKILL");
+      return reply;
+    };
+  }
   return redis;
 }
 
