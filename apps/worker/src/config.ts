@@ -28,7 +28,7 @@ export const workerVariables = {
   KEPT_FOLDS_BYTES: variable.bytes(defaultKeptFolds.maxBytes),
   /** Sessions rebuilt at once. */
   SESSION_CONCURRENCY: variable.count(200),
-  /** How long what traces tell a session gathers before it is rebuilt. It bounds the wait, too. */
+  /** Sessions that were told something are rebuilt at the same moments, one every so many milliseconds. */
   SESSION_DELAY_MS: variable.milliseconds(300),
   /** Traces rebuilt at once by a replay. */
   REPLAY_CONCURRENCY: variable.count(32),
