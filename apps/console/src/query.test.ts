@@ -1,6 +1,6 @@
 import { RequestError } from "@es/service";
 import { describe, expect, it } from "vitest";
-import { readExplainQuery, readListQuery, readTraceId } from "./query.js";
+import { readExplainQuery, readListQuery, readSpansQuery, readTraceId } from "./query.js";
 
 describe("readListQuery", () => {
   it("has a default limit and leaves out what is not asked", () => {
@@ -38,6 +38,21 @@ describe("readListQuery", () => {
     expect(() => readListQuery(query as Record<string, string>)).toThrow(RequestError);
     expect(() => readListQuery(query as Record<string, string>)).toThrow(/expected|there are/);
   });
+});
+
+describe("readSpansQuery", () => {
+  it("reads 1 000 spans unless asked for fewer or more", () => {
+    expect(readSpansQuery({})).toEqual({ limit: 1_000 });
+    expect(readSpansQuery({ limit: "10000", cursor: "c" })).toEqual({ limit: 10_000, cursor: "c" });
+  });
+
+  it.each([{ limit: "10001" }, { limit: "0" }, { page: "2" }])(
+    "refuses %o and says what to write",
+    (query) => {
+      expect(() => readSpansQuery(query as Record<string, string>)).toThrow(RequestError);
+      expect(() => readSpansQuery(query as Record<string, string>)).toThrow(/expected|there are/);
+    },
+  );
 });
 
 describe("readExplainQuery", () => {

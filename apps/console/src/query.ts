@@ -12,6 +12,11 @@ export interface ListQuery {
   readonly kind?: SpanKind;
 }
 
+export interface SpansQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
 export interface SessionListQuery {
   readonly limit: number;
   readonly cursor?: string;
@@ -20,6 +25,8 @@ export interface SessionListQuery {
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
+const DEFAULT_SPANS = 1_000;
+const MAX_SPANS = 10_000;
 const MAX_CANDIDATES = 500;
 const parameters = ["limit", "cursor", "from", "to", "status", "kind"];
 const sessionParameters = ["limit", "cursor", "user"];
@@ -35,6 +42,16 @@ export function readListQuery(query: Readonly<Record<string, string>>): ListQuer
     ...(to === undefined ? {} : { to: readInstant("to", to) }),
     ...(status === undefined ? {} : { status: readStatus(status) }),
     ...(kind === undefined ? {} : { kind: readKind(kind) }),
+  };
+}
+
+/** @throws RequestError 400 `BAD_QUERY` */
+export function readSpansQuery(query: Readonly<Record<string, string>>): SpansQuery {
+  refuseUnknown(query, ["limit", "cursor"]);
+  const { limit, cursor } = query;
+  return {
+    limit: limit === undefined ? DEFAULT_SPANS : readNumber("limit", limit, 1, MAX_SPANS),
+    ...(cursor === undefined ? {} : { cursor }),
   };
 }
 

@@ -7,14 +7,20 @@ import { contentSecurityPolicy } from "./pages/layout.js";
 import { sessionListPage, sessionPage } from "./pages/sessionPages.js";
 import { traceListPage } from "./pages/traceListPage.js";
 import { tracePage } from "./pages/tracePage.js";
-import { readExplainQuery, readListQuery, readSessionListQuery, readTraceId } from "./query.js";
+import {
+  readExplainQuery,
+  readListQuery,
+  readSessionListQuery,
+  readSpansQuery,
+  readTraceId,
+} from "./query.js";
 import type { Reader } from "./reader.js";
 import { readSession, type SessionReads, sessionRoutes } from "./sessionRoutes.js";
 
 export interface RoutesOptions {
   readonly repository: Pick<
     TraceReadRepositoryClickHouse,
-    "listTraces" | "getTrace" | "getSpans" | "getSpanPage" | "explainTrace"
+    "listTraces" | "getTrace" | "getSpanPage" | "explainTrace"
   >;
   readonly sessions: SessionReads;
   readonly access: Pick<Access, "authorize">;
@@ -60,9 +66,11 @@ export function createRoutes({ repository, sessions, access, onError }: RoutesOp
 
   app.get("/api/traces/:traceId/spans", async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
-    const spans = await repository.getSpans(context.var.tenantId, traceId);
-    if (spans.length === 0) throw unknownTrace(traceId);
-    return context.json({ traceId, spans });
+    const query = readSpansQuery(context.req.query());
+    const { items: spans, nextCursor } = await repository.getSpanPage(context.var.tenantId, traceId, query);
+    // Behind the cursor there may be nothing left of a trace that expires.
+    if (spans.length === 0 && query.cursor === undefined) throw unknownTrace(traceId);
+    return context.json({ traceId, spans, nextCursor });
   });
 
   app.get("/api/traces/:traceId/explain", async (context) => {

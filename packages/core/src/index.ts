@@ -165,7 +165,7 @@ export {
 } from "./services/eventSourcingService.js";
 export { defaultKeptFolds, type KeptFoldsOptions } from "./services/keptFolds.js";
 export type { AggregateSelection, AggregateSource } from "./stores/aggregateSource.js";
-export { decodeCursor, encodeCursor, pageLimit } from "./stores/cursor.js";
+export { decodeCursor, encodeCursor, invalidCursor, pageLimit } from "./stores/cursor.js";
 export type { AggregateWatermark, EventStore, KnownEvents, ListChangedOptions } from "./stores/eventStore.js";
 export type { Page, PageOptions } from "./stores/page.js";
 export type { ProjectionRead, ProjectionStore } from "./stores/projectionStore.js";

@@ -1,8 +1,7 @@
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
-  decodeCursor,
-  EventSourcingError,
-  encodeCursor,
+  decodeRefCursor,
+  encodeRefCursor,
   isTenantId,
   type LaggingAggregate,
   type LagSource,
@@ -97,7 +96,7 @@ export class LagSourceClickHouse implements LagSource {
     return withSpan(storeTracer, `${NAME}.listLagging`, { kind: SpanKind.CLIENT }, async (span) => {
       const limit = pageLimit(options);
       const { acceptedWithinMs, graceMs = 0 } = options;
-      const [tenant, id] = options.cursor === undefined ? ["", ""] : readCursor(options.cursor);
+      const [tenant, id] = options.cursor === undefined ? ["", ""] : decodeRefCursor(options.cursor);
       for (let most = this.#most; ; most = most >> 1) {
         try {
           const row = await this.#compare(acceptedWithinMs === undefined ? this.#all : this.#recent, {
@@ -166,7 +165,7 @@ function pageOf(
           ]
         : [],
     ),
-    nextCursor: last === undefined ? null : encodeCursor(JSON.stringify([last[0], last[1]])),
+    nextCursor: last === undefined ? null : encodeRefCursor({ tenantId: last[0], aggregateId: last[1] }),
   };
 }
 
@@ -217,18 +216,5 @@ function lagQuery(
     "arraySlice(arraySort(groupArrayIf((tenant, id, toString(stored), toString(projected), toString(since), " +
     "toString(greatest(0, ageMs))), lags)), 1, {limit: UInt64}) AS lagging " +
     `FROM (${each})`
-  );
-}
-
-function readCursor(cursor: string): readonly [tenant: string, id: string] {
-  try {
-    const [tenant, id] = JSON.parse(decodeCursor(cursor)) as unknown[];
-    if (typeof tenant === "string" && typeof id === "string") return [tenant, id];
-  } catch {
-    // Told below, the same for every way to be wrong.
-  }
-  throw new EventSourcingError(
-    "INVALID_CURSOR",
-    "Not a cursor of this listing. Give back a nextCursor as it is.",
   );
 }

@@ -1,8 +1,7 @@
 import {
-  decodeCursor,
+  decodeRefCursor,
   type Event,
-  EventSourcingError,
-  encodeCursor,
+  encodeRefCursor,
   type LaggingAggregate,
   type LagSource,
   type ListLaggingOptions,
@@ -33,21 +32,24 @@ export class LagSourceMemory<TEvent extends Event = Event> implements LagSource 
 
   async listLagging(options: ListLaggingOptions = {}): Promise<Page<LaggingAggregate>> {
     const limit = pageLimit(options);
-    const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+    const after = options.cursor === undefined ? undefined : placeOf(...decodeRefCursor(options.cursor));
     const found: LaggingAggregate[] = [];
     for (const tenantId of this.#eventStore.listTenantIds()) {
       for (const aggregateId of await this.#idsOf(tenantId)) {
         const lagging = await this.#compare(tenantId, aggregateId, options);
-        if (lagging !== null && (after === undefined || compareUtf8(placeOf(lagging), after) > 0))
+        if (
+          lagging !== null &&
+          (after === undefined || compareUtf8(placeOf(tenantId, aggregateId), after) > 0)
+        )
           found.push(lagging);
       }
     }
-    found.sort((a, b) => compareUtf8(placeOf(a), placeOf(b)));
+    found.sort((a, b) => compareUtf8(placeOf(a.tenantId, a.aggregateId), placeOf(b.tenantId, b.aggregateId)));
     const items = found.slice(0, limit);
     const last = items.at(-1);
     return {
       items,
-      nextCursor: found.length > limit && last !== undefined ? encodeCursor(placeOf(last)) : null,
+      nextCursor: found.length > limit && last !== undefined ? encodeRefCursor(last) : null,
     };
   }
 
@@ -93,16 +95,7 @@ export class LagSourceMemory<TEvent extends Event = Event> implements LagSource 
   }
 }
 
-function readCursor(cursor: string): string {
-  const place = decodeCursor(cursor);
-  if (place.includes("\0")) return place;
-  throw new EventSourcingError(
-    "INVALID_CURSOR",
-    "Not a cursor of this listing. Give back a nextCursor as it is.",
-  );
-}
-
 /** Ordered by tenant, then by id: a tenant id holds no NUL. */
-function placeOf({ tenantId, aggregateId }: LaggingAggregate): string {
+function placeOf(tenantId: string, aggregateId: string): string {
   return `${tenantId}\0${aggregateId}`;
 }

@@ -14,7 +14,12 @@ export function decodeCursor(cursor: string): string {
     const last = Buffer.from(cursor.slice(PREFIX.length), "base64url").toString("utf8");
     if (last.length > 0 && encodeCursor(last) === cursor) return last;
   }
-  throw new EventSourcingError(
+  throw invalidCursor(cursor);
+}
+
+/** What a listing throws for a cursor that it did not give: `INVALID_CURSOR`. */
+export function invalidCursor(cursor: string): EventSourcingError {
+  return new EventSourcingError(
     "INVALID_CURSOR",
     `Not a cursor of this listing: ${JSON.stringify(String(cursor).slice(0, 64))}. Give back a page's nextCursor as it is.`,
   );

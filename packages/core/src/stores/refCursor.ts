@@ -1,5 +1,4 @@
-import { EventSourcingError } from "../errors/eventSourcingError.js";
-import { decodeCursor, encodeCursor } from "./cursor.js";
+import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.js";
 
 /**
  * `encodeCursor` for a listing over all tenants, ordered by tenant, then aggregate id. It takes any place, also that of a row
@@ -25,10 +24,7 @@ export function decodeRefCursor(cursor: string): readonly [tenantId: string, agg
       if (typeof tenantId === "string" && typeof aggregateId === "string") return [tenantId, aggregateId];
     }
   } catch {
-    // Told below, the same for every way to be wrong.
+    // Every way to be wrong is reported below.
   }
-  throw new EventSourcingError(
-    "INVALID_CURSOR",
-    "Not a cursor of this listing. Give back a page's nextCursor as it is.",
-  );
+  throw invalidCursor(cursor);
 }

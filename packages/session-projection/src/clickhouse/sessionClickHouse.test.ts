@@ -249,6 +249,34 @@ describe("session projections on ClickHouse", () => {
     expect(list.undecodable).toMatchObject([{ sessionId: tooLong }]);
   });
 
+  it("are listed to the end beside rows whose ids are no text, at any size of page", async () => {
+    const tenantId = newTenant();
+    await tell(tenantId, trace(1, "before"));
+    await tell(tenantId, trace(1, "\u{10ffff} behind"));
+    await client.command({
+      query:
+        `INSERT INTO ${database}.session_projections (TenantId, Generation, SessionId, Version, LastActivityUnixNano, TraceCount, Projection) ` +
+        "SELECT {tenantId: String}, '1', arrayJoin([unhex('C0'), unhex('FF'), unhex('FFFE')]), 1, 1, 1, '{}'",
+      query_params: { tenantId },
+    });
+    for (const limit of [1, 2, 3]) {
+      const listed: string[] = [];
+      let unreadable = 0;
+      let cursor: string | null = null;
+      let pages = 0;
+      do {
+        const page = await reads.listSessions({ tenantId, limit, ...(cursor === null ? {} : { cursor }) });
+        listed.push(...page.sessions.map(({ sessionId }) => sessionId));
+        unreadable += page.undecodable?.length ?? 0;
+        cursor = page.nextCursor;
+        pages += 1;
+      } while (cursor !== null && pages < 10);
+      expect(pages).toBe(Math.ceil(5 / limit));
+      expect(unreadable).toBe(3);
+      expect(listed.sort()).toEqual(["before", "\u{10ffff} behind"]);
+    }
+  });
+
   it("refuse cursors that are not theirs", async () => {
     await expect(reads.listSessions({ tenantId: newTenant(), cursor: "x" })).rejects.toMatchObject({
       code: "INVALID_CURSOR",

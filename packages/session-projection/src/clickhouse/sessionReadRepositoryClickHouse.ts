@@ -1,8 +1,6 @@
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
-  decodeCursor,
   EventSourcingError,
-  encodeCursor,
   isAggregateId,
   pageLimit,
   type TenantId,
@@ -21,6 +19,7 @@ import {
   type SessionProjectionJson,
   sessionProjectionToJson,
 } from "../sessionProjection.js";
+import { readSessionListCursor, writeSessionListCursor } from "./sessionListCursor.js";
 import { SESSION_PROJECTION_TABLE, sessionProjectionTable } from "./sessionTables.js";
 
 const { attributes } = telemetryNames;
@@ -90,17 +89,21 @@ export class SessionReadRepositoryClickHouse {
       { kind: SpanKind.CLIENT, attributes: about },
       async () => {
         const limit = pageLimit({ limit: options.limit ?? 50 });
-        const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+        const after = options.cursor === undefined ? undefined : readSessionListCursor(options.cursor);
         const generation = await this.#generation();
         const conditions = [
           "traces > 0",
           ...(userId === undefined ? [] : ["has(users, {userId: String})"]),
           ...(after === undefined
             ? []
-            : ["(last < {last: UInt64} OR (last = {last: UInt64} AND id > {id: String}))"]),
+            : ["(last < {last: UInt64} OR (last = {last: UInt64} AND id > unhex({id: String})))"]),
         ];
-        const rows = await this.#query<{ readonly id: string; readonly last: string }>(
-          "SELECT SessionId AS id, argMax(LastActivityUnixNano, Version) AS last, argMax(TraceCount, Version) AS traces" +
+        const rows = await this.#query<{
+          readonly id: string;
+          readonly idHex: string;
+          readonly last: string;
+        }>(
+          "SELECT SessionId AS id, hex(id) AS idHex, argMax(LastActivityUnixNano, Version) AS last, argMax(TraceCount, Version) AS traces" +
             (userId === undefined ? "" : ", argMax(UserIds, Version) AS users") +
             ` FROM ${this.#table} WHERE TenantId = {tenantId: String} AND Generation = {generation: String} AND SessionId != '' ` +
             `GROUP BY SessionId HAVING ${conditions.join(" AND ")} ORDER BY last DESC, id LIMIT {limit: UInt64}`,
@@ -109,7 +112,7 @@ export class SessionReadRepositoryClickHouse {
             generation: String(generation),
             limit: limit + 1,
             ...(userId === undefined ? {} : { userId }),
-            ...(after === undefined ? {} : { last: after[0], id: after[1] }),
+            ...(after === undefined ? {} : { last: after.last, id: after.idHex }),
           },
         );
         const page = rows.slice(0, limit);
@@ -132,7 +135,7 @@ export class SessionReadRepositoryClickHouse {
           sessions,
           nextCursor:
             rows.length > limit && last !== undefined
-              ? encodeCursor(JSON.stringify([String(last.last), last.id]))
+              ? writeSessionListCursor({ last: String(last.last), idHex: last.idHex })
               : null,
           ...(undecodable.length === 0 ? {} : { undecodable }),
         };
@@ -179,19 +182,4 @@ export class SessionReadRepositoryClickHouse {
       });
     }
   }
-}
-
-function readCursor(cursor: string): readonly [last: string, id: string] {
-  try {
-    const [last, id] = JSON.parse(decodeCursor(cursor)) as unknown[];
-    if (typeof last === "string" && /^\d{1,20}$/.test(last) && BigInt(last) < 2n ** 64n) {
-      if (typeof id === "string") return [last, id];
-    }
-  } catch {
-    // Told below, the same for every way to be wrong.
-  }
-  throw new EventSourcingError(
-    "INVALID_CURSOR",
-    "Not a cursor of this listing. Give back a nextCursor as it is.",
-  );
 }

@@ -6,6 +6,7 @@ import {
   encodeCursor,
   isEventSourcingError,
   makeProjectionVersion,
+  type Page,
   type ProjectionRecord,
   parseTenantId,
   type TenantId,
@@ -18,6 +19,7 @@ import { newTestDatabase, type TestDatabase } from "../../test/testDatabase.js";
 import { demoTraces } from "../demo/demoTraces.js";
 import { buildSpan } from "../demo/spanBuilder.js";
 import { createSpanEvent } from "../spanEvent.js";
+import type { SpanJson } from "../spans/spanJson.js";
 import type { SpanKind, TraceProjection } from "../traceProjection.js";
 import { TraceProjectionEventHandler } from "../traceProjectionEventHandler.js";
 import {
@@ -69,6 +71,25 @@ function spanOf(trace: number, n: number, change: Partial<OtlpSpan> = {}): OtlpS
     }),
     ...change,
   };
+}
+
+async function spanPages(
+  reads: TraceReadRepositoryClickHouse,
+  tenantId: TenantId,
+  traceId: string,
+  limit: number,
+): Promise<(readonly SpanJson[])[]> {
+  const pages: (readonly SpanJson[])[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Page<SpanJson> = await reads.getSpanPage(tenantId, traceId, {
+      limit,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    pages.push(page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return pages;
 }
 
 const rebuild = (tenantId: TenantId, traceId: string) =>
@@ -438,7 +459,7 @@ describe("TraceReadRepositoryClickHouse", () => {
     }
   });
 
-  it("refuses to read more of a trace's spans than the limit; smaller pages are read", async () => {
+  it("refuses to read more of a trace's spans at once than the limit, and reads them page by page", async () => {
     const tenantId = newTenant();
     const large = Array.from({ length: 20 }, (_, n) =>
       spanOf(9, n + 1, { attributes: new Map([["text", "x".repeat(20_000)]]) }),
@@ -453,8 +474,16 @@ describe("TraceReadRepositoryClickHouse", () => {
     });
     const tooLarge = expect.objectContaining({ code: "AGGREGATE_TOO_LARGE" });
     await expect(reads.getSpans(tenantId, traceIdOf(9))).rejects.toEqual(tooLarge);
-    await expect(reads.getSpanPage(tenantId, traceIdOf(9), { limit: 15 })).rejects.toEqual(tooLarge);
     expect((await reads.getSpanPage(tenantId, traceIdOf(9), { limit: 5 })).items).toHaveLength(5);
+    const all = await store.reads.getSpans(tenantId, traceIdOf(9));
+    const small = new TraceReadRepositoryClickHouse(db.client, {
+      database: db.database,
+      maxPageBytes: 90_000,
+    });
+    const pages = await spanPages(small, tenantId, traceIdOf(9), 15);
+    // Each page ends where it has its bytes, far below its limit, and the next goes on from there.
+    expect(Math.max(...pages.map((page) => page.length))).toBeLessThan(8);
+    expect(pages.flat()).toEqual(all);
     expect(await store.reads.getSpans(tenantId, traceIdOf(9))).toHaveLength(20);
 
     const limited = spanEventStoreClickHouse(db.client, {
@@ -537,14 +566,85 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(await store.reads.getTrace(tenantId, traceIdOf(3))).toBeNull();
   });
 
-  it.each(["x", "", encodeCursor("1"), encodeCursor("1:zz"), encodeCursor(`1:${traceIdOf(10)}`)])(
-    "refuses %j, a cursor it did not give",
-    async (cursor) => {
-      await expect(store.reads.listTraces({ tenantId: newTenant(), cursor })).rejects.toMatchObject({
-        code: "INVALID_CURSOR",
-      });
-    },
-  );
+  it("refuses a cursor it did not give, such as another listing's", async () => {
+    const tenantId = newTenant();
+    const spans = [1, 2].map((n) => createSpanEvent(spanOf(4, n), 1n));
+    await store.eventStore.storeEvents(spans, { tenantId });
+    await store.projectionStore.storeProjections(
+      [4, 5].map((n) => record(traceIdOf(n), 1, {})),
+      { tenantId },
+    );
+    const ofSpans = (await store.reads.getSpanPage(tenantId, traceIdOf(4), { limit: 1 })).nextCursor ?? "";
+    const ofTraces = (await store.reads.listTraces({ tenantId, limit: 1 })).nextCursor ?? "";
+    const invalid = { code: "INVALID_CURSOR" };
+    for (const cursor of ["x", "", encodeCursor("1:zz"), ofSpans]) {
+      await expect(store.reads.listTraces({ tenantId, cursor })).rejects.toMatchObject(invalid);
+    }
+    for (const cursor of ["x", "", encodeCursor("span:1:zz"), ofTraces]) {
+      await expect(store.reads.getSpanPage(tenantId, traceIdOf(4), { cursor })).rejects.toMatchObject(
+        invalid,
+      );
+    }
+  });
+
+  it("gives every span once, page by page, whatever the ids and however many start at once", async () => {
+    const anyId = fc.stringMatching(/^[0-9a-f]{16}$/);
+    let trace = 100;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(anyId, { minLength: 1, maxLength: 30 }),
+        fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 30, maxLength: 30 }),
+        fc.integer({ min: 1, max: 9 }),
+        async (ids, starts, limit) => {
+          const tenantId = newTenant();
+          trace += 1;
+          const spans = ids.map((spanId, n) =>
+            spanOf(trace, n, { spanId, startTimeUnixNano: T0 + BigInt(starts[n] ?? 0) }),
+          );
+          await store.eventStore.storeEvents(
+            spans.map((span) => createSpanEvent(span, 1n)),
+            { tenantId },
+          );
+          const expected = spans
+            .map(({ startTimeUnixNano, spanId }) => `${startTimeUnixNano} ${spanId}`)
+            .sort();
+          const pages = await spanPages(store.reads, tenantId, traceIdOf(trace), limit);
+          expect(
+            pages.flat().map(({ startTimeUnixNano, spanId }) => `${startTimeUnixNano} ${spanId}`),
+          ).toEqual(expected);
+          // None is empty, or smaller than asked for, but the last.
+          expect(pages.map((page) => page.length)).toEqual(
+            Array.from({ length: Math.ceil(ids.length / limit) }, (_, n) =>
+              Math.min(limit, ids.length - n * limit),
+            ),
+          );
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it("reads a trace in several round trips, and goes on after a span whose id is no text", async () => {
+    const tenantId = newTenant();
+    const spans = Array.from({ length: 1_200 }, (_, n) =>
+      spanOf(6, n, { spanId: (0xab_cd00 + n * 7).toString(16).padStart(16, "f") }),
+    );
+    await store.eventStore.storeEvents(
+      spans.map((span) => createSpanEvent(span, 1n)),
+      { tenantId },
+    );
+    await db.client.command({
+      query:
+        `INSERT INTO ${db.database}.spans SELECT * REPLACE (unhex('FF00FE') AS SpanId) ` +
+        `FROM (SELECT * FROM ${db.database}.spans WHERE TenantId = {tenantId: String} AND SpanId = {spanId: String})`,
+      query_params: { tenantId, spanId: spans[699]?.spanId ?? "" },
+    });
+    const pages = await spanPages(store.reads, tenantId, traceIdOf(6), 700);
+    expect(pages.map((page) => page.length)).toEqual([700, 501]);
+    expect(new Set(pages.flat().map(({ spanId }) => spanId)).size).toBe(1_201);
+    expect(await spanPages(store.reads, tenantId, traceIdOf(6), 701)).toHaveLength(2);
+    expect(await store.reads.getSpans(tenantId, traceIdOf(6))).toEqual(pages.flat());
+  });
 
   it("gives spans in order, each once, types kept; page by page the same", async () => {
     const tenantId = newTenant();
@@ -575,18 +675,7 @@ describe("TraceReadRepositoryClickHouse", () => {
       ],
       resource: { attributes: [{ key: "service.name", value: { stringValue: "app" } }, {}] },
     });
-    const paged = [];
-    let cursor: string | null = null;
-    do {
-      const page: Awaited<ReturnType<typeof store.reads.getSpanPage>> = await store.reads.getSpanPage(
-        tenantId,
-        traceIdOf(7),
-        { limit: 1, ...(cursor === null ? {} : { cursor }) },
-      );
-      paged.push(...page.items);
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-    expect(paged).toEqual(read);
+    expect((await spanPages(store.reads, tenantId, traceIdOf(7), 1)).flat()).toEqual(read);
     expect(await store.reads.getSpans(newTenant(), traceIdOf(7))).toEqual([]);
   });
 

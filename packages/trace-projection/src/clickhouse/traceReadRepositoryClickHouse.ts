@@ -1,10 +1,8 @@
 import { setImmediate } from "node:timers/promises";
-import type { ClickHouseClient } from "@clickhouse/client";
+import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
   assertAggregateId,
-  decodeCursor,
   EventSourcingError,
-  encodeCursor,
   isAggregateId,
   isEventSourcingError,
   type Page,
@@ -35,8 +33,10 @@ import {
   type TraceStatus,
   traceProjectionToJson,
 } from "../traceProjection.js";
+import { readSpanCursor, type SpanPlace, writeSpanCursor } from "./spanCursor.js";
 import { spanEventFromRow, spanSelectColumns } from "./spanRow.js";
 import { SPAN_TABLE } from "./spanTableDescription.js";
+import { readTraceListCursor, writeTraceListCursor } from "./traceListCursor.js";
 import { traceProjectionTableName } from "./traceProjectionTableDescription.js";
 import { traceProjectionStoreClickHouse } from "./traceStores.js";
 
@@ -47,14 +47,18 @@ const NAME = "TraceReadRepositoryClickHouse";
 export interface TraceReadRepositoryOptions {
   /** @default the client's own */
   readonly database?: string;
+  /** Added to every read, such as `max_execution_time`. */
+  readonly readSettings?: ClickHouseSettings;
   /** Whose projections are read; asked once per call, so that no call mixes two. @default 1 */
   readonly generation?: () => number | Promise<number>;
   /** @default {@link defaultExplainLimits} */
   readonly explainLimits?: ExplainLimits;
   /** What the handler was given that made the projections: without it explanations contradict them. @default none */
   readonly projection?: Pick<ExplainOptions, "limits" | "prices">;
-  /** Bytes of spans that one call of `getSpans` or `getSpanPage` reads. @default 268 435 456 */
+  /** Bytes of spans that one call of `getSpans` reads. A larger trace is refused. @default 268 435 456 */
   readonly maxTraceBytes?: number;
+  /** Bytes of spans after which a page of `getSpanPage` ends, however many more it may hold. @default 8 388 608 */
+  readonly maxPageBytes?: number;
 }
 
 /** The largest trace that is explained: that takes all its spans at once. */
@@ -66,7 +70,13 @@ export interface ExplainLimits {
 
 export const defaultExplainLimits: ExplainLimits = { spans: 10_000, bytes: 64 * 1024 * 1024 };
 
-export interface ListTracesOptions {
+/** What every read can be told. */
+export interface ReadOptions {
+  /** Ends the read, in the engine too, and has it reject with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ListTracesOptions extends ReadOptions {
   readonly tenantId: TenantId;
   /** Traces per page. @default 50 */
   readonly limit?: number;
@@ -111,12 +121,24 @@ interface ListedRow {
 
 /** Looked at for a page: of a trace that was rebuilt lately there are several. */
 const LATEST_ROWS_PER_TRACE = 4;
+/** The first round trip for spans asks for so many. It shows how large they are. */
+const SPANS_AT_FIRST = 250;
 const SPANS_PER_ROUND_TRIP = 25_000;
+/** Any two spans are read at once, whatever their size: the second says whether the first is the last. */
+const FEWEST_SPANS = 2;
 const DEFAULT_MAX_TRACE_BYTES = 256 * 2 ** 20;
+const DEFAULT_MAX_PAGE_BYTES = 8 * 2 ** 20;
 
-/** What a call may still read. */
-interface ReadBudget {
-  bytes: number;
+/** A span with its place among the spans of its trace. */
+interface PlacedSpan {
+  readonly span: OtlpSpan;
+  readonly place: SpanPlace;
+}
+
+/** The spans from a place on, and whether the trace has more behind them. */
+interface SpansRead {
+  readonly spans: readonly PlacedSpan[];
+  readonly hasMore: boolean;
 }
 
 /** Reads traces for people. Whatever is not merged yet is read as if it were. */
@@ -160,7 +182,7 @@ export class TraceReadRepositoryClickHouse {
     const { tenantId } = options;
     return this.#call("listTraces", { [attributes.tenantId]: tenantId }, async () => {
       const limit = pageLimit({ limit: options.limit ?? 50 });
-      const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
+      const after = options.cursor === undefined ? undefined : readTraceListCursor(options.cursor);
       const conditions = [
         ...(options.from === undefined ? [] : ["start >= {from: UInt64}"]),
         ...(options.to === undefined ? [] : ["start < {to: UInt64}"]),
@@ -188,7 +210,7 @@ export class TraceReadRepositoryClickHouse {
         ...(options.to === undefined ? {} : { to: toUInt64(options.to) }),
         ...(options.status === undefined ? {} : { status: options.status }),
         ...(options.kind === undefined ? {} : { kind: options.kind }),
-        ...(after === undefined ? {} : { start: after[0], id: after[1] }),
+        ...(after === undefined ? {} : { start: after.start, id: after.idHex }),
       };
       const selectPage = (latestOnly: boolean) => {
         const having = [...(latestOnly ? ["start >= edge.1"] : []), ...conditions];
@@ -230,8 +252,7 @@ export class TraceReadRepositoryClickHouse {
         traces,
         nextCursor:
           rows.length > limit && last !== undefined
-            ? // By its bytes: an id that is no text would come again and again.
-              encodeCursor(`${last.start}:${last.bytes}`)
+            ? writeTraceListCursor({ start: last.start, idHex: last.bytes })
             : null,
         ...(undecodable.length === 0 ? {} : { undecodable }),
       };
@@ -262,34 +283,37 @@ export class TraceReadRepositoryClickHouse {
    *
    * @throws EventSourcingError `AGGREGATE_TOO_LARGE` beyond `maxTraceBytes`, `EVENT_UNDECODABLE`, and what `listTraces` throws
    */
-  getSpans(tenantId: TenantId, traceId: string): Promise<readonly SpanJson[]> {
+  getSpans(tenantId: TenantId, traceId: string, options: ReadOptions = {}): Promise<readonly SpanJson[]> {
     return this.#call("getSpans", traceAttributes(tenantId, traceId), async (span) => {
-      const spans: SpanJson[] = [];
-      const budget = this.#budget();
-      let cursor: string | null = null;
-      do {
-        const page: Page<OtlpSpan> = await this.#spanPage(
-          tenantId,
-          traceId,
-          {
-            limit: SPANS_PER_ROUND_TRIP,
-            ...(cursor === null ? {} : { cursor }),
-          },
-          budget,
-        );
-        for (const item of page.items) spans.push(spanToJson(item));
-        cursor = page.nextCursor;
-      } while (cursor !== null);
-      span.setAttribute(attributes.eventCount, spans.length);
-      return spans;
+      const maxBytes = this.#maxTraceBytes();
+      const read = await this.#readSpans(tenantId, traceId, { ...options, maxBytes });
+      if (read.hasMore) throw this.#tooLarge(traceId);
+      span.setAttribute(attributes.eventCount, read.spans.length);
+      return read.spans.map(({ span }) => spanToJson(span));
     });
   }
 
-  /** {@link getSpans}, page by page. */
-  getSpanPage(tenantId: TenantId, traceId: string, options: PageOptions = {}): Promise<Page<SpanJson>> {
+  /**
+   * {@link getSpans}, page by page. A page ends where it holds `limit` spans, or `maxPageBytes` of them; it has at least one.
+   * Memory is bounded by the page, whatever the size of the trace.
+   */
+  getSpanPage(
+    tenantId: TenantId,
+    traceId: string,
+    options: PageOptions & ReadOptions = {},
+  ): Promise<Page<SpanJson>> {
     return this.#call("getSpanPage", traceAttributes(tenantId, traceId), async () => {
-      const { items, nextCursor } = await this.#spanPage(tenantId, traceId, options, this.#budget());
-      return { items: items.map(spanToJson), nextCursor };
+      const { spans, hasMore } = await this.#readSpans(tenantId, traceId, {
+        limit: pageLimit(options),
+        maxBytes: this.#options.maxPageBytes ?? DEFAULT_MAX_PAGE_BYTES,
+        ...(options.cursor === undefined ? {} : { after: readSpanCursor(options.cursor) }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      const last = spans.at(-1);
+      return {
+        items: spans.map(({ span }) => spanToJson(span)),
+        nextCursor: hasMore && last !== undefined ? writeSpanCursor(last.place) : null,
+      };
     });
   }
 
@@ -327,14 +351,13 @@ export class TraceReadRepositoryClickHouse {
     if (spanCount > limits.spans || bytes > limits.bytes) {
       return { status: "too-large", spanCount, bytes };
     }
-    const { items, nextCursor } = await this.#spanPage(
-      tenantId,
-      traceId,
-      { limit: limits.spans },
-      this.#budget(),
-    );
+    const { spans, hasMore } = await this.#readSpans(tenantId, traceId, {
+      limit: limits.spans,
+      maxBytes: this.#maxTraceBytes(),
+    });
     // It has grown meanwhile.
-    if (nextCursor !== null) return { status: "too-large", spanCount: items.length + 1, bytes };
+    if (hasMore) return { status: "too-large", spanCount: spans.length + 1, bytes };
+    const items = spans.map(({ span }) => span);
     const steps = explainInSteps(items, { ...this.#options.projection, ...options });
     for (;;) {
       const step = steps.next();
@@ -343,71 +366,107 @@ export class TraceReadRepositoryClickHouse {
     }
   }
 
-  #budget(): ReadBudget {
-    return { bytes: this.#options.maxTraceBytes ?? DEFAULT_MAX_TRACE_BYTES };
+  #maxTraceBytes(): number {
+    return this.#options.maxTraceBytes ?? DEFAULT_MAX_TRACE_BYTES;
   }
 
-  async #spanPage(
+  /**
+   * The spans behind a place, in several round trips if they are many or large: each asks for as many as should fit, by the
+   * size of those before.
+   */
+  async #readSpans(
     tenantId: TenantId,
     traceId: string,
-    options: PageOptions,
-    budget: ReadBudget,
-  ): Promise<Page<OtlpSpan>> {
+    options: {
+      readonly limit?: number;
+      readonly maxBytes: number;
+      readonly after?: SpanPlace;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<SpansRead> {
     assertAggregateId(traceId);
-    const limit = pageLimit(options);
-    const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
-    const ofTrace = "TenantId = {tenantId: String} AND TraceId = {traceId: String}";
-    // Which spans, from the small columns; then these spans, whole.
-    const rows = await this.#query<Row>(
-      "getSpans",
-      this.#spanTable,
-      `SELECT ${spanColumns} FROM ${this.#spanTable} WHERE ${ofTrace} AND SpanId GLOBAL IN (` +
-        `SELECT id FROM (SELECT SpanId AS id, argMax(StartTimeUnixNano, AcceptedAt) AS start FROM ${this.#spanTable} ` +
-        `WHERE ${ofTrace} GROUP BY SpanId) ` +
-        (after === undefined
-          ? ""
-          : "WHERE start > {start: UInt64} OR (start = {start: UInt64} AND id > {id: String}) ") +
-        "ORDER BY start, id LIMIT {limit: UInt64}) ORDER BY SpanId, AcceptedAt DESC LIMIT 1 BY SpanId",
-      {
-        tenantId,
-        traceId,
-        limit: limit + 1,
-        ...(after === undefined ? {} : { start: after[0], id: after[1] }),
-      },
-      budget,
-    ).catch((error: unknown) => {
-      if (!isEventSourcingError(error) || !isResultTooLarge(error.cause)) throw error;
-      throw this.#tooLarge(traceId, error);
-    });
-    budget.bytes -= rows.reduce((sum, row) => sum + textSize(row), 0);
-    if (budget.bytes <= 0) throw this.#tooLarge(traceId);
-    const spans = rows.map((row) => this.#decode(row, traceId));
-    spans.sort((a, b) =>
-      a.startTimeUnixNano === b.startTimeUnixNano
-        ? a.spanId < b.spanId
-          ? -1
-          : 1
-        : a.startTimeUnixNano < b.startTimeUnixNano
-          ? -1
-          : 1,
-    );
-    const page = spans.slice(0, limit);
-    const last = page.at(-1);
-    return {
-      items: page,
-      nextCursor:
-        spans.length > limit && last !== undefined
-          ? encodeCursor(`${last.startTimeUnixNano}:${last.spanId}`)
-          : null,
-    };
+    const { limit = Number.MAX_SAFE_INTEGER, maxBytes, signal } = options;
+    const spans: PlacedSpan[] = [];
+    let { after } = options;
+    let left = maxBytes;
+    let most = SPANS_AT_FIRST;
+    for (;;) {
+      // One more than is asked for says whether there are more.
+      const wanted = Math.min(limit + 1 - spans.length, most);
+      const rows = await this.#spanRows(
+        { tenantId, traceId, after, signal },
+        wanted,
+        wanted <= FEWEST_SPANS ? this.#maxTraceBytes() : left,
+      );
+      if (rows === null) {
+        // What does not fit is left to the next page.
+        if (spans.length > 0) return { spans, hasMore: true };
+        if (wanted <= FEWEST_SPANS) throw this.#tooLarge(traceId);
+        most = Math.max(FEWEST_SPANS, Math.floor(wanted / 8));
+        continue;
+      }
+      let bytes = 0;
+      for (const row of rows) {
+        bytes += textSize(row);
+        const span = this.#decode(row, traceId);
+        spans.push({ span, place: { start: String(span.startTimeUnixNano), idHex: String(row[ID_HEX]) } });
+      }
+      left -= bytes;
+      if (rows.length < wanted) return { spans, hasMore: false };
+      const fitting = Math.floor((left / bytes) * rows.length);
+      if (spans.length > limit || fitting < FEWEST_SPANS) return { spans: spans.slice(0, -1), hasMore: true };
+      after = spans.at(-1)?.place;
+      most = Math.min(SPANS_PER_ROUND_TRIP, fitting);
+    }
   }
 
-  #tooLarge(traceId: string, cause?: unknown): EventSourcingError {
-    const bytes = this.#budget().bytes;
+  /** In the order of the listing; `null` if they are more than `maxBytes`. */
+  async #spanRows(
+    {
+      tenantId,
+      traceId,
+      after,
+      signal,
+    }: {
+      readonly tenantId: TenantId;
+      readonly traceId: string;
+      readonly after: SpanPlace | undefined;
+      readonly signal: AbortSignal | undefined;
+    },
+    limit: number,
+    maxBytes: number,
+  ): Promise<readonly Row[] | null> {
+    const ofTrace = "TenantId = {tenantId: String} AND TraceId = {traceId: String}";
+    // Which spans, from the small columns; then these spans, whole.
+    const query =
+      `SELECT * FROM (SELECT ${spanColumns} FROM ${this.#spanTable} WHERE ${ofTrace} AND SpanId GLOBAL IN (` +
+      `SELECT id FROM (SELECT SpanId AS id, argMax(StartTimeUnixNano, AcceptedAt) AS start FROM ${this.#spanTable} ` +
+      `WHERE ${ofTrace} GROUP BY SpanId) ` +
+      (after === undefined
+        ? ""
+        : "WHERE start > {start: UInt64} OR (start = {start: UInt64} AND id > unhex({id: String})) ") +
+      "ORDER BY start, id LIMIT {limit: UInt64}) ORDER BY SpanId, AcceptedAt DESC LIMIT 1 BY SpanId) " +
+      `ORDER BY StartTimeUnixNano, ${ID_HEX}`;
+    try {
+      return await this.#query<Row>(
+        "getSpans",
+        this.#spanTable,
+        query,
+        { tenantId, traceId, limit, ...(after === undefined ? {} : { start: after.start, id: after.idHex }) },
+        { maxBytes, signal },
+      );
+    } catch (error) {
+      if (isEventSourcingError(error) && isResultTooLarge(error.cause)) return null;
+      throw error;
+    }
+  }
+
+  #tooLarge(traceId: string): EventSourcingError {
+    const bytes = this.#maxTraceBytes();
     return new EventSourcingError(
       "AGGREGATE_TOO_LARGE",
-      `The spans of trace ${traceId} that were asked for are more than ${bytes} bytes. Ask for smaller pages, or raise the limit.`,
-      { ...(cause === undefined ? {} : { cause }), fields: { traceId, maxBytes: bytes } },
+      `The spans of trace ${traceId} that were asked for are more than ${bytes} bytes. Ask for pages, or raise the limit.`,
+      { fields: { traceId, maxBytes: bytes } },
     );
   }
 
@@ -436,18 +495,26 @@ export class TraceReadRepositoryClickHouse {
     table: string,
     query: string,
     parameters: Readonly<Record<string, unknown>>,
-    budget?: ReadBudget,
+    { maxBytes, signal }: { readonly maxBytes?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<readonly TRow[]> {
+    signal?.throwIfAborted();
     try {
       const result = await this.#client.query({
         query,
         format: "JSONEachRow",
         query_params: parameters,
-        clickhouse_settings:
-          budget === undefined ? readSettings : { ...readSettings, max_result_bytes: String(budget.bytes) },
+        clickhouse_settings: {
+          ...readSettings,
+          ...this.#options.readSettings,
+          ...(maxBytes === undefined ? {} : { max_result_bytes: String(maxBytes) }),
+          // What nobody waits for any more must not keep others waiting.
+          ...(signal === undefined ? {} : { cancel_http_readonly_queries_on_client_close: 1 }),
+        },
+        ...(signal === undefined ? {} : { abort_signal: signal }),
       });
       return await result.json<TRow>();
     } catch (error) {
+      signal?.throwIfAborted();
       throw classifyClickHouseError(error, {
         name: `${NAME}.${operation}`,
         table,
@@ -466,22 +533,18 @@ function textSize(value: unknown): number {
   return size;
 }
 
-const spanColumns = selectList(["TraceId", "SpanId", "AcceptedAt", ...spanSelectColumns]);
+/** The span id by its bytes: of one that is no text, `SpanId` is another text. */
+const ID_HEX = "__spanIdHex";
+const spanColumns = selectList([
+  "TraceId",
+  "SpanId",
+  { name: ID_HEX, expression: "hex(SpanId)" },
+  "AcceptedAt",
+  ...spanSelectColumns,
+]);
 
 function traceAttributes(tenantId: TenantId, traceId: string): Readonly<Record<string, string>> {
   return { [attributes.tenantId]: tenantId, [attributes.traceId]: traceId };
-}
-
-/** `start:id`, the id as the hex of its bytes */
-function readCursor(cursor: string): readonly [start: string, id: string] {
-  const match = /^(\d{1,20}):((?:[0-9A-F]{2})*)$/.exec(decodeCursor(cursor));
-  if (match === null || BigInt(match[1] as string) >= 2n ** 64n) {
-    throw new EventSourcingError(
-      "INVALID_CURSOR",
-      "Not a cursor of this listing. Give back a nextCursor as it is.",
-    );
-  }
-  return [match[1] as string, match[2] as string];
 }
 
 function toUInt64(instant: bigint): string {

@@ -102,12 +102,11 @@ async function checkSample(
     const { traceId } = trace;
     const acknowledged = trace.spans.filter((_, index) => ledger.fate(trace, index) === "acknowledged");
     if (acknowledged.length === 0) continue;
-    const response = await fetch(`${url}/api/traces/${traceId}/spans`, { headers: headers(tenant) });
-    if (response.status === 404) {
+    const spans = await spansOf(`${url}/api/traces/${traceId}/spans`, headers(tenant));
+    if (spans === undefined) {
       offences.add({ kind: "lost", tenant, traceId, detail: "the read API knows no span of the trace" });
       continue;
     }
-    const { spans } = await bodyOf<{ spans: SpanJson[] }>(response);
     const found = new Map(spans.map((span) => [span.spanId, canonicalJson(span)]));
     if (found.size < spans.length) {
       offences.add({ kind: "doubled", tenant, traceId, detail: "the read API answers a span twice" });
@@ -127,6 +126,24 @@ async function checkSample(
       });
     }
   }
+}
+
+/** All pages; `undefined` for an unknown trace. */
+async function spansOf(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<readonly SpanJson[] | undefined> {
+  const spans: SpanJson[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: string = cursor === null ? "" : `?${new URLSearchParams({ cursor })}`;
+    const response = await fetch(`${url}${query}`, { headers });
+    if (response.status === 404) return undefined;
+    const page = await bodyOf<{ spans: readonly SpanJson[]; nextCursor: string | null }>(response);
+    spans.push(...page.spans);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return spans;
 }
 
 async function bodyOf<T>(response: Response): Promise<T> {
