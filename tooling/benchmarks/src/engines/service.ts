@@ -4,9 +4,11 @@ import { inRepository } from "../harness/repository.js";
 
 const READY_TIMEOUT_MS = 30_000;
 
+export type ServiceName = "ingest" | "worker" | "console";
+
 /** Starts a service of this repository as its users do, and waits until it is ready. */
 export async function startService(
-  app: "ingest" | "worker",
+  app: ServiceName,
   environment: Readonly<Record<string, string>>,
 ): Promise<ChildService> {
   const service = await startChildService({

@@ -3,6 +3,7 @@ import { core } from "./core/core.js";
 import { embedded } from "./embedded/embedded.js";
 import { endToEnd } from "./endToEnd/endToEnd.js";
 import { growth } from "./growth/growth.js";
+import { hostile } from "./hostile/hostile.js";
 import { ingest } from "./ingest/ingest.js";
 import { memory } from "./memory/memory.js";
 import { project } from "./project/project.js";
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   embedded,
   core,
   rules,
+  hostile,
 ];
