@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { calcPrice } from "@pydantic/genai-prices";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PRICE_TABLE_VERSION, priceTokens } from "./priceTable.js";
+import { PRICE_TABLE_VERSION, priceCacheBytes, priceTokens } from "./priceTable.js";
 
 describe("priceTokens", () => {
   it("names the version of the table that is installed", () => {
@@ -52,5 +52,39 @@ describe("priceTokens", () => {
         },
       ),
     );
+  });
+
+  it("agrees with the table on prices that change, at any time", () => {
+    const counts = { uncached: 1_000_000, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0 };
+    const models = fc.constantFrom(
+      ["o3", "openai"],
+      ["claude-opus-4-6", "anthropic"],
+      ["deepseek-chat", "deepseek"],
+    );
+    const second = fc.integer({ min: 1_700_000_000, max: 1_900_000_000 });
+    fc.assert(
+      fc.property(models, second, fc.nat({ max: 999_999_999 }), ([model, provider], seconds, nanos) => {
+        const at = BigInt(seconds) * 1_000_000_000n + BigInt(nanos);
+        const ours = priceTokens(model as string, provider, { ...counts, total: 1_000_000 }, 1_000_000, at);
+        const theirs = calcPrice({ input_tokens: 1_000_000 }, model as string, {
+          providerId: provider as string,
+          timestamp: new Date(Number(at / 1_000_000n)),
+        });
+        expect(ours.priced && ours.amount.toNumber()).toBeCloseTo(theirs?.total_price ?? Number.NaN, 9);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("keeps little of names that nobody's model has, however long and many they are", () => {
+    const counts = { uncached: 1, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 1 };
+    const price = (model: string, provider?: string) => priceTokens(model, provider, counts, 1, 1n);
+    for (let i = 0; i < 300; i++) price(`${i}-${"m".repeat(200_000)}`);
+    for (let i = 0; i < 300; i++) price("gpt-4o", `${i}-${"p".repeat(200_000)}`);
+    const short = priceCacheBytes();
+    expect(short).toBeLessThan(2 ** 20);
+    // It takes time by the length of the table, and none by that of the name.
+    expect(price(`gpt-4o-${"m".repeat(2 ** 24)}`)).toEqual({ priced: false, reason: "unknown-model" });
+    expect(priceCacheBytes()).toBe(short);
   });
 });

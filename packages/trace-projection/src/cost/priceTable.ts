@@ -2,6 +2,7 @@ import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-pric
 import type { TokenCounts } from "../usage/spanUsage.js";
 import { inputOf } from "../usage/twinCalls.js";
 import { exactMoney, type Money, money, zeroMoney } from "./money.js";
+import { NameCache } from "./nameCache.js";
 import { noOwnPrices, type OwnPrices, type Rates } from "./ownPrices.js";
 
 /** The price table that is pinned; a test holds it to the version installed. */
@@ -46,9 +47,19 @@ const providerAliases: Readonly<Record<string, string | undefined>> = {
 const millionth = exactMoney("0.000001");
 const thousandth = exactMoney("0.001");
 
-/** Looked up once per provider and model; bounded, for names come from outside. */
-const models = new Map<string, ModelInfo | null>();
-const MODELS_KEPT = 2_000;
+/** What the table has for a provider and model. */
+const models = new NameCache<ModelInfo | null>(8 * 2 ** 20);
+
+/** The table has no longer names, and looking for one takes time by its length times the length of the table. */
+const LONGEST_LOOKED_UP = 256;
+
+/** Prices by provider, model and second, of models whose prices change: the table names whole seconds. */
+const datedPrices = new NameCache<ModelPrice | null>(8 * 2 ** 20);
+
+/** About how many bytes are kept of what was looked up. */
+export function priceCacheBytes(): number {
+  return models.bytes + datedPrices.bytes;
+}
 
 /**
  * Prices tokens by model, provider and time. The table's rates are per million tokens and published as decimals; the
@@ -129,13 +140,8 @@ function ratesOf(prices: ModelPrice, requestInput: number): Rates {
 }
 
 function findModel(model: string, provider: string | undefined): ModelInfo | null {
-  const key = `${provider ?? ""}\0${model}`;
-  const known = models.get(key);
-  if (known !== undefined) return known;
-  const found = lookUp(model, provider)?.model ?? null;
-  if (models.size >= MODELS_KEPT) models.clear();
-  models.set(key, found);
-  return found;
+  if (model.length > LONGEST_LOOKED_UP || (provider?.length ?? 0) > LONGEST_LOOKED_UP) return null;
+  return models.get(`${provider ?? ""}\0${model}`, () => lookUp(model, provider)?.model ?? null);
 }
 
 function lookUp(model: string, provider: string | undefined, at?: Date) {
@@ -165,7 +171,12 @@ function priceOf(model: string, providerId: string | undefined, at: Date | undef
 }
 
 function pricesAt(model: string, provider: string | undefined, at: bigint): ModelPrice | undefined {
-  return lookUp(model, provider, new Date(Number(at / 1_000_000n)))?.model_price;
+  const second = at / 1_000_000_000n;
+  const found = datedPrices.get(
+    `${provider ?? ""}\0${model}\0${second}`,
+    () => lookUp(model, provider, new Date(Number(second) * 1_000))?.model_price ?? null,
+  );
+  return found ?? undefined;
 }
 
 function rateOf(rates: ModelPrice, key: string, requestInput: number): Money | undefined {

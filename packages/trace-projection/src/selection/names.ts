@@ -90,7 +90,10 @@ export function distinctNames(
 }
 
 /** What a provider puts behind a model's name to say which version of it answered. */
-const versionOfModel = /^[-@](\d{4}-\d\d-\d\d|20\d{6}|[01]\d[0-3]\d|0\d\d)(-v\d+(:\d+)?)?$/;
+const versionOfModel = /^[-@](\d{4}-\d\d-\d\d|20\d{6}|[01]\d[0-3]\d|0\d\d)(-v\d{1,9}(:\d{1,9})?)?$/;
+
+/** Characters of the longest version. Names come from outside, as long as who sends them likes. */
+const LONGEST_VERSION = 32;
 
 /** Leaves out `gpt-4o` where `gpt-4o-2024-08-06` is: it is how that one was asked for. */
 export function dropUndated(models: Map<string, Provenance>): Map<string, Provenance> {
@@ -98,10 +101,11 @@ export function dropUndated(models: Map<string, Provenance>): Map<string, Proven
   return models;
 }
 
-/** The names that a model with a version may have been asked for by. In time linear in the name: names come from outside. */
+/** The names that a model with a version may have been asked for by. Only the end of the name is looked at. */
 function* undatedOf(name: string): Generator<string, undefined> {
-  for (const separator of name.matchAll(/[-@]/g)) {
-    const { index } = separator;
+  const start = Math.max(0, name.length - LONGEST_VERSION);
+  for (const separator of name.slice(start).matchAll(/[-@]/g)) {
+    const index = start + separator.index;
     if (versionOfModel.test(name.slice(index))) yield name.slice(0, index);
   }
 }
