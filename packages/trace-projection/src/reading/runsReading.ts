@@ -2,7 +2,12 @@ import type { ContentSide } from "../content/readContent.js";
 import { rules } from "../conventions/conventions.js";
 import type { OwnPrices } from "../cost/ownPrices.js";
 import { type CostSummary, joinCost } from "../cost/traceCost.js";
-import { type ContentCandidate, contentOf, firstToAsk } from "../selection/contentCandidates.js";
+import {
+  askedInOrder,
+  type ContentCandidate,
+  compareEnds,
+  contentOf,
+} from "../selection/contentCandidates.js";
 import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
 import { type FoundName, firstNameIn, type NameField } from "../selection/names.js";
 import { visitMetadata, visitTags } from "../selection/tagsAndMetadata.js";
@@ -12,6 +17,7 @@ import type { SpanFacts } from "../spans/spanFacts.js";
 import type { Provenance, RootKind, SpanKind } from "../traceProjection.js";
 import { joinUsage, type UsageSum } from "../usage/usageSum.js";
 import { factsOf, type RunSummary, type SpanRun } from "./spanRun.js";
+import { firstIndex } from "./spanRuns.js";
 import type { TraceReading } from "./traceReading.js";
 import { firstOf } from "./wholeReading.js";
 
@@ -101,20 +107,47 @@ export class RunsReading implements TraceReading {
     return undefined;
   }
 
+  /** Whoever is found to hold nothing is not asked again; so in the end each span is asked once. */
   #ask(
     side: ContentSide,
     weak: boolean,
     aside: boolean,
     root: SpanFacts | undefined,
   ): ContentCandidate | undefined {
-    for (;;) {
-      const firsts = this.#runs.map((run, i) => run.toAsk(side, weak, aside, this.#said[i] as RunSummary));
-      const next = firstToAsk(side === "input" ? [root, ...firsts] : firsts, side, weak, aside);
-      if (next === undefined) return undefined;
-      // If there is none, that is known from now on, and another is asked.
-      const found = contentOf(next, side, weak);
-      if (found !== undefined) return found;
+    const ask = (run: number) => this.#runs[run]?.toAsk(side, weak, aside, this.#said[run] as RunSummary);
+    if (side === "input") {
+      for (const facts of root === undefined ? [] : askedInOrder([root], side, weak, aside)) {
+        const found = contentOf(facts, side, weak);
+        if (found !== undefined) return found;
+      }
+      for (let run = 0; run < this.#runs.length; run++) {
+        for (let next = ask(run); next !== undefined; next = ask(run)) {
+          const found = contentOf(next, side, weak);
+          if (found !== undefined) return found;
+        }
+      }
+      return undefined;
     }
+    // The one to ask next of each run, the first of them at the end.
+    const heads = this.#runs
+      .flatMap((_, run): Head[] => {
+        const facts = ask(run);
+        return facts === undefined ? [] : [{ facts, run }];
+      })
+      .sort(lastAskedFirst);
+    for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+      const found = contentOf(head.facts, side, weak);
+      if (found !== undefined) return found;
+      const facts = ask(head.run);
+      if (facts === undefined) continue;
+      const next = { facts, run: head.run };
+      heads.splice(
+        firstIndex(heads.length, (i) => lastAskedFirst(next, heads[i] as Head) < 0),
+        0,
+        next,
+      );
+    }
+    return undefined;
   }
 
   distinctNames(field: NameField): Map<string, Provenance> {
@@ -145,6 +178,16 @@ export class RunsReading implements TraceReading {
       for (const { key, value, rule, span } of metadata) visit(key, value, rule, span);
     }
   }
+}
+
+/** Whom to ask next of a run. */
+interface Head {
+  readonly facts: SpanFacts;
+  readonly run: number;
+}
+
+function lastAskedFirst(a: Head, b: Head): number {
+  return compareEnds(b.facts, a.facts);
 }
 
 /** Two spans of one run. */

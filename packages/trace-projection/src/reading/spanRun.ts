@@ -2,7 +2,7 @@ import type { ContentSide } from "../content/readContent.js";
 import { rules } from "../conventions/conventions.js";
 import type { OwnPrices } from "../cost/ownPrices.js";
 import { type PricedPart, pricePart, readReportedCost } from "../cost/traceCost.js";
-import { firstToAsk } from "../selection/contentCandidates.js";
+import { askedInOrder, isKnownEmpty } from "../selection/contentCandidates.js";
 import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
 import {
   distinctNames,
@@ -53,7 +53,7 @@ export interface RunSummary {
     readonly span: FoldedSpan;
   }[];
   /** Filled as it is asked for. */
-  readonly toAsk: Map<string, SpanFacts | undefined>;
+  readonly toAsk: Map<string, AskQueue>;
 }
 
 export function factsOf(span: FoldedSpan): SpanFacts {
@@ -86,16 +86,28 @@ export class SpanRun implements Stale {
     return this.#summary;
   }
 
-  /** Whom of the run to ask first for content. */
+  /** Whom of the run to ask next for content: the first of whom it is not known that they hold nothing. */
   toAsk(side: ContentSide, weak: boolean, aside: boolean, { toAsk }: RunSummary): SpanFacts | undefined {
     const key = `${side} ${weak} ${aside}`;
-    const before = toAsk.get(key);
-    // Since then it may have been found to hold nothing.
-    const isGood =
-      before === undefined ? toAsk.has(key) : firstToAsk([before], side, weak, aside) !== undefined;
-    if (!isGood) toAsk.set(key, firstToAsk(this.spans.map(factsOf), side, weak, aside));
-    return toAsk.get(key);
+    let queue = toAsk.get(key);
+    if (queue === undefined) {
+      // A span that is found to hold nothing stays so as long as the run is not made anew.
+      queue = { facts: askedInOrder(this.spans.map(factsOf), side, weak, aside), next: 0 };
+      toAsk.set(key, queue);
+    }
+    while (queue.next < queue.facts.length) {
+      const facts = queue.facts[queue.next] as SpanFacts;
+      if (!isKnownEmpty(facts, side, weak)) return facts;
+      queue.next++;
+    }
+    return undefined;
   }
+}
+
+/** Those of a run to ask for content, the first first. Those before `next` hold nothing. */
+interface AskQueue {
+  readonly facts: readonly SpanFacts[];
+  next: number;
 }
 
 function summarize(spans: readonly FoldedSpan[], prices: OwnPrices): RunSummary {

@@ -70,7 +70,7 @@ function isBefore(span: FoldedSpan, other: FoldedSpan | undefined): boolean {
 }
 
 /** The first for which it holds, by halving; `length` if for none. It holds for all after the first. */
-function firstIndex(length: number, holds: (index: number) => boolean): number {
+export function firstIndex(length: number, holds: (index: number) => boolean): number {
   let [from, to] = [0, length];
   while (from < to) {
     const middle = (from + to) >> 1;

@@ -51,7 +51,7 @@ export function* contentCandidates(
     if (speaker !== undefined) yield* contentsOf(speaker, side, reads, refused);
     for (const aside of [false, true]) {
       const asked = others.filter(
-        (facts) => asideKinds.has(facts.kind) === aside && !isKnownEmpty(facts, side, reads),
+        (facts) => asideKinds.has(facts.kind) === aside && !holdsNone(facts, side, reads),
       );
       for (const facts of side === "input" ? asked : lastEndingFirst(asked)) {
         if (mayHaveContent(facts.span, side)) yield* contentsOf(facts, side, reads, refused);
@@ -66,29 +66,26 @@ export function contentOf(facts: SpanFacts, side: ContentSide, weak: boolean): C
   return undefined;
 }
 
-/**
- * The one to ask first of some folded spans, of which it is not known that they hold nothing: for an input the first, for
- * an output the one that ended last.
- */
-export function firstToAsk(
-  some: Iterable<SpanFacts | undefined>,
+/** The folded spans of which it is not known that they hold nothing, as they are asked: for an input as they stand, for an output the one that ended last first. */
+export function askedInOrder(
+  some: readonly SpanFacts[],
   side: ContentSide,
   weak: boolean,
   aside: boolean,
-): SpanFacts | undefined {
-  const reads = tried[side][weak ? "weak" : "strong"];
-  let first: SpanFacts | undefined;
-  for (const facts of some) {
-    if (facts === undefined || asideKinds.has(facts.kind) !== aside || isKnownEmpty(facts, side, reads))
-      continue;
-    if (side === "input") return facts;
-    if (first === undefined || compareEnds(facts, first) < 0) first = facts;
-  }
-  return first;
+): readonly SpanFacts[] {
+  const asked = some.filter(
+    (facts) => asideKinds.has(facts.kind) === aside && !isKnownEmpty(facts, side, weak),
+  );
+  // Those of an input stand in their order.
+  return side === "input" ? asked : asked.sort(compareEnds);
 }
 
-/** Of a folded span, which has been looked at before. */
-function isKnownEmpty({ span, isTop }: SpanFacts, side: ContentSide, reads: ContentReads): boolean {
+/** Whether a folded span has been looked at before, and holds nothing. */
+export function isKnownEmpty(facts: SpanFacts, side: ContentSide, weak: boolean): boolean {
+  return holdsNone(facts, side, tried[side][weak ? "weak" : "strong"]);
+}
+
+function holdsNone({ span, isTop }: SpanFacts, side: ContentSide, reads: ContentReads): boolean {
   if (!(span instanceof FoldedSpan)) return false;
   return !mayHaveContent(span, side) || (isTop ? reads.emptyAtTop : reads.empty).has(span);
 }
@@ -101,17 +98,17 @@ function* contentsOf(
 ): Generator<ContentCandidate, undefined> {
   const empty = isTop ? reads.emptyAtTop : reads.empty;
   if (refused === undefined && empty.has(span)) return;
-  let holdsNone = refused === undefined;
+  let isEmpty = refused === undefined;
   for (const rule of candidateRules(span, reads.rules)) {
     const isRefused = rule.topOnly === true && !isTop;
     if (isRefused && refused === undefined) continue;
     const value = readContent(span, rule, side);
     if (value === undefined) continue;
-    holdsNone = false;
+    isEmpty = false;
     if (isRefused) refused?.({ span, rule, value });
     else yield { span, rule, value };
   }
-  if (holdsNone) empty.add(span);
+  if (isEmpty) empty.add(span);
 }
 
 /** From the one that ended last. That is mostly enough: only who asks for more has them sorted. */
@@ -124,7 +121,7 @@ function* lastEndingFirst(facts: readonly SpanFacts[]): Generator<SpanFacts, und
 }
 
 /** The one that ended later is first. Ties: the later start, then the smaller span id. */
-function compareEnds({ span: a }: SpanFacts, { span: b }: SpanFacts): number {
+export function compareEnds({ span: a }: SpanFacts, { span: b }: SpanFacts): number {
   if (a.endTimeUnixNano !== b.endTimeUnixNano) return a.endTimeUnixNano > b.endTimeUnixNano ? -1 : 1;
   if (a.startTimeUnixNano !== b.startTimeUnixNano) {
     return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;

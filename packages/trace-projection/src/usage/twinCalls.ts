@@ -1,6 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import { modelsOf } from "../selection/names.js";
 import { oncePerSpan } from "../spans/foldedSpan.js";
+import { NearestAbove } from "../spans/nearestAbove.js";
 import type { SpanTree } from "../spans/spanTree.js";
 import { addTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 
@@ -27,12 +28,12 @@ export function findTwinCalls(
 ): readonly TwinCall[] {
   const calls = callsOf(tree, usages);
   if (calls.size === 0) return [];
-  const depths = depthsOf(tree);
+  const nearest = new NearestAbove(tree);
   const twins: TwinCall[] = [];
   for (const equal of calls.values()) {
     for (const { outer, inner } of pairs(equal)) {
       const [a, b] = [outer.position, inner.position];
-      twins.push({ outer: a, inner: b, meet: meetOf(tree, depths, a, b) });
+      twins.push({ outer: a, inner: b, meet: nearest.of(a, b) });
     }
   }
   return twins;
@@ -42,10 +43,11 @@ export function findTwinCalls(
 function pairs(calls: readonly Call[]): readonly { readonly outer: Call; readonly inner: Call }[] {
   const found: { outer: Call; inner: Call }[] = [];
   const taken = new Set<Call>();
-  // The instrumentations that already tell of a call, by its last span.
-  const told = new Map<Call, readonly string[]>();
+  // The instrumentations that already tell of a call, by its last span. A call has one span after it at most, so one set
+  // is enough for all its spans.
+  const told = new Map<Call, Set<string>>();
   for (const [index, outer] of calls.entries()) {
-    const scopes = told.get(outer) ?? [outer.scope];
+    const scopes = told.get(outer) ?? new Set([outer.scope]);
     let best: Call | undefined;
     let longest = 0;
     const end = Math.min(calls.length, index + 1 + LOOK_AHEAD);
@@ -55,13 +57,13 @@ function pairs(calls: readonly Call[]): readonly { readonly outer: Call; readonl
       const together = Math.min(outer.end, inner.end) - inner.start;
       const longer = Math.max(outer.end - outer.start, inner.end - inner.start);
       if (together <= longest || together * 2 < longer) continue;
-      if (taken.has(inner) || scopes.includes(inner.scope) || !isOneModel(outer, inner)) continue;
+      if (taken.has(inner) || scopes.has(inner.scope) || !isOneModel(outer, inner)) continue;
       best = inner;
       longest = together;
     }
     if (best === undefined) continue;
     taken.add(best);
-    told.set(best, [...scopes, best.scope]);
+    told.set(best, scopes.add(best.scope));
     found.push({ outer, inner: best });
   }
   return found;
@@ -136,22 +138,4 @@ function isOneModel(a: Call, b: Call): boolean {
   b.models ??= modelsOf(b.span);
   if (a.models.length === 0 || b.models.length === 0) return true;
   return a.models.some((one) => b.models?.some((other) => one.startsWith(other) || other.startsWith(one)));
-}
-
-function depthsOf(tree: SpanTree): Int32Array {
-  const depths = new Int32Array(tree.spans.length);
-  for (const position of tree.bottomUp.toReversed()) {
-    const parent = tree.parents[position] as number;
-    if (parent !== -1) depths[position] = (depths[parent] as number) + 1;
-  }
-  return depths;
-}
-
-function meetOf({ parents }: SpanTree, depths: Int32Array, one: number, other: number): number {
-  let [a, b] = [one, other];
-  while (a !== b && a !== -1 && b !== -1) {
-    if ((depths[a] as number) >= (depths[b] as number)) a = parents[a] as number;
-    else b = parents[b] as number;
-  }
-  return a === b ? a : -1;
 }
