@@ -65,12 +65,12 @@ export class SideBySideProjector<TEvent extends Event> {
    * For a worker. Rejects with what the serving generation's rebuild rejects with; `GENERATION_UNSUPPORTED` when this
    * process has a handler for none of the live generations. With one for some of them, the first of those counts as serving.
    */
-  readonly run: ProjectionRun = async (ref) => {
+  readonly run: ProjectionRun = async (ref, { signal }) => {
     const { first, others } = await this.#runnable();
     const context = { tenantId: ref.tenantId };
     if (others.length === 0) {
       // Nothing to share: the service may read less than everything.
-      const contexts = { eventStoreContext: context, projectionStoreContext: context };
+      const contexts = { eventStoreContext: context, projectionStoreContext: context, signal };
       await this.#serviceOf(first).rebuildProjection(ref.aggregateId, contexts);
       return;
     }

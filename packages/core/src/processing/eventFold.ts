@@ -31,4 +31,16 @@ export interface EventFold<TEvent extends Event = Event, TProjection = unknown> 
    * @returns about how many bytes it holds from now on
    */
   release(): number;
+
+  /**
+   * `add` in steps of at most a few milliseconds, for a fold that may take longer: between them a service serves others.
+   * What is not run to its end ends this fold. Likewise the next two.
+   */
+  addInSteps?(events: readonly TEvent[]): Generator<void, void>;
+
+  /** `project` in steps. */
+  projectInSteps?(): Generator<void, FoldStep<TProjection>>;
+
+  /** `release` in steps. */
+  releaseInSteps?(): Generator<void, number>;
 }

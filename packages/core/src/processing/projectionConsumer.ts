@@ -6,10 +6,11 @@ import type { ProjectionRun } from "./projectionQueue.js";
 export function createProjectionConsumer<TEvent extends Event, TProjection>(
   service: Pick<EventSourcingService<string, TEvent, TProjection>, "rebuildProjection">,
 ): ProjectionRun {
-  return async ({ tenantId, aggregateId }) => {
+  return async ({ tenantId, aggregateId }, { signal }) => {
     await service.rebuildProjection(aggregateId, {
       eventStoreContext: { tenantId },
       projectionStoreContext: { tenantId },
+      signal,
     });
   };
 }

@@ -1,5 +1,5 @@
 import type { Event } from "../events/event.js";
-import type { EventFold } from "../processing/eventFold.js";
+import type { EventFold, FoldStep } from "../processing/eventFold.js";
 import type { ProjectionMetadata } from "../projections/projectionMetadata.js";
 import type { KnownEvents } from "../stores/eventStore.js";
 
@@ -11,7 +11,9 @@ interface Stamps {
 /** About what the stamps of an event take. */
 const BYTES_PER_EVENT = 180;
 
-/** A handler's fold of one aggregate, with what its versions and metadata are made of. */
+const EVENTS_PER_STEP = 500;
+
+/** A handler's fold of one aggregate, with what its versions and metadata are made of. Its work comes in steps. */
 export class AggregateFold<TEvent extends Event, TProjection> implements KnownEvents {
   readonly fold: EventFold<TEvent, TProjection>;
   readonly #stamps = new Map<string, Stamps>();
@@ -56,10 +58,12 @@ export class AggregateFold<TEvent extends Event, TProjection> implements KnownEv
   }
 
   /** Takes what is new of distinct events; what it has seen, or something later accepted instead of, changes nothing. */
-  add(events: readonly TEvent[]): void {
+  *add(events: readonly TEvent[]): Generator<void, void> {
     const changed: TEvent[] = [];
     let replaced = false;
+    let seen = 0;
     for (const event of events) {
+      if (++seen % EVENTS_PER_STEP === 0) yield;
       const { id, acceptedAt, occurredAt } = event;
       const before = this.#stamps.get(id);
       if (before !== undefined) {
@@ -78,19 +82,27 @@ export class AggregateFold<TEvent extends Event, TProjection> implements KnownEv
       this.#lastTimestamp = null;
       for (const { occurredAt } of this.#stamps.values()) this.#widen(occurredAt);
     }
-    if (changed.length > 0) this.fold.add(changed);
+    if (changed.length === 0) return;
+    if (this.fold.addInSteps === undefined) this.fold.add(changed);
+    else yield* this.fold.addInSteps(changed);
+  }
+
+  *project(): Generator<void, FoldStep<TProjection>> {
+    return this.fold.projectInSteps === undefined ? this.fold.project() : yield* this.fold.projectInSteps();
   }
 
   /** Gives the fold events that it asked for; those accepted later than what it had are a change like any other. */
-  recall(events: readonly TEvent[]): void {
+  *recall(events: readonly TEvent[]): Generator<void, void> {
     const asAdded = events.filter((event) => event.acceptedAt === this.acceptedAtOf(event.id));
     if (asAdded.length > 0) this.fold.recall(asAdded);
-    this.add(events);
+    yield* this.add(events);
   }
 
   /** Lets go of what takes much room. */
-  release(): void {
-    this.#bytes = this.fold.release() + this.#stamps.size * BYTES_PER_EVENT;
+  *release(): Generator<void, void> {
+    const held =
+      this.fold.releaseInSteps === undefined ? this.fold.release() : yield* this.fold.releaseInSteps();
+    this.#bytes = held + this.#stamps.size * BYTES_PER_EVENT;
   }
 
   #widen(occurredAt: bigint): void {

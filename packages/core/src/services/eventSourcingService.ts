@@ -4,6 +4,7 @@ import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import type { EventFold } from "../processing/eventFold.js";
 import type { EventHandler } from "../processing/eventHandler.js";
+import { inTurns } from "../processing/turns.js";
 import { buildProjectionMetadata, type ProjectionMetadata } from "../projections/projectionMetadata.js";
 import type { ProjectionRecord } from "../projections/projectionRecord.js";
 import { makeProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
@@ -34,6 +35,8 @@ export interface EventSourcingServiceDefinition<
 export interface RebuildOptions {
   readonly eventStoreContext: EventStoreContext;
   readonly projectionStoreContext: ProjectionStoreContext;
+  /** Ends a rebuild between two steps of a large fold; of a list of aggregates, between two batches. It rejects with `ABORTED`. */
+  readonly signal?: AbortSignal;
 }
 
 /** `no-events`: nothing is stored of the aggregate, so nothing was written. */
@@ -67,8 +70,6 @@ export interface RebuildManyOptions<TAggregateId extends string = string> extend
   readonly batchSize?: number;
   /** Called, and awaited, after each batch: throttle or save the cursor here. */
   readonly onProgress?: (progress: RebuildProgress<TAggregateId>) => void | Promise<void>;
-  /** Stops between batches; the call then rejects with `ABORTED`. */
-  readonly signal?: AbortSignal;
 }
 
 export interface RebuildAllOptions<TAggregateId extends string = string>
@@ -105,12 +106,19 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     unit: "{event}",
     description: "Events folded into projections",
   });
+  /** Where folds give what the handler gives. */
+  readonly #startFold: ((aggregateId: TAggregateId) => EventFold<TEvent, TProjection>) | undefined;
   readonly #changes: ChangeReads<TAggregateId, TEvent, TProjection> | undefined;
+  /** Aggregates of fewer are not worth a fold. */
+  readonly #minEvents: number;
 
   /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>) {
     this.#definition = definition;
-    this.#changes = changeReadsOf(definition);
+    const kept = keptFoldsOf(definition);
+    this.#minEvents = kept?.minEvents ?? 0;
+    this.#startFold = kept && startFoldOf(definition);
+    this.#changes = kept && changeReadsOf(definition, kept, this.#startFold);
   }
 
   /**
@@ -237,9 +245,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     const records: ProjectionRecord<TAggregateId, TProjection>[] = [];
     const ids = [...read.keys()];
     // Side by side: what hooks wait for is then waited for once per batch.
-    const folds = await Promise.allSettled(
-      ids.map((id) => this.#fold(id, read.get(id) ?? [], options.eventStoreContext, 0)),
-    );
+    const folds = await Promise.allSettled(ids.map((id) => this.#fold(id, read.get(id) ?? [], options, 0)));
     for (const [index, fold] of folds.entries()) {
       if (fold.status === "rejected") run.fail(ids[index] as TAggregateId, fold.reason);
       else if (fold.value === null) run.empty++;
@@ -280,13 +286,12 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     const context = options.eventStoreContext;
     const ref: AggregateRef<TAggregateId> = { tenantId: context.tenantId, aggregateId };
     const kept = revision === 0 ? this.#changes?.kept.take(ref) : undefined;
-    const continued = kept && (await this.#continue(kept, ref, context));
+    const continued = kept && (await this.#continue(kept, ref, options));
     if (continued !== undefined) return this.#persist(continued, options, span, started);
     const stored = await this.#definition.eventStore.getEvents(aggregateId, context);
-    const isLarge = this.#changes !== undefined && stored.length >= this.#changes.kept.minEvents;
-    if (isLarge && revision === 0) {
+    if (this.#changes !== undefined && revision === 0 && stored.length >= this.#minEvents) {
       const fold = new AggregateFold(this.#changes.startFold(aggregateId));
-      const begun = await this.#foldOn(fold, stored, ref, context);
+      const begun = await this.#foldOn(fold, stored, ref, options);
       if (begun !== undefined) return this.#persist(begun, options, span, started);
     }
     return this.#rebuildFrom(aggregateId, stored, options, revision, span, started);
@@ -300,7 +305,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     span: Span,
     started: number,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
-    const record = await this.#fold(aggregateId, stored, options.eventStoreContext, revision);
+    const record = await this.#fold(aggregateId, stored, options, revision);
     return this.#persist(record, options, span, started);
   }
 
@@ -328,8 +333,9 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   async #continue(
     fold: AggregateFold<TEvent, TProjection>,
     ref: AggregateRef<TAggregateId>,
-    context: EventStoreContext,
+    options: RebuildOptions,
   ): Promise<ProjectionRecord<TAggregateId, TProjection> | undefined> {
+    const context = options.eventStoreContext;
     let changed: readonly TEvent[] | null | undefined;
     try {
       changed = await this.#changes?.getChangedEvents(ref.aggregateId, fold, context);
@@ -338,7 +344,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
       this.#changes?.kept.keep(ref, fold);
       throw error;
     }
-    return changed === undefined || changed === null ? undefined : this.#foldOn(fold, changed, ref, context);
+    return changed === undefined || changed === null ? undefined : this.#foldOn(fold, changed, ref, options);
   }
 
   /** Folds events into what was folded before, and keeps that. `undefined` when everything has to be read. */
@@ -346,43 +352,73 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     fold: AggregateFold<TEvent, TProjection>,
     changed: readonly TEvent[],
     ref: AggregateRef<TAggregateId>,
-    context: EventStoreContext,
+    options: RebuildOptions,
   ): Promise<ProjectionRecord<TAggregateId, TProjection> | undefined> {
     const changes = this.#changes;
     if (changes === undefined) return undefined;
-    const guarded = <T>(call: () => T | Promise<T>) =>
-      guard({ code: "HANDLER_FAILED", whose: "event handler", ref, eventCount: fold.eventCount }, call);
-    await guarded(() => fold.add(changed));
-    this.#foldedEvents.add(changed.length);
-    let step = await guarded(() => fold.fold.project());
+    const folded = await this.#projectOf(fold, changed, ref, options, (needs) =>
+      changes.getEventsById(ref.aggregateId, needs, options.eventStoreContext),
+    );
+    if (folded === undefined) return undefined;
+    const { eventCount, acceptedSum } = fold;
+    const metadata = fold.metadata();
+    await this.#inTurns(fold, ref, options, () => fold.release());
+    // From here on another rebuild may go on with it.
+    changes.kept.keep(ref, fold);
+    return this.#recordOf(ref, folded.projection, { eventCount, acceptedSum }, metadata, 0);
+  }
+
+  /** Adds events to a fold and projects it, in turns with other work. `undefined` when everything has to be read. */
+  async #projectOf(
+    fold: AggregateFold<TEvent, TProjection>,
+    added: readonly TEvent[],
+    ref: AggregateRef<TAggregateId>,
+    options: RebuildOptions,
+    readAgain: (needs: readonly string[]) => Promise<readonly TEvent[]>,
+  ): Promise<{ readonly projection: TProjection } | undefined> {
+    await this.#inTurns(fold, ref, options, () => fold.add(added));
+    this.#foldedEvents.add(added.length);
+    let step = await this.#inTurns(fold, ref, options, () => fold.project());
     for (let recalls = 0; !step.done; recalls++) {
       if (recalls >= RECALLS) return undefined;
       const { needs } = step;
-      const again = await changes.getEventsById(ref.aggregateId, needs, context);
+      const again = await readAgain(needs);
       if (again.length < needs.length) return undefined;
-      step = await guarded(() => {
-        fold.recall(again);
-        return fold.fold.project();
-      });
+      await this.#inTurns(fold, ref, options, () => fold.recall(again));
+      step = await this.#inTurns(fold, ref, options, () => fold.project());
     }
-    const { eventCount, acceptedSum } = fold;
-    const metadata = fold.metadata();
-    await guarded(() => fold.release());
-    // From here on another rebuild may go on with it.
-    changes.kept.keep(ref, fold);
-    return this.#recordOf(ref, step.projection, { eventCount, acceptedSum }, metadata, 0);
+    return { projection: step.projection };
+  }
+
+  #inTurns<T>(
+    fold: AggregateFold<TEvent, TProjection>,
+    ref: AggregateRef<TAggregateId>,
+    { signal }: RebuildOptions,
+    work: () => Generator<void, T>,
+  ): Promise<T> {
+    const about = {
+      code: "HANDLER_FAILED",
+      whose: "event handler",
+      ref,
+      eventCount: fold.eventCount,
+    } as const;
+    return guard(about, () => inTurns(work(), ref.tenantId, signal));
   }
 
   /** Everything between reading and writing; `null` without events. */
   async #fold(
     aggregateId: TAggregateId,
     stored: readonly TEvent[],
-    context: EventStoreContext,
+    options: RebuildOptions,
     revision: number,
   ): Promise<ProjectionRecord<TAggregateId, TProjection> | null> {
     const { eventHandler, serviceOptions } = this.#definition;
     const hooks = serviceOptions?.hooks;
-    const ref: AggregateRef<TAggregateId> = { tenantId: context.tenantId, aggregateId };
+    const ref: AggregateRef<TAggregateId> = { tenantId: options.eventStoreContext.tenantId, aggregateId };
+    if (this.#startFold !== undefined && stored.length >= this.#minEvents) {
+      const large = await this.#foldLarge(this.#startFold(aggregateId), stored, ref, options, revision);
+      if (large !== undefined) return large;
+    }
     const stream = createEventStream(aggregateId, stored, {
       ordering: serviceOptions?.ordering ?? "timestamp",
     });
@@ -399,6 +435,25 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     const { acceptedSum } = stream.metadata;
     const metadata = buildProjectionMetadata(stream);
     return this.#recordOf(ref, projection, { eventCount, acceptedSum }, metadata, revision);
+  }
+
+  /** What `handle` gives, in steps, for a fold that comes in steps. `undefined` for one that asks for what is not there. */
+  async #foldLarge(
+    begun: EventFold<TEvent, TProjection>,
+    stored: readonly TEvent[],
+    ref: AggregateRef<TAggregateId>,
+    options: RebuildOptions,
+    revision: number,
+  ): Promise<ProjectionRecord<TAggregateId, TProjection> | undefined> {
+    if (begun.projectInSteps === undefined) return undefined;
+    const fold = new AggregateFold(begun);
+    const folded = await this.#projectOf(fold, stored, ref, options, async (needs) => {
+      const wanted = new Set(needs);
+      return stored.filter(({ id }) => wanted.has(id));
+    });
+    if (folded === undefined) return undefined;
+    const { eventCount, acceptedSum } = fold;
+    return this.#recordOf(ref, folded.projection, { eventCount, acceptedSum }, fold.metadata(), revision);
   }
 
   async #recordOf(
@@ -460,22 +515,32 @@ interface ChangeReads<TAggregateId extends string, TEvent extends Event, TProjec
   readonly getEventsById: NonNullable<EventStore<TAggregateId, TEvent>["getEventsById"]>;
 }
 
-function changeReadsOf<TAggregateId extends string, TEvent extends Event, TProjection>({
-  eventStore,
-  eventHandler,
-  serviceOptions = {},
+function keptFoldsOf<TAggregateId extends string, TEvent extends Event, TProjection>({
+  serviceOptions: { keptFolds } = {},
 }: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>):
-  | ChangeReads<TAggregateId, TEvent, TProjection>
+  | KeptFolds<AggregateFold<TEvent, TProjection>>
   | undefined {
-  const { keptFolds, hooks, ordering = "timestamp" } = serviceOptions;
-  if (keptFolds === false) return undefined;
-  const kept = new KeptFolds<AggregateFold<TEvent, TProjection>>(keptFolds);
+  return keptFolds === false ? undefined : new KeptFolds(keptFolds);
+}
+
+function startFoldOf<TAggregateId extends string, TEvent extends Event, TProjection>({
+  eventHandler,
+  serviceOptions: { hooks, ordering = "timestamp" } = {},
+}: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>) {
   if (hooks?.beforeHandle !== undefined || hooks?.afterHandle !== undefined) return undefined;
-  if (ordering !== "timestamp" || eventHandler.startFold === undefined) return undefined;
+  return ordering === "timestamp" ? eventHandler.startFold?.bind(eventHandler) : undefined;
+}
+
+function changeReadsOf<TAggregateId extends string, TEvent extends Event, TProjection>(
+  { eventStore }: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>,
+  kept: KeptFolds<AggregateFold<TEvent, TProjection>>,
+  startFold: ((aggregateId: TAggregateId) => EventFold<TEvent, TProjection>) | undefined,
+): ChangeReads<TAggregateId, TEvent, TProjection> | undefined {
+  if (startFold === undefined) return undefined;
   if (eventStore.getChangedEvents === undefined || eventStore.getEventsById === undefined) return undefined;
   return {
     kept,
-    startFold: eventHandler.startFold.bind(eventHandler),
+    startFold,
     getChangedEvents: eventStore.getChangedEvents.bind(eventStore),
     getEventsById: eventStore.getEventsById.bind(eventStore),
   };
@@ -502,6 +567,7 @@ async function guard<T>({ code, whose, ref, eventCount }: Guarded, call: () => T
   try {
     return await call();
   } catch (error) {
+    if (isEventSourcingError(error, "ABORTED")) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new EventSourcingError(
       code,
