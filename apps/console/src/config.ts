@@ -12,6 +12,8 @@ import { z } from "zod";
 export const consoleVariables = {
   CONSOLE_HOST: variable.text("127.0.0.1"),
   CONSOLE_PORT: variable.port(4320),
+  /** Connections at once. A quarter of the files that the process may open without it, at most 8 192. */
+  CONSOLE_MAX_CONNECTIONS: variable.optionalCount(),
   ...accessVariables,
   ...traceProjectionVariables,
 };

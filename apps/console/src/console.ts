@@ -32,6 +32,7 @@ export async function startConsole(
       await listener(request, response);
     },
     readiness: { clickhouse: store.isReady },
+    maxConnections: config.CONSOLE_MAX_CONNECTIONS,
     onError,
   });
   return {

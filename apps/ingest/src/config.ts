@@ -17,7 +17,9 @@ export const ingestVariables = {
   /** Bodies in memory at once, over all requests; beyond it clients are told to come back. */
   INGEST_MAX_INFLIGHT_BYTES: variable.bytes(256_000_000),
   /** The same of one tenant, where there are several. Half of all without it. */
-  INGEST_MAX_INFLIGHT_BYTES_PER_TENANT: variable.bytes(128_000_000).optional(),
+  INGEST_MAX_INFLIGHT_BYTES_PER_TENANT: variable.optionalBytes(),
+  /** Connections at once. A quarter of the files that the process may open without it, at most 8 192. */
+  INGEST_MAX_CONNECTIONS: variable.optionalCount(),
   /** Takes the telemetry of systems like this one. Never let one ingest its own: each request would make more. */
   INGEST_OWN_TELEMETRY: variable.flag(false),
   ...accessVariables,

@@ -101,6 +101,8 @@ export async function startIngest(
     portVariable: "INGEST_PORT",
     handler,
     readiness: { clickhouse: traceStore.isReady },
+    maxConnections: config.INGEST_MAX_CONNECTIONS,
+    handlerChecksHeaders: true,
     onError: (error) => logger.error({ error }, "A request failed"),
   });
   return {
@@ -123,7 +125,7 @@ function withLimits(options: OtlpTraceHandlerOptions<Sender, EncodedSpans>): Otl
     if (!(error instanceof RangeError)) throw error;
     const message =
       "INGEST_MAX_INFLIGHT_BYTES and INGEST_MAX_INFLIGHT_BYTES_PER_TENANT must each hold one largest request, " +
-      `INGEST_MAX_BODY_BYTES and 16777216 bytes before inflation: ${error.message}`;
+      `INGEST_MAX_BODY_BYTES: ${error.message}`;
     throw new ConfigurationError(message, { cause: error });
   }
 }

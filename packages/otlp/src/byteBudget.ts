@@ -5,6 +5,8 @@ export type BudgetRefusal = "over_share" | "over_limit";
 export interface BudgetShare {
   /** Takes `bytes` if they fit; otherwise says why not. */
   take(bytes: number): BudgetRefusal | undefined;
+  /** Why `bytes` would not be given now; takes nothing. */
+  wouldRefuse(bytes: number): BudgetRefusal | undefined;
   release(bytes: number): void;
 }
 
@@ -31,6 +33,7 @@ export class ByteBudget {
 
   shareOf(tenant: string): BudgetShare {
     return {
+      wouldRefuse: (bytes) => this.#refusal(this.#usedBy.get(tenant) ?? 0, bytes),
       take: (bytes) => {
         const held = this.#usedBy.get(tenant) ?? 0;
         const refusal = this.#refusal(held, bytes);

@@ -1,8 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Transform } from "node:stream";
 import { createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import { BodyChunks } from "./bodyChunks.js";
 import type { BodyMemory } from "./bodyMemory.js";
 import type { BudgetRefusal, BudgetShare } from "./byteBudget.js";
+
+/** Of the time that a body may take: after each, it must have come further. */
+const PACE_INTERVALS = 6;
+/** Bytes that must come in such an interval, as a part of those that came before: who holds much must not stall. */
+const MIN_GROWTH = 0.1;
 
 export type ContentCoding = "identity" | "gzip" | "deflate";
 
@@ -17,6 +23,7 @@ export type BodyProblem =
   | "too_large_compressed"
   | BudgetRefusal
   | "timeout"
+  | "stalled"
   | "corrupt"
   | "disconnected";
 
@@ -53,8 +60,9 @@ function declaredLength(request: IncomingMessage): number | undefined {
 }
 
 /**
- * Reads and inflates a body as it comes, and stops the moment it passes a limit. What it took from the budget is released
- * unless the result is ok; then the caller releases `taken` when it is done with the bytes.
+ * Reads and inflates a body as it comes, and stops the moment it passes a limit. Its bytes are taken from the budget as they
+ * come, for a length that is only announced costs nothing. They are released unless the result is ok; then the caller
+ * releases `taken` when it is done with the bytes.
  */
 export function readBody(
   request: IncomingMessage,
@@ -69,28 +77,27 @@ export function readBody(
   if (declared !== undefined && declared > maxReceived) {
     return Promise.resolve({ ok: false, problem: tooLarge, detail: `${declared} bytes` });
   }
-  // What is declared is taken before anything is read; what is not, chunk by chunk.
-  let taken = 0;
-  const take = (bytes: number): BudgetRefusal | undefined => {
-    const refusal = budget.take(bytes);
-    if (refusal === undefined) taken += bytes;
-    return refusal;
-  };
-  const refusal = declared === undefined ? undefined : take(declared);
+  // What cannot be taken now need not be sent first.
+  const refusal = declared === undefined ? undefined : budget.wouldRefuse(declared);
   if (refusal !== undefined) return Promise.resolve({ ok: false, problem: refusal, detail: "" });
 
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const kept = new BodyChunks();
+    /** Received, and not yet given to be inflated. */
+    const pending = new BodyChunks();
+    let taken = 0;
     let received = 0;
-    let length = 0;
+    let receivedBefore = 0;
     let inflate: Transform | undefined;
+    let feeding: NodeJS.Immediate | undefined;
     let isInflated = false;
     let settled = false;
 
     const finish = (result: BodyResult): void => {
       if (settled) return;
       settled = true;
-      clearTimeout(timer);
+      clearInterval(pace);
+      clearImmediate(feeding);
       request.off("data", onData);
       request.off("end", onEnd);
       request.off("close", onClose);
@@ -98,7 +105,7 @@ export function readBody(
       if (!result.ok) {
         request.pause();
         budget.release(taken);
-        chunks.length = 0;
+        kept.take();
       }
       inflate?.destroy();
       resolve(result);
@@ -106,19 +113,22 @@ export function readBody(
     const fail = (problem: BodyProblem, detail = ""): void => finish({ ok: false, problem, detail });
     const keep = (chunk: Buffer): void => {
       if (settled) return;
-      length += chunk.length;
-      // An identity body of declared length has been taken already.
-      const untaken = inflate !== undefined || declared === undefined;
-      if (length > limits.maxBodyBytes) {
+      if (kept.length + chunk.length > limits.maxBodyBytes) {
         fail("too_large", `more than ${limits.maxBodyBytes} bytes`);
         return;
       }
-      const refusal = untaken ? take(chunk.length) : undefined;
-      if (refusal === undefined) chunks.push(chunk);
-      else fail(refusal);
+      const refusal = budget.take(chunk.length);
+      if (refusal !== undefined) {
+        fail(refusal);
+        return;
+      }
+      taken += chunk.length;
+      kept.add(chunk);
     };
     const complete = (): void => {
-      if (!settled) finish({ ok: true, ...memory.join(chunks, length), taken });
+      if (settled) return;
+      const { length } = kept;
+      finish({ ok: true, ...memory.join(kept.take(), length), taken });
     };
     const startInflate = (firstByte: number | undefined): Transform => {
       const stream = createInflateFor(coding, firstByte);
@@ -133,19 +143,29 @@ export function readBody(
       stream.on("drain", () => request.resume());
       return stream;
     };
+    // Each call of inflate costs tens of microseconds: chunks that come in one turn of the event loop are given together.
+    const feed = (): void => {
+      feeding = undefined;
+      if (isInflated) return;
+      for (const chunk of pending.take()) {
+        inflate ??= startInflate(chunk[0]);
+        if (!inflate.write(chunk)) request.pause();
+      }
+    };
     const onData = (chunk: Buffer): void => {
       received += chunk.length;
       if (received > maxReceived) fail(tooLarge, `more than ${maxReceived} bytes`);
       else if (coding === "identity") keep(chunk);
-      else if (isInflated) return;
-      else {
-        inflate ??= startInflate(chunk[0]);
-        if (!inflate.write(chunk)) request.pause();
+      else if (!isInflated && chunk.length > 0) {
+        pending.add(chunk);
+        feeding ??= setImmediate(feed);
       }
     };
     const onEnd = (): void => {
       if (coding === "identity" || isInflated) complete();
       else {
+        clearImmediate(feeding);
+        feed();
         inflate ??= startInflate(undefined);
         inflate.end();
       }
@@ -154,7 +174,16 @@ export function readBody(
     const onClose = (): void => {
       if (!request.complete) fail("disconnected");
     };
-    const timer = setTimeout(() => fail("timeout"), limits.requestTimeoutMs);
+    let intervals = 0;
+    // A body that comes at an even rate, and in time, always passes.
+    const checkPace = (): void => {
+      const isStalled = received - receivedBefore < Math.max(1, receivedBefore * MIN_GROWTH);
+      if (++intervals === PACE_INTERVALS) fail("timeout");
+      else if (isStalled && !request.complete && !request.isPaused()) fail("stalled");
+      receivedBefore = received;
+    };
+    // What came while the event loop was busy is read before it is looked at.
+    const pace = setInterval(() => setImmediate(checkPace), limits.requestTimeoutMs / PACE_INTERVALS);
     request.on("data", onData);
     request.on("end", onEnd);
     request.on("close", onClose);

@@ -34,6 +34,18 @@ describe("readEnvironment", () => {
     });
   });
 
+  it("leaves what is optional out when it is not set", () => {
+    const optional = z.object({ SHARE: variable.optionalBytes(), CONNECTIONS: variable.optionalCount() });
+    expect(readEnvironment(optional, { SHARE: "" })).toEqual({});
+    expect(readEnvironment(optional, { SHARE: "5", CONNECTIONS: "7" })).toEqual({ SHARE: 5, CONNECTIONS: 7 });
+    expect(() => readEnvironment(optional, { CONNECTIONS: "0" })).toThrow("a whole number of at least 1");
+  });
+
+  it("refuses a default that hides behind an optional variable", () => {
+    const wrong = z.object({ DELAY_MS: variable.milliseconds(5).optional() });
+    expect(() => readEnvironment(wrong, {})).toThrow("DELAY_MS has a default, so it cannot be optional");
+  });
+
   it("reads pairs, whatever their values hold", () => {
     const settings = "insert_quorum=auto, log_comment=a=b;c";
     expect(read({ CLICKHOUSE_INSERT_SETTINGS: settings })).toMatchObject({

@@ -15,7 +15,10 @@ export function readEnvironment<TShape extends z.ZodRawShape>(
   environment: Environment,
 ): z.output<z.ZodObject<TShape>> {
   const given: Record<string, string> = {};
-  for (const name of Object.keys(schema.shape)) {
+  for (const [name, member] of Object.entries(schema.shape)) {
+    // `optional` around a default never gives undefined: what the code does without the variable would be dead.
+    if (member instanceof z.ZodOptional && member.unwrap() instanceof z.ZodDefault)
+      throw new TypeError(`The variable ${name} has a default, so it cannot be optional.`);
     const value = environment[name];
     if (value !== undefined && value !== "") given[name] = value;
   }
@@ -37,11 +40,13 @@ const secret = /PASSWORD|SECRET|KEY|TOKEN|_URL$/;
 export const variable = {
   /** A TCP port; 0 lets the system choose. */
   port: (fallback: number) => integer(0, 65_535, "a port from 0 to 65535").default(fallback),
-  count: (fallback: number, minimum = 1) =>
-    integer(minimum, Number.MAX_SAFE_INTEGER, `a whole number of at least ${minimum}`).default(fallback),
+  count: (fallback: number, minimum = 1) => count(minimum).default(fallback),
   milliseconds: (fallback: number) =>
     integer(0, 86_400_000, "a number of milliseconds, at most a day").default(fallback),
-  bytes: (fallback: number) => integer(1, Number.MAX_SAFE_INTEGER, "a number of bytes").default(fallback),
+  bytes: (fallback: number) => bytes().default(fallback),
+  /** Without it the code decides. */
+  optionalCount: (minimum = 1) => count(minimum).optional(),
+  optionalBytes: () => bytes().optional(),
   text: (fallback: string) => z.string().default(fallback),
   flag: (fallback: boolean) =>
     z
@@ -65,6 +70,14 @@ export const variable = {
     return fallback === undefined ? schema : schema.default(fallback);
   },
 };
+
+function count(minimum: number) {
+  return integer(minimum, Number.MAX_SAFE_INTEGER, `a whole number of at least ${minimum}`);
+}
+
+function bytes() {
+  return integer(1, Number.MAX_SAFE_INTEGER, "a number of bytes");
+}
 
 function integer(minimum: number, maximum: number, expected: string) {
   return z

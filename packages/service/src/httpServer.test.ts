@@ -1,8 +1,13 @@
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ReadinessCheck } from "./health.js";
-import { type HttpHandler, type RunningHttpServer, startHttpServer } from "./httpServer.js";
+import {
+  type HttpHandler,
+  type HttpServerOptions,
+  type RunningHttpServer,
+  startHttpServer,
+} from "./httpServer.js";
 
 let server: RunningHttpServer | undefined;
 afterEach(async () => {
@@ -20,7 +25,9 @@ function withResolvers() {
 }
 
 const errors: unknown[] = [];
-async function start(options: { handler?: HttpHandler; check?: ReadinessCheck; port?: number } = {}) {
+async function start(
+  options: { handler?: HttpHandler; check?: ReadinessCheck; port?: number } & Partial<HttpServerOptions> = {},
+) {
   server = await startHttpServer({
     host: "127.0.0.1",
     port: options.port ?? 0,
@@ -28,8 +35,24 @@ async function start(options: { handler?: HttpHandler; check?: ReadinessCheck; p
     handler: options.handler ?? ((_request, response) => void response.end("handled")),
     readiness: { engine: options.check ?? (async () => {}) },
     onError: (error) => errors.push(error),
+    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    ...(options.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: options.headersTimeoutMs }),
+    ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   });
   return server.url;
+}
+
+/** A connection that sends this and no more; what it received when it is closed. */
+function sendRaw(url: string, text: string): { readonly socket: Socket; readonly closed: Promise<string> } {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  let received = "";
+  socket.on("data", (data) => {
+    received += data.toString("latin1");
+  });
+  socket.on("error", () => {});
+  socket.write(text);
+  return { socket, closed: new Promise((resolve) => socket.once("close", () => resolve(received))) };
 }
 
 describe("startHttpServer", () => {
@@ -91,6 +114,68 @@ describe("startHttpServer", () => {
     await reached.promise;
     await server?.close(50);
     await failed;
+  });
+});
+
+describe("a server under hostile connections", () => {
+  it("closes a connection whose headers do not arrive in time", { timeout: 30_000 }, async () => {
+    const url = await start({ headersTimeoutMs: 100 });
+    const { closed } = sendRaw(url, "GET /traces HTTP/1.1\r\nHost: a\r\nx-half: ");
+    expect(await closed).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it("closes a connection that sends nothing at all", { timeout: 30_000 }, async () => {
+    const url = await start({ headersTimeoutMs: 100 });
+    await sendRaw(url, "").closed;
+  });
+
+  it("closes a connection whose body does not arrive in time", { timeout: 30_000 }, async () => {
+    const url = await start({ headersTimeoutMs: 100, requestTimeoutMs: 200, handler: () => {} });
+    const { closed } = sendRaw(url, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345");
+    expect(await closed).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it("refuses connections beyond its limit, says so once, and serves again", {
+    timeout: 30_000,
+  }, async () => {
+    errors.length = 0;
+    const url = await start({ maxConnections: 3, headersTimeoutMs: 5_000 });
+    const open = [1, 2, 3].map(() => sendRaw(url, "GET /a HTTP/1.1\r\nHost: a\r\n"));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let i = 0; i < 3; i++) expect(await sendRaw(url, "GET /a HTTP/1.1\r\n").closed).toBe("");
+    expect(errors).toMatchObject([{ message: expect.stringContaining("3 are open") }]);
+    for (const { socket } of open) socket.destroy();
+    await Promise.all(open.map(({ closed }) => closed));
+    await expect.poll(async () => (await fetch(url)).text(), { timeout: 10_000 }).toBe("handled");
+  });
+
+  it("makes room by closing connections that wait for a next request", { timeout: 30_000 }, async () => {
+    const url = await start({ maxConnections: 2 });
+    const idle = [1, 2].map(() => sendRaw(url, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sendRaw(url, "").closed;
+    for (const { closed } of idle) expect(await closed).toContain("handled");
+  });
+
+  const repeated = (first: string, second: string) =>
+    `GET /a HTTP/1.1\r\nHost: a\r\n${first}\r\n${second}\r\nConnection: close\r\n\r\n`;
+
+  it.each([
+    ["authorization: Bearer a", "Authorization: Bearer b"],
+    ["X-API-Key: a", "x-api-key: b"],
+    ["content-type: text/plain", "content-type: application/json"],
+    ["content-encoding: gzip", "content-encoding: identity"],
+    ["content-length: 1", "content-length: 0"],
+    ["host: b", "x: y"],
+  ])("refuses %s beside %s", async (first, second) => {
+    const url = await start();
+    expect(await sendRaw(url, repeated(first, second)).closed).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it("takes one header twice with one value", async () => {
+    const url = await start();
+    const twice = repeated("authorization: Bearer a", "authorization: Bearer a");
+    expect(await sendRaw(url, twice).closed).toContain("handled");
   });
 });
 

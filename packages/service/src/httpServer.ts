@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { ConfigurationError } from "./configurationError.js";
 import { createHealthRoutes, type ReadinessCheck } from "./health.js";
+import { openFilesLimit } from "./openFilesLimit.js";
+import { repeatedHeader } from "./repeatedHeader.js";
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -18,7 +20,31 @@ export interface HttpServerOptions extends ListenAddress {
   /** What `/readyz` asks. */
   readonly readiness: Readonly<Record<string, ReadinessCheck>>;
   readonly onError: (error: unknown) => void;
+  /**
+   * Connections at once. One more is closed unanswered, together with those that wait for a next request.
+   *
+   * @default a quarter of the files that the process may have open, at most 8 192
+   */
+  readonly maxConnections?: number | undefined;
+  /** How long the headers of a request may take to arrive; 408 beyond. @default 10 000 */
+  readonly headersTimeoutMs?: number;
+  /** How long a request may take to arrive in full; 408 beyond. @default 60 000 */
+  readonly requestTimeoutMs?: number;
+  /**
+   * Whether the handler itself refuses requests that bring one header with two values, see `repeatedHeader`.
+   *
+   * @default false
+   */
+  readonly handlerChecksHeaders?: boolean;
 }
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** How often Node.js looks for connections that are past these times. */
+const CHECKING_INTERVAL_MS = 1_000;
+const MAX_CONNECTIONS = 8_192;
+/** Connections that were closed unanswered are reported at most so often. */
+const DROP_REPORT_MS = 60_000;
 
 export interface RunningHttpServer {
   /** `http://host:port`, with the port the system chose. */
@@ -33,7 +59,14 @@ export interface RunningHttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const health = createHealthRoutes(options.readiness);
   let closing = false;
-  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+  const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
+  const timeouts = {
+    keepAliveTimeout: 65_000,
+    headersTimeout,
+    requestTimeout: Math.max(headersTimeout, options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS),
+    connectionsCheckingInterval: Math.min(CHECKING_INTERVAL_MS, headersTimeout),
+  };
+  const server = createServer(timeouts, (request, response) => {
     // A connection whose last request ends while we close would stay open for as long as it may be kept alive.
     response.once("close", () => {
       if (closing) server.closeIdleConnections();
@@ -50,9 +83,20 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (await health.handle(request, response)) return;
-    await options.handler(request, response);
+    const repeated = options.handlerChecksHeaders === true ? undefined : repeatedHeader(request);
+    if (repeated === undefined) {
+      await options.handler(request, response);
+      return;
+    }
+    const message = `The request brings the header ${repeated} with two different values; send one.`;
+    response
+      .writeHead(400, { "content-type": "application/json", connection: "close" })
+      .end(JSON.stringify({ error: { code: "REPEATED_HEADER", message } }));
   }
 
+  server.maxConnections =
+    options.maxConnections ?? Math.min(MAX_CONNECTIONS, Math.floor(openFilesLimit() / 4));
+  reportDrops(server, options.onError);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
@@ -64,6 +108,26 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       return close(server, timeoutMs);
     },
   };
+}
+
+/** Makes room for the next connection, and says now and then how many were refused. */
+function reportDrops(server: Server, onError: (error: unknown) => void): void {
+  let dropped = 0;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  server.on("drop", () => {
+    dropped++;
+    // Whoever waits for a next request can connect again.
+    server.closeIdleConnections();
+    if (performance.now() - reportedAt < DROP_REPORT_MS) return;
+    reportedAt = performance.now();
+    onError(
+      new Error(
+        `${dropped} connections were refused: ${server.maxConnections} are open, which is the most this server takes. ` +
+          "Raise the limit of open files (ulimit -n), or start more processes.",
+      ),
+    );
+    dropped = 0;
+  });
 }
 
 /** For a service that has much to do before it listens. @throws ConfigurationError if the port is taken now */
