@@ -2,6 +2,7 @@ import {
   accessVariables,
   clickhouseVariables,
   type Environment,
+  heapShare,
   readEnvironment,
   variable,
 } from "@es/service";
@@ -14,6 +15,10 @@ export const consoleVariables = {
   CONSOLE_PORT: variable.port(4320),
   /** Connections at once. A quarter of the files that the process may open without it, at most 8 192. */
   CONSOLE_MAX_CONNECTIONS: variable.optionalCount(),
+  /** How many reads run at once; half of them at most for one tenant. More wait in line. */
+  CONSOLE_MAX_READS: variable.count(4),
+  /** What all reads at once may take of memory, half of it at most for one tenant. */
+  CONSOLE_MAX_READ_BYTES: variable.bytes(heapShare(4)),
   ...accessVariables,
   ...traceProjectionVariables,
 };

@@ -2,10 +2,11 @@ import { type Access, type Logger, type RunningService, startHttpServer } from "
 import type { TraceStore } from "@es/trace-service";
 import { getRequestListener } from "@hono/node-server";
 import type { ConsoleConfig } from "./config.js";
+import { ReadGate } from "./readGate.js";
 import { createRoutes } from "./routes.js";
 
 export interface ConsoleDependencies {
-  readonly store: Pick<TraceStore, "reads" | "sessionReads" | "isReady">;
+  readonly store: Pick<TraceStore, "reads" | "sessionReads" | "pageBytes" | "isReady">;
   readonly access: Pick<Access, "authorize">;
   readonly logger: Logger;
 }
@@ -22,7 +23,13 @@ export async function startConsole(
 ): Promise<RunningConsole> {
   const { store, access, logger } = dependencies;
   const onError = (error: unknown) => logger.error({ error }, "A request failed");
-  const routes = createRoutes({ repository: store.reads, sessions: store.sessionReads, access, onError });
+  const routes = createRoutes({
+    repository: store.reads,
+    sessions: store.sessionReads,
+    access,
+    gate: new ReadGate(config, store.pageBytes),
+    onError,
+  });
   const listener = getRequestListener(routes.fetch);
   const server = await startHttpServer({
     host: config.CONSOLE_HOST,

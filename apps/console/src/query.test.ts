@@ -6,6 +6,7 @@ describe("readListQuery", () => {
   it("has a default limit and leaves out what is not asked", () => {
     expect(readListQuery({})).toEqual({ limit: 50 });
     expect(readListQuery({ kind: "retriever" })).toEqual({ limit: 50, kind: "retriever" });
+    expect(readListQuery({ include: "messages" })).toEqual({ limit: 50, includeMessages: true });
   });
 
   it.each([
@@ -33,6 +34,8 @@ describe("readListQuery", () => {
     { limit: "1e2" },
     { status: "OK" },
     { kind: "LLM" },
+    { include: "spans" },
+    { include: "" },
     { order: "asc" },
   ])("refuses %o and says what to write", (query) => {
     expect(() => readListQuery(query as Record<string, string>)).toThrow(RequestError);

@@ -10,6 +10,7 @@ export interface ListQuery {
   readonly to?: bigint;
   readonly status?: "ok" | "error" | "unset";
   readonly kind?: SpanKind;
+  readonly includeMessages?: boolean;
 }
 
 export interface SpansQuery {
@@ -28,13 +29,13 @@ const MAX_LIMIT = 500;
 const DEFAULT_SPANS = 1_000;
 const MAX_SPANS = 10_000;
 const MAX_CANDIDATES = 500;
-const parameters = ["limit", "cursor", "from", "to", "status", "kind"];
+const parameters = ["limit", "cursor", "from", "to", "status", "kind", "include"];
 const sessionParameters = ["limit", "cursor", "user"];
 
 /** @throws RequestError 400 `BAD_QUERY` */
 export function readListQuery(query: Readonly<Record<string, string>>): ListQuery {
   refuseUnknown(query, parameters);
-  const { limit, cursor, from, to, status, kind } = query;
+  const { limit, cursor, from, to, status, kind, include } = query;
   return {
     limit: limit === undefined ? DEFAULT_LIMIT : readNumber("limit", limit, 1, MAX_LIMIT),
     ...(cursor === undefined ? {} : { cursor }),
@@ -42,6 +43,7 @@ export function readListQuery(query: Readonly<Record<string, string>>): ListQuer
     ...(to === undefined ? {} : { to: readInstant("to", to) }),
     ...(status === undefined ? {} : { status: readStatus(status) }),
     ...(kind === undefined ? {} : { kind: readKind(kind) }),
+    ...(include === undefined ? {} : { includeMessages: readInclude(include) }),
   };
 }
 
@@ -113,6 +115,11 @@ function readKind(value: string): SpanKind {
   const kind = spanKinds.find((known) => known === value);
   if (kind !== undefined) return kind;
   throw badQuery(`kind is ${JSON.stringify(value)}: expected one of ${spanKinds.join(", ")}`);
+}
+
+function readInclude(value: string): true {
+  if (value === "messages") return true;
+  throw badQuery(`include is ${JSON.stringify(value)}: expected messages`);
 }
 
 /** The request asks for something that cannot be; the message says what to write instead. */

@@ -1,7 +1,7 @@
-import { isEventSourcingError } from "@es/core";
+import { isEventSourcingError, type TenantId } from "@es/core";
 import { type Access, createJsonApi, RequestError } from "@es/service";
 import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { contentSecurityPolicy } from "./pages/layout.js";
 import { sessionListPage, sessionPage } from "./pages/sessionPages.js";
@@ -15,6 +15,7 @@ import {
   readTraceId,
 } from "./query.js";
 import type { Reader } from "./reader.js";
+import type { ReadGate } from "./readGate.js";
 import { readSession, type SessionReads, sessionRoutes } from "./sessionRoutes.js";
 
 export interface RoutesOptions {
@@ -24,6 +25,7 @@ export interface RoutesOptions {
   >;
   readonly sessions: SessionReads;
   readonly access: Pick<Access, "authorize">;
+  readonly gate: ReadGate;
   readonly onError: (error: unknown) => void;
 }
 
@@ -33,7 +35,7 @@ const pages = ["/", "/traces/*", "/sessions/*"];
 const SPANS_PER_PAGE = 500;
 
 /** The read API, and pages that show what it says. Errors are JSON: `{ error: { code, message } }`. */
-export function createRoutes({ repository, sessions, access, onError }: RoutesOptions): Hono<Reader> {
+export function createRoutes({ repository, sessions, access, gate, onError }: RoutesOptions): Hono<Reader> {
   const app = createJsonApi<Reader>({ answerFor, onError });
 
   const authorize = createMiddleware<Reader>(async (context, next) => {
@@ -52,19 +54,21 @@ export function createRoutes({ repository, sessions, access, onError }: RoutesOp
   for (const path of ["/api/*", ...pages]) app.use(path, authorize);
   for (const path of pages) app.use(path, asPage);
 
-  app.get("/api/traces", async (context) => {
-    const { tenantId } = context.var;
-    return context.json(await repository.listTraces({ ...readListQuery(context.req.query()), tenantId }));
+  const [single, page] = [gate.admit("single"), gate.admit("page")];
+
+  app.get("/api/traces", page, async (context) => {
+    const query = readListQuery(context.req.query());
+    return context.json(await repository.listTraces({ ...query, ...reading(context) }));
   });
 
-  app.get("/api/traces/:traceId", async (context) => {
+  app.get("/api/traces/:traceId", single, async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
     const trace = await repository.getTrace(context.var.tenantId, traceId);
     if (trace === null) throw unknownTrace(traceId);
     return context.json(trace);
   });
 
-  app.get("/api/traces/:traceId/spans", async (context) => {
+  app.get("/api/traces/:traceId/spans", page, async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
     const query = readSpansQuery(context.req.query());
     const { items: spans, nextCursor } = await repository.getSpanPage(context.var.tenantId, traceId, query);
@@ -76,7 +80,8 @@ export function createRoutes({ repository, sessions, access, onError }: RoutesOp
   app.get("/api/traces/:traceId/explain", async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
     const options = readExplainQuery(context.req.query());
-    const read = await repository.explainTrace(context.var.tenantId, traceId, options);
+    const { tenantId, signal } = reading(context);
+    const read = await repository.explainTrace(tenantId, traceId, { ...options, signal });
     switch (read.status) {
       case "explained":
         return context.json(read.explanation);
@@ -91,41 +96,46 @@ export function createRoutes({ repository, sessions, access, onError }: RoutesOp
     }
   });
 
-  app.route("/api/sessions", sessionRoutes(sessions));
+  app.route("/api/sessions", sessionRoutes(sessions, gate));
 
-  app.get("/", async (context) => {
-    const { tenantId } = context.var;
+  app.get("/", page, async (context) => {
     const query = context.req.query();
-    const list = await repository.listTraces({ ...readListQuery(query), tenantId });
+    const list = await repository.listTraces({ ...readListQuery(query), ...reading(context) });
     return context.html(traceListPage(list, query));
   });
 
-  app.get("/sessions", async (context) => {
+  app.get("/sessions", page, async (context) => {
     const query = context.req.query();
-    const { tenantId } = context.var;
-    return context.html(
-      sessionListPage(await sessions.listSessions({ ...readSessionListQuery(query), tenantId }), query),
-    );
+    const list = await sessions.listSessions({ ...readSessionListQuery(query), ...reading(context) });
+    return context.html(sessionListPage(list, query));
   });
 
-  app.get("/sessions/:sessionId", async (context) => {
+  app.get("/sessions/:sessionId", single, async (context) => {
     const sessionId = context.req.param("sessionId");
     return context.html(sessionPage(await readSession(sessions, context.var.tenantId, sessionId)));
   });
 
   app.get("/traces/:traceId", async (context) => {
-    const { tenantId } = context.var;
+    const { tenantId, signal } = reading(context);
     const traceId = readTraceId(context.req.param("traceId"));
-    const trace = await repository.getTrace(tenantId, traceId);
+    const trace = await gate.run(context, "single", () => repository.getTrace(tenantId, traceId));
     if (trace === null) throw unknownTrace(traceId);
+    // Explanations have a line of their own: waiting there must not take room from other reads.
     const [read, { items: spans }] = await Promise.all([
-      repository.explainTrace(tenantId, traceId),
-      repository.getSpanPage(tenantId, traceId, { limit: SPANS_PER_PAGE }),
+      repository.explainTrace(tenantId, traceId, { signal }),
+      gate.run(context, "page", () =>
+        repository.getSpanPage(tenantId, traceId, { limit: SPANS_PER_PAGE, signal }),
+      ),
     ]);
     return context.html(tracePage({ trace, read, spans }));
   });
 
   return app;
+}
+
+/** Whose data a request reads, and what ends the reading: the client leaves. */
+function reading(context: Context<Reader>): { readonly tenantId: TenantId; readonly signal: AbortSignal } {
+  return { tenantId: context.var.tenantId, signal: context.req.raw.signal };
 }
 
 const asPage = createMiddleware(async (context, next) => {
@@ -143,6 +153,8 @@ function answerFor(error: unknown): RequestError | undefined {
   if (!isEventSourcingError(error)) return undefined;
   if (error.code === "INVALID_CURSOR" || error.code === "INVALID_AGGREGATE_ID")
     return new RequestError(400, error.code, error.message);
+  // Nobody reads this answer: the client has left.
+  if (error.code === "ABORTED") return new RequestError(408, error.code, error.message);
   if (error.code === "AGGREGATE_TOO_LARGE") return new RequestError(422, "TRACE_TOO_LARGE", error.message);
   if (!error.retryable) return undefined;
   const message = "The trace store does not answer; try again later";

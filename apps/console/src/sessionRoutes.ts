@@ -5,20 +5,22 @@ import type { SessionReadRepositoryClickHouse } from "@es/session-projection/cli
 import { Hono } from "hono";
 import { readSessionListQuery } from "./query.js";
 import type { Reader } from "./reader.js";
+import type { ReadGate } from "./readGate.js";
 
 export type SessionReads = Pick<SessionReadRepositoryClickHouse, "listSessions" | "getSession">;
 
 /** `GET /`, `GET /{sessionId}`. */
-export function sessionRoutes(sessions: SessionReads): Hono<Reader> {
+export function sessionRoutes(sessions: SessionReads, gate: ReadGate): Hono<Reader> {
   const app = new Hono<Reader>();
 
-  app.get("/", async (context) => {
+  app.get("/", gate.admit("page"), async (context) => {
     const { tenantId } = context.var;
     const query = readSessionListQuery(context.req.query());
-    return context.json(await sessions.listSessions({ ...query, tenantId }));
+    const { signal } = context.req.raw;
+    return context.json(await sessions.listSessions({ ...query, tenantId, signal }));
   });
 
-  app.get("/:sessionId", async (context) => {
+  app.get("/:sessionId", gate.admit("single"), async (context) => {
     return context.json(await readSession(sessions, context.var.tenantId, context.req.param("sessionId")));
   });
 

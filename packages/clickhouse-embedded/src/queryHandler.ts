@@ -125,7 +125,7 @@ export class QueryHandler {
         // The setting that forbids writing cannot be taken back, which a session would have to do.
         throw new ClickHouseError(164, "READONLY", "default: Cannot execute query in readonly mode.");
       }
-      const release = await slots.take(gone);
+      const release = await slots.take(gone, prepared.statement.kind === "INSERT" ? "insert" : "other");
       let restore: () => void = () => {};
       try {
         const apply = () => applyRequest(lease, parameters, prepared.statement, prepared.text, readOnly, tag);

@@ -1,3 +1,5 @@
+export { FairGate, type FairGateOptions, type FairGateRun } from "./concurrency/fairGate.js";
+export { throwIfAborted } from "./concurrency/throwIfAborted.js";
 export {
   classifyError,
   type ErrorClass,

@@ -10,6 +10,7 @@ export { ConfigurationError } from "./configurationError.js";
 export { clickhouseVariables, queueName, queueVariables } from "./engineVariables.js";
 export { type Environment, readEnvironment, variable } from "./environment.js";
 export { createHealthRoutes, type HealthRoutes, type ReadinessCheck } from "./health.js";
+export { heapShare } from "./heapShare.js";
 export {
   assertPortIsFree,
   type HttpHandler,

@@ -218,6 +218,7 @@ async function fuzzRound({ client, database, random, columns, report, name }: Ro
         const page: Awaited<ReturnType<typeof repository.listTraces>> = await repository.listTraces({
           tenantId,
           limit: 7,
+          includeMessages: true,
           ...(cursor === null ? {} : { cursor }),
         });
         // A changed row may say anything of itself, but not that it is another trace.

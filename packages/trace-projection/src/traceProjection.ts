@@ -188,7 +188,7 @@ export interface TraceProjectionJson extends TraceProjection {
 
 export function traceProjectionToJson(
   tenantId: TenantId,
-  record: ProjectionRecord<string, TraceProjection>,
+  record: Pick<ProjectionRecord<string, TraceProjection>, "version" | "projection">,
 ): TraceProjectionJson {
   return { tenantId, version: String(record.version), ...record.projection };
 }

@@ -1,6 +1,6 @@
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { type AggregateSource, classifyError, EventSourcingError, type ReplayStore } from "@es/core";
-import { type Logger, type ReadinessCheck, startInBackground } from "@es/service";
+import { heapShare, type Logger, type ReadinessCheck, startInBackground } from "@es/service";
 import {
   SessionReadRepositoryClickHouse,
   sessionClickHouseMigrations,
@@ -20,6 +20,7 @@ import {
 } from "@es/trace-projection";
 import {
   createTraceClickHouseMigrations,
+  defaultExplainLimits,
   spanEventStoreClickHouse,
   spanTable,
   TraceReadRepositoryClickHouse,
@@ -48,6 +49,8 @@ export interface TraceStore {
   readonly reads: TraceReadRepositoryClickHouse;
   /** Of the generation that serves. */
   readonly sessionReads: SessionReadRepositoryClickHouse;
+  /** Bytes after which a page of `reads` ends: less where the heap is small. */
+  readonly pageBytes: number;
   /** The traces of all tenants. */
   readonly traces: AggregateSource;
   readonly replays: ReplayStore;
@@ -71,6 +74,12 @@ export interface TraceStoreOptions {
 
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_OPEN_CONNECTIONS = 16;
+const MAX_READ_CONNECTIONS = 16;
+/** A page takes several times its bytes: as rows, as spans and as an answer. */
+const MAX_PAGE_BYTES = 8 * 2 ** 20;
+const PAGES_OF_HEAP = 64;
+/** A trace that is explained is in memory as a whole, several times. */
+const EXPLAINED_OF_HEAP = 32;
 /** Before the request times out: what ClickHouse itself gives up is read again in halves, until only a trace too large fails. */
 const MAX_READ_SECONDS = 45;
 
@@ -88,15 +97,20 @@ export function openTraceStore(
   }: TraceStoreOptions = {},
 ): TraceStore {
   const database = config.CLICKHOUSE_DATABASE;
-  const client = createClient({
-    url: config.CLICKHOUSE_URL,
-    ...(config.CLICKHOUSE_USER === undefined ? {} : { username: config.CLICKHOUSE_USER }),
-    ...(config.CLICKHOUSE_PASSWORD === undefined ? {} : { password: config.CLICKHOUSE_PASSWORD }),
-    request_timeout: REQUEST_TIMEOUT_MS,
-    max_open_connections: MAX_OPEN_CONNECTIONS,
-    // Every failure is reported by who made the call, as a structured line.
-    log: { level: ClickHouseLogLevel.OFF },
-  });
+  const connect = (connections: number) =>
+    createClient({
+      url: config.CLICKHOUSE_URL,
+      ...(config.CLICKHOUSE_USER === undefined ? {} : { username: config.CLICKHOUSE_USER }),
+      ...(config.CLICKHOUSE_PASSWORD === undefined ? {} : { password: config.CLICKHOUSE_PASSWORD }),
+      request_timeout: REQUEST_TIMEOUT_MS,
+      max_open_connections: connections,
+      // Every failure is reported by who made the call, as a structured line.
+      log: { level: ClickHouseLogLevel.OFF },
+    });
+  const client = connect(MAX_OPEN_CONNECTIONS);
+  // What people read must not keep inserts and rebuilds waiting for a connection.
+  const readClient = connect(MAX_READ_CONNECTIONS);
+  const pageBytes = Math.min(MAX_PAGE_BYTES, heapShare(PAGES_OF_HEAP));
   const retention = config.SPAN_RETENTION_DAYS;
   const migrations = [
     createTraceClickHouseMigrations(retention === undefined ? {} : { spanRetentionDays: retention }),
@@ -152,13 +166,24 @@ export function openTraceStore(
   return {
     eventStore,
     generations,
-    reads: new TraceReadRepositoryClickHouse(client, {
+    reads: new TraceReadRepositoryClickHouse(readClient, {
       database,
+      readSettings: stores.readSettings,
+      maxPageBytes: pageBytes,
+      explainLimits: {
+        ...defaultExplainLimits,
+        bytes: Math.min(defaultExplainLimits.bytes, heapShare(EXPLAINED_OF_HEAP)),
+      },
       projection,
       ...(maxBytes === undefined ? {} : { maxTraceBytes: maxBytes }),
       generation: serving,
     }),
-    sessionReads: new SessionReadRepositoryClickHouse(client, { database, generation: serving }),
+    sessionReads: new SessionReadRepositoryClickHouse(readClient, {
+      database,
+      readSettings: stores.readSettings,
+      generation: serving,
+    }),
+    pageBytes,
     traces: new AggregateSourceClickHouse(client, { ...stores, table: spanTable() }),
     replays: new ReplayStoreClickHouse(client, { ...stores, projection: "traces" }),
     schemaIsReady,
@@ -170,6 +195,7 @@ export function openTraceStore(
     opened: schema.finished,
     async close() {
       schema.stop();
+      await readClient.close();
       await client.close();
     },
   };

@@ -30,6 +30,7 @@ export async function allProjections(
   do {
     const query: string = new URLSearchParams({
       limit: String(limit),
+      include: "messages",
       ...(cursor === null ? {} : { cursor }),
     }).toString();
     const response = await fetch(`${consoleUrl}/api/traces?${query}`);

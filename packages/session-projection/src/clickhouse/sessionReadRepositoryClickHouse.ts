@@ -1,10 +1,11 @@
-import type { ClickHouseClient } from "@clickhouse/client";
+import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
   EventSourcingError,
   isAggregateId,
   pageLimit,
   type TenantId,
   telemetryNames,
+  throwIfAborted,
   withSpan,
 } from "@es/core";
 import {
@@ -25,10 +26,13 @@ import { SESSION_PROJECTION_TABLE, sessionProjectionTable } from "./sessionTable
 const { attributes } = telemetryNames;
 const tracer = trace.getTracer("@es/session-projection");
 const NAME = "SessionReadRepositoryClickHouse";
+const SESSIONS_AT_ONCE = 50;
 
 export interface SessionReadRepositoryOptions {
   /** @default the client's own */
   readonly database?: string;
+  /** Added to every read, such as `max_execution_time`. */
+  readonly readSettings?: ClickHouseSettings;
   /** Of the trace projections to count; asked once per call. @default 1 */
   readonly generation?: () => number | Promise<number>;
 }
@@ -40,6 +44,8 @@ export interface ListSessionsOptions {
   readonly cursor?: string;
   /** Only sessions with a trace of this user, of the first 100 they have. */
   readonly userId?: string;
+  /** Ends the read, in the engine too; it rejects with `ABORTED`. */
+  readonly signal?: AbortSignal;
 }
 
 /** A session in a list: without its traces. */
@@ -62,15 +68,18 @@ export class SessionReadRepositoryClickHouse {
   readonly #table: string;
   readonly #storage: GenerationStorageClickHouse<SessionProjection>;
   readonly #generation: () => number | Promise<number>;
+  readonly #settings: ClickHouseSettings;
 
   constructor(client: ClickHouseClient, options: SessionReadRepositoryOptions = {}) {
-    const { database, generation = () => 1 } = options;
+    const { database, generation = () => 1, readSettings: settings } = options;
     this.#client = client;
     this.#table = qualifiedName(database, SESSION_PROJECTION_TABLE);
     this.#storage = new GenerationStorageClickHouse(client, {
       ...(database === undefined ? {} : { database }),
+      ...(settings === undefined ? {} : { readSettings: settings }),
       tableOf: sessionProjectionTable,
     });
+    this.#settings = { ...readSettings, ...settings };
     this.#generation = generation;
   }
 
@@ -81,7 +90,7 @@ export class SessionReadRepositoryClickHouse {
    * @throws EventSourcingError `INVALID_CURSOR`, `INVALID_OPTIONS`
    */
   listSessions(options: ListSessionsOptions): Promise<SessionList> {
-    const { tenantId, userId } = options;
+    const { tenantId, userId, signal } = options;
     const about = { [attributes.tenantId]: tenantId };
     return withSpan(
       tracer,
@@ -114,21 +123,30 @@ export class SessionReadRepositoryClickHouse {
             ...(userId === undefined ? {} : { userId }),
             ...(after === undefined ? {} : { last: after.last, id: after.idHex }),
           },
+          signal,
         );
         const page = rows.slice(0, limit);
-        const reads = await this.#storage
-          .storeOf(generation)
-          .getProjections(page.map(({ id }) => id).filter(isAggregateId), { tenantId });
+        const store = this.#storage.storeOf(generation);
         const sessions: SessionSummaryJson[] = [];
         const undecodable: { sessionId: string; reason: string }[] = [];
-        for (const { id } of page) {
-          const read = reads.get(id);
-          if (read?.status === "found") {
-            const { traces: _, ...summary } = sessionProjectionToJson(tenantId, read.record);
-            sessions.push(summary);
-          } else if (read?.status === "undecodable") undecodable.push({ sessionId: id, reason: read.reason });
-          // Under its id there is nothing, for its bytes are no text. A row that nobody of us wrote.
-          else undecodable.push({ sessionId: id, reason: "the row's session id is not valid" });
+        // A session holds its traces, which a list does not show: few at once are in memory.
+        for (let from = 0; from < page.length; from += SESSIONS_AT_ONCE) {
+          throwIfAborted(signal);
+          const some = page.slice(from, from + SESSIONS_AT_ONCE);
+          const reads = await store.getProjections(some.map(({ id }) => id).filter(isAggregateId), {
+            tenantId,
+          });
+          for (const { id } of some) {
+            const read = reads.get(id);
+            if (read?.status === "found") {
+              const { traces: _, ...summary } = sessionProjectionToJson(tenantId, read.record);
+              sessions.push(summary);
+            } else if (read?.status === "undecodable") {
+              undecodable.push({ sessionId: id, reason: read.reason });
+            }
+            // Under its id there is nothing, for its bytes are no text. A row that nobody of us wrote.
+            else undecodable.push({ sessionId: id, reason: "the row's session id is not valid" });
+          }
         }
         const last = page.at(-1);
         return {
@@ -165,16 +183,27 @@ export class SessionReadRepositoryClickHouse {
     });
   }
 
-  async #query<TRow>(query: string, parameters: Readonly<Record<string, unknown>>): Promise<readonly TRow[]> {
+  async #query<TRow>(
+    query: string,
+    parameters: Readonly<Record<string, unknown>>,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly TRow[]> {
+    throwIfAborted(signal);
     try {
       const result = await this.#client.query({
         query,
         format: "JSONEachRow",
         query_params: parameters,
-        clickhouse_settings: readSettings,
+        clickhouse_settings: {
+          ...this.#settings,
+          // What nobody waits for any more must not keep others waiting.
+          ...(signal === undefined ? {} : { cancel_http_readonly_queries_on_client_close: 1 }),
+        },
+        ...(signal === undefined ? {} : { abort_signal: signal }),
       });
       return await result.json<TRow>();
     } catch (error) {
+      throwIfAborted(signal);
       throw classifyClickHouseError(error, {
         name: `${NAME}.listSessions`,
         table: this.#table,

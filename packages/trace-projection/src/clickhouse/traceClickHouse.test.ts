@@ -20,11 +20,12 @@ import { demoTraces } from "../demo/demoTraces.js";
 import { buildSpan } from "../demo/spanBuilder.js";
 import { createSpanEvent } from "../spanEvent.js";
 import type { SpanJson } from "../spans/spanJson.js";
-import type { SpanKind, TraceProjection } from "../traceProjection.js";
+import type { SpanKind, TraceProjection, TraceProjectionJson } from "../traceProjection.js";
 import { TraceProjectionEventHandler } from "../traceProjectionEventHandler.js";
 import {
   SpanIngestionWriteRepositoryClickHouse,
   spanEventStoreClickHouse,
+  type TraceList,
   TraceReadRepositoryClickHouse,
   traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,
@@ -547,6 +548,63 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(await ids({ from: -5n, to: 2n ** 70n })).toHaveLength(4);
   });
 
+  it("leaves messages out of listings unless they are asked for, and ends a page where it has its bytes", async () => {
+    const tenantId = newTenant();
+    const content = (n: number, size: number) => ({
+      text: `text ${n}`,
+      // Some as ClickHouse would write them, and some not.
+      messages: [
+        { role: "user", content: `${n % 2 === 0 ? "/é" : "\u2028"} ${"x".repeat(size)}`, n: 1e21 * (n % 3) },
+      ],
+    });
+    const sizes = [10, 9_000, 20_000, 200_000, 9_000, 20_000, 200_000];
+    const same = { messages: content(1, 9_000).messages };
+    await store.projectionStore.storeProjections(
+      sizes.map((size, n) =>
+        record(traceIdOf(n), 1, {
+          startTimeUnixNano: String(T0 - BigInt(n)),
+          input: content(n, size),
+          // What looks like a message list elsewhere stays.
+          output: n === 1 ? { ...content(n, size) } : null,
+          metadata: n === 2 ? content(n, size) : same,
+        }),
+      ),
+      { tenantId },
+    );
+    const whole = await Promise.all(sizes.map((_, n) => store.reads.getTrace(tenantId, traceIdOf(n))));
+    expect(whole[3]?.input?.messages).toHaveLength(1);
+    const bare = whole.map((trace) => {
+      const { messages: _, ...input } = trace?.input ?? { text: "" };
+      if (trace?.output === null) return { ...trace, input };
+      const { messages: __, ...output } = trace?.output ?? { text: "" };
+      return { ...trace, input, output };
+    });
+    expect((await store.reads.listTraces({ tenantId })).traces).toEqual(bare);
+    expect((await store.reads.listTraces({ tenantId, includeMessages: true })).traces).toEqual(whole);
+
+    const small = new TraceReadRepositoryClickHouse(db.client, {
+      database: db.database,
+      maxPageBytes: 100_000,
+    });
+    for (const includeMessages of [false, true]) {
+      const pages: (readonly TraceProjectionJson[])[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: TraceList = await small.listTraces({
+          tenantId,
+          includeMessages,
+          limit: 5,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        pages.push(page.traces);
+        cursor = page.nextCursor;
+      } while (cursor !== null && pages.length < 10);
+      expect(pages.flat()).toEqual(includeMessages ? whole : bare);
+      expect(pages.every((page) => page.length > 0 && page.length <= 5)).toBe(true);
+      if (includeMessages) expect(pages.length).toBeGreaterThan(3);
+    }
+  });
+
   it("a row that cannot be understood is told apart and spoils nothing", async () => {
     const tenantId = newTenant();
     await store.projectionStore.storeProjection(record(traceIdOf(1), 1, {}), { tenantId });
@@ -731,6 +789,49 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(many).toMatchObject({ status: "too-large", spanCount: 3 });
     expect(large).toMatchObject({ status: "too-large", spanCount: 1 });
     expect(small).toMatchObject({ status: "explained", explanation: { spanCount: 2 } });
+  });
+});
+
+describe("explanations in line", () => {
+  const small = traceIdOf(20);
+  const large = traceIdOf(21);
+  const [greedy, modest] = [newTenant(), newTenant()];
+  beforeAll(async () => {
+    const spans = Array.from({ length: 800 }, (_, n) => createSpanEvent(spanOf(21, n), 1n));
+    await store.eventStore.storeEvents(spans, { tenantId: greedy });
+    await store.eventStore.storeEvents([createSpanEvent(spanOf(20, 1), 1n)], { tenantId: modest });
+  });
+
+  it("of one tenant do not keep another's waiting", async () => {
+    let explained = 0;
+    const many = Array.from({ length: 6 }, () =>
+      store.reads.explainTrace(greedy, large).then(() => {
+        explained += 1;
+      }),
+    );
+    expect(await store.reads.explainTrace(modest, small)).toMatchObject({ status: "explained" });
+    expect(explained).toBeLessThanOrEqual(1);
+    await Promise.all(many);
+  });
+
+  it("end when nobody waits for them any more, and so do other reads", async () => {
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const many = [
+      ...Array.from({ length: 6 }, () => store.reads.explainTrace(greedy, large, { signal })),
+      store.reads.getSpans(greedy, large, { signal }),
+      store.reads.getSpanPage(greedy, large, { signal }),
+      store.reads.listTraces({ tenantId: greedy, signal }),
+    ].map((read) =>
+      read.then(
+        () => "read",
+        (error: EventSourcingError) => error.code,
+      ),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    leaving.abort();
+    expect(await Promise.all(many)).toEqual(Array(9).fill("ABORTED"));
+    expect(await store.reads.explainTrace(greedy, large)).toMatchObject({ status: "explained" });
   });
 });
 

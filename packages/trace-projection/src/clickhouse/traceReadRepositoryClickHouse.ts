@@ -3,23 +3,26 @@ import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
   assertAggregateId,
   EventSourcingError,
+  FairGate,
   isAggregateId,
   isEventSourcingError,
   type Page,
   type PageOptions,
   type ProjectionStore,
   pageLimit,
+  parseProjectionVersion,
   type TenantId,
   telemetryNames,
+  throwIfAborted,
   withSpan,
 } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import {
+  readSettings as baseSettings,
   classifyClickHouseError,
   isResultTooLarge,
   qualifiedName,
   type Row,
-  readSettings,
   selectList,
 } from "@es/store-clickhouse";
 import { SpanKind as OtelSpanKind, trace } from "@opentelemetry/api";
@@ -28,6 +31,7 @@ import type { TraceExplanation } from "../explain/traceExplanation.js";
 import { type SpanJson, spanToJson } from "../spans/spanJson.js";
 import {
   type SpanKind,
+  type TraceContent,
   type TraceProjection,
   type TraceProjectionJson,
   type TraceStatus,
@@ -38,6 +42,7 @@ import { spanEventFromRow, spanSelectColumns } from "./spanRow.js";
 import { SPAN_TABLE } from "./spanTableDescription.js";
 import { readTraceListCursor, writeTraceListCursor } from "./traceListCursor.js";
 import { traceProjectionTableName } from "./traceProjectionTableDescription.js";
+import { readTraceProjection } from "./traceProjectionText.js";
 import { traceProjectionStoreClickHouse } from "./traceStores.js";
 
 const { attributes } = telemetryNames;
@@ -57,7 +62,7 @@ export interface TraceReadRepositoryOptions {
   readonly projection?: Pick<ExplainOptions, "limits" | "prices">;
   /** Bytes of spans that one call of `getSpans` reads. A larger trace is refused. @default 268 435 456 */
   readonly maxTraceBytes?: number;
-  /** Bytes of spans after which a page of `getSpanPage` ends, however many more it may hold. @default 8 388 608 */
+  /** Bytes after which a page of `listTraces` or `getSpanPage` ends, however many more it may hold. @default 8 388 608 */
   readonly maxPageBytes?: number;
 }
 
@@ -72,7 +77,7 @@ export const defaultExplainLimits: ExplainLimits = { spans: 10_000, bytes: 64 * 
 
 /** What every read can be told. */
 export interface ReadOptions {
-  /** Ends the read, in the engine too, and has it reject with the signal's reason. */
+  /** Ends the read, in the engine too; it rejects with `ABORTED`. */
   readonly signal?: AbortSignal;
 }
 
@@ -88,6 +93,8 @@ export interface ListTracesOptions extends ReadOptions {
   readonly status?: TraceStatus;
   /** Only traces with a span of this kind. */
   readonly kind?: SpanKind;
+  /** With the `messages` of inputs and outputs, which may be most of a page. @default false */
+  readonly includeMessages?: boolean;
 }
 
 export interface TraceList {
@@ -111,6 +118,16 @@ export type ExplainRead =
   /** There is more of it than {@link ExplainLimits} lets explain. */
   | { readonly status: "too-large"; readonly spanCount: number; readonly bytes: number };
 
+interface ProjectionRow {
+  readonly id: string;
+  readonly version: string;
+  /** JSON. */
+  readonly projection: string;
+}
+
+/** A trace of a listing, or why its row cannot be understood. */
+type ListedTrace = TraceProjectionJson | { readonly traceId: string; readonly reason: string };
+
 interface ListedRow {
   readonly id: string;
   readonly bytes: string;
@@ -121,6 +138,8 @@ interface ListedRow {
 
 /** Looked at for a page: of a trace that was rebuilt lately there are several. */
 const LATEST_ROWS_PER_TRACE = 4;
+/** The first round trip for the projections of a page asks for so many. It shows how large they are. */
+const PROJECTIONS_AT_FIRST = 50;
 /** The first round trip for spans asks for so many. It shows how large they are. */
 const SPANS_AT_FIRST = 250;
 const SPANS_PER_ROUND_TRIP = 25_000;
@@ -147,7 +166,8 @@ export class TraceReadRepositoryClickHouse {
   readonly #options: TraceReadRepositoryOptions;
   readonly #spanTable: string;
   readonly #generations = new Map<number, Generation>();
-  #explaining: Promise<unknown> = Promise.resolve();
+  /** One after the other, for each takes the memory, and the time, of all its spans. */
+  readonly #explaining = new FairGate({ name: "explanations", concurrency: 1 });
 
   constructor(client: ClickHouseClient, options: TraceReadRepositoryOptions = {}) {
     this.#client = client;
@@ -156,7 +176,7 @@ export class TraceReadRepositoryClickHouse {
   }
 
   async #generation(): Promise<Generation> {
-    const { database, generation: current } = this.#options;
+    const { database, generation: current, readSettings } = this.#options;
     const number = (await current?.()) ?? 1;
     let generation = this.#generations.get(number);
     if (generation === undefined) {
@@ -165,6 +185,7 @@ export class TraceReadRepositoryClickHouse {
         projections: traceProjectionStoreClickHouse(this.#client, {
           generation: number,
           ...(database === undefined ? {} : { database }),
+          ...(readSettings === undefined ? {} : { readSettings }),
         }),
       };
       this.#generations.set(number, generation);
@@ -173,7 +194,9 @@ export class TraceReadRepositoryClickHouse {
   }
 
   /**
-   * Newest first: by start time, descending, then by trace id. Filters see the latest version of each projection only.
+   * Newest first: by start time, descending, then by trace id. Filters see the latest version of each projection only. A page
+   * ends where it holds `limit` traces, or `maxPageBytes` of them; it has at least one. Inputs and outputs come without their
+   * `messages` unless `includeMessages` asks for them.
    *
    * @throws EventSourcingError `INVALID_CURSOR`, `INVALID_OPTIONS`, `STORE_UNAVAILABLE`, `STORE_OVERLOADED`,
    * `STORE_REJECTED`
@@ -194,7 +217,7 @@ export class TraceReadRepositoryClickHouse {
       ];
       if ((options.to ?? 1n) <= 0n || (options.from ?? 0n) >= 2n ** 64n)
         return { traces: [], nextCursor: null };
-      const { table, projections } = await this.#generation();
+      const { table } = await this.#generation();
       /** Of rows, merged or not. A page's traces have at least their newest row among them. */
       const within = [
         "TenantId = {tenantId: String}",
@@ -231,32 +254,88 @@ export class TraceReadRepositoryClickHouse {
         );
       };
       // The latest rows mostly hold the page. A trace that has none of them starts before all that were found.
-      let rows = await this.#query<ListedRow>("listTraces", table, selectPage(true), parameters);
+      const { signal } = options;
+      let rows = await this.#query<ListedRow>("listTraces", table, selectPage(true), parameters, { signal });
       const isWhole = rows.length > limit || Number(rows[0]?.looked ?? parameters.latest) < parameters.latest;
-      if (!isWhole) rows = await this.#query<ListedRow>("listTraces", table, selectPage(false), parameters);
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      const reads = await projections.getProjections(page.map(({ id }) => id).filter(isAggregateId), {
-        tenantId,
-      });
+      if (!isWhole) {
+        rows = await this.#query<ListedRow>("listTraces", table, selectPage(false), parameters, { signal });
+      }
       const traces: TraceProjectionJson[] = [];
       const undecodable: { traceId: string; reason: string }[] = [];
-      for (const { id } of page) {
-        const read = reads.get(id);
-        if (read?.status === "found") traces.push(traceProjectionToJson(tenantId, read.record));
-        else if (read?.status === "undecodable") undecodable.push({ traceId: id, reason: read.reason });
-        // Under its id there is nothing: it is empty, or its bytes are no text. A row that nobody of us wrote.
-        else undecodable.push({ traceId: id, reason: "the row's trace id is not valid" });
+      const page = rows.slice(0, limit);
+      const reads = await this.#projectionsOf(page, { table, options });
+      const last = page[reads.length - 1];
+      for (const read of reads) {
+        if ("reason" in read) undecodable.push(read);
+        else traces.push(read);
       }
       return {
         traces,
         nextCursor:
-          rows.length > limit && last !== undefined
+          rows.length > reads.length && last !== undefined
             ? writeTraceListCursor({ start: last.start, idHex: last.bytes })
             : null,
         ...(undecodable.length === 0 ? {} : { undecodable }),
       };
     });
+  }
+
+  /** Of the first traces, in their order: as many as a page may hold bytes of, and at least one. */
+  async #projectionsOf(
+    page: readonly ListedRow[],
+    { table, options }: { readonly table: string; readonly options: ListTracesOptions },
+  ): Promise<readonly ListedTrace[]> {
+    const found: ListedTrace[] = [];
+    let left = this.#options.maxPageBytes ?? DEFAULT_MAX_PAGE_BYTES;
+    let most = PROJECTIONS_AT_FIRST;
+    while (found.length < page.length && most > 0) {
+      const asked = page.slice(found.length, found.length + most);
+      const rows = await this.#projectionRows(asked, { table, options, maxBytes: left });
+      if (rows === null) {
+        // What does not fit is left to the next page.
+        if (found.length > 0) break;
+        most = Math.max(1, Math.floor(most / 8));
+        continue;
+      }
+      let bytes = 1;
+      for (const { id } of asked) {
+        const row = rows.get(id);
+        bytes += row?.projection.length ?? 0;
+        found.push(readListed(id, row, options));
+      }
+      left -= bytes;
+      most = Math.floor((left / bytes) * asked.length);
+    }
+    return found;
+  }
+
+  /** `null` if they are several and more than `maxBytes`. */
+  async #projectionRows(
+    asked: readonly ListedRow[],
+    {
+      table,
+      options: { tenantId, includeMessages = false, signal },
+      maxBytes,
+    }: { readonly table: string; readonly options: ListTracesOptions; readonly maxBytes: number },
+  ): Promise<ReadonlyMap<string, ProjectionRow> | null> {
+    const ids = asked.map(({ id }) => id).filter(isAggregateId);
+    if (ids.length === 0) return new Map();
+    try {
+      const rows = await this.#query<ProjectionRow>(
+        "listTraces",
+        table,
+        `SELECT id, toString(version) AS version, ${includeMessages ? "text" : withoutMessages("text")} AS projection ` +
+          `FROM (SELECT TraceId AS id, Version AS version, Projection AS text FROM ${table} ` +
+          "WHERE TenantId = {tenantId: String} AND TraceId IN {ids: Array(String)} " +
+          "ORDER BY TraceId, Version DESC LIMIT 1 BY TraceId)",
+        { tenantId, ids },
+        { signal, ...(asked.length === 1 ? {} : { maxBytes }) },
+      );
+      return new Map(rows.map((row) => [row.id, row]));
+    } catch (error) {
+      if (isEventSourcingError(error) && isResultTooLarge(error.cause)) return null;
+      throw error;
+    }
   }
 
   /**
@@ -319,23 +398,27 @@ export class TraceReadRepositoryClickHouse {
 
   /**
    * Why the trace's projection says what it says, from the spans that are stored now: the projection may lag behind.
-   * Traces are explained one after the other, for each takes the memory, and the time, of all its spans; in steps, between
-   * which the process gets on with others.
+   * Traces are explained one after the other, in which tenants take turns; in steps, between which the process gets on with
+   * others.
    *
    * @throws EventSourcingError `EVENT_UNDECODABLE`, and what `listTraces` throws
    */
-  explainTrace(tenantId: TenantId, traceId: string, options: ExplainOptions = {}): Promise<ExplainRead> {
-    return this.#call("explainTrace", traceAttributes(tenantId, traceId), () => {
-      const read = this.#explaining.then(() => this.#explain(tenantId, traceId, options));
-      this.#explaining = read.then(
-        () => undefined,
-        () => undefined,
-      );
-      return read;
-    });
+  explainTrace(
+    tenantId: TenantId,
+    traceId: string,
+    { signal, ...options }: ExplainOptions & ReadOptions = {},
+  ): Promise<ExplainRead> {
+    return this.#call("explainTrace", traceAttributes(tenantId, traceId), () =>
+      this.#explaining.run(tenantId, () => this.#explain(tenantId, traceId, options, signal), { signal }),
+    );
   }
 
-  async #explain(tenantId: TenantId, traceId: string, options: ExplainOptions): Promise<ExplainRead> {
+  async #explain(
+    tenantId: TenantId,
+    traceId: string,
+    options: ExplainOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<ExplainRead> {
     assertAggregateId(traceId);
     const [size] = await this.#query<{ readonly spans: string; readonly bytes: string }>(
       "explainTrace",
@@ -344,6 +427,7 @@ export class TraceReadRepositoryClickHouse {
       `SELECT uniqExact(SpanId) AS spans, sum(byteSize(*)) AS bytes FROM ${this.#spanTable} ` +
         "WHERE TenantId = {tenantId: String} AND TraceId = {traceId: String}",
       { tenantId, traceId },
+      { signal },
     );
     const [spanCount, bytes] = [Number(size?.spans ?? 0), Number(size?.bytes ?? 0)];
     if (spanCount === 0) return { status: "absent" };
@@ -354,6 +438,7 @@ export class TraceReadRepositoryClickHouse {
     const { spans, hasMore } = await this.#readSpans(tenantId, traceId, {
       limit: limits.spans,
       maxBytes: this.#maxTraceBytes(),
+      ...(signal === undefined ? {} : { signal }),
     });
     // It has grown meanwhile.
     if (hasMore) return { status: "too-large", spanCount: spans.length + 1, bytes };
@@ -363,6 +448,7 @@ export class TraceReadRepositoryClickHouse {
       const step = steps.next();
       if (step.done === true) return { status: "explained", explanation: step.value };
       await setImmediate();
+      throwIfAborted(signal);
     }
   }
 
@@ -497,14 +583,14 @@ export class TraceReadRepositoryClickHouse {
     parameters: Readonly<Record<string, unknown>>,
     { maxBytes, signal }: { readonly maxBytes?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<readonly TRow[]> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     try {
       const result = await this.#client.query({
         query,
         format: "JSONEachRow",
         query_params: parameters,
         clickhouse_settings: {
-          ...readSettings,
+          ...baseSettings,
           ...this.#options.readSettings,
           ...(maxBytes === undefined ? {} : { max_result_bytes: String(maxBytes) }),
           // What nobody waits for any more must not keep others waiting.
@@ -514,7 +600,7 @@ export class TraceReadRepositoryClickHouse {
       });
       return await result.json<TRow>();
     } catch (error) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       throw classifyClickHouseError(error, {
         name: `${NAME}.${operation}`,
         table,
@@ -523,6 +609,47 @@ export class TraceReadRepositoryClickHouse {
     }
   }
 }
+
+function readListed(
+  traceId: string,
+  row: ProjectionRow | undefined,
+  { tenantId, includeMessages = false }: ListTracesOptions,
+): ListedTrace {
+  // Under its id there is nothing: it is empty, or its bytes are no text. A row that nobody of us wrote.
+  if (row === undefined) return { traceId, reason: "the row's trace id is not valid" };
+  try {
+    const projection = readTraceProjection(row.projection);
+    const version = parseProjectionVersion(row.version);
+    const shown = includeMessages ? projection : dropMessages(projection);
+    return traceProjectionToJson(tenantId, { version, projection: shown });
+  } catch (error) {
+    return { traceId, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function dropMessages(projection: TraceProjection): TraceProjection {
+  const drop = (content: TraceContent | null) => {
+    if (content === null) return null;
+    const { messages: _, ...rest } = content;
+    return rest;
+  };
+  return { ...projection, input: drop(projection.input), output: drop(projection.output) };
+}
+
+/**
+ * The text of a projection without its message lists where the engine can tell where they are: where ClickHouse writes them
+ * as we did, and nothing else in the text is the same. The others are dropped once they are here.
+ */
+function withoutMessages(column: string): string {
+  const without = (text: string, member: string) => {
+    const list = `concat('"messages":', JSONExtractRaw(${column}, '${member}', 'messages'), ',')`;
+    return `if(countSubstrings(${text}, ${list}) = 1, replaceOne(${text}, ${list}, ''), ${text})`;
+  };
+  return `if(length(${column}) < ${SMALL_PROJECTION}, ${column}, ${without(without(column, "input"), "output")})`;
+}
+
+/** Bytes of a projection below which looking for its messages is not worth it. */
+const SMALL_PROJECTION = 8_192;
 
 /** Characters of all text in a row, names of members aside. */
 function textSize(value: unknown): number {

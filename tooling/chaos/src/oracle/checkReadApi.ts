@@ -36,7 +36,11 @@ async function checkList(
   const listed: TraceProjectionJson[] = [];
   let cursor: string | null = null;
   do {
-    const query = new URLSearchParams({ limit: "500", ...(cursor === null ? {} : { cursor }) });
+    const query = new URLSearchParams({
+      limit: "500",
+      include: "messages",
+      ...(cursor === null ? {} : { cursor }),
+    });
     const page = await bodyOf<{ traces: TraceProjectionJson[]; nextCursor: string | null }>(
       await fetch(`${url}/api/traces?${query}`, { headers: headers(tenant) }),
     );
