@@ -5,6 +5,7 @@ export {
   sessionEventsOf,
   sessionIdsOf,
 } from "./sessionEvent.js";
+export { defaultSessionLimits, type SessionLimits } from "./sessionLimits.js";
 export {
   type SessionCost,
   type SessionProjection,
@@ -12,8 +13,6 @@ export {
   sessionProjectionToJson,
 } from "./sessionProjection.js";
 export {
-  defaultSessionLimits,
-  type SessionLimits,
   SessionProjectionEventHandler,
   type SessionProjectionOptions,
 } from "./sessionProjectionEventHandler.js";

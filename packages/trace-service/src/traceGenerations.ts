@@ -28,8 +28,8 @@ import { generationFailures } from "./generationFailures.js";
 import type { KeptProjections } from "./keptProjections.js";
 import { createTraceSessions, type ScheduleSessions, type TraceSessions } from "./traceSessions.js";
 
-/** Of what kept folds may hold: a large session takes less than a large trace. */
-const SHARE_OF_SESSIONS = 1 / 8;
+/** Of what kept folds may hold: of 256 MiB a session of 90 000 traces fits. */
+const SHARE_OF_SESSIONS = 1 / 4;
 
 /** A handler with the generation it makes as its version. */
 export type TraceHandler = EventHandler<string, SpanEvent, TraceProjection> & { readonly version: number };
