@@ -625,6 +625,42 @@ describe("limits", () => {
     expect(p.flags.cuts["input.messages"]?.total).toBe(5);
   });
 
+  it("shorten pictures first, so that the question and the instructions stay, and say so", () => {
+    const picture = `data:image/png;base64,${"iVBORw0KGgoAAAANSUhEUg".repeat(20_000)}`;
+    const list = JSON.stringify([
+      { role: "system", content: "Answer in one sentence." },
+      {
+        role: "user",
+        content: [
+          { type: "image_url", image_url: { url: picture } },
+          { type: "text", text: "Which animal is this?" },
+        ],
+      },
+    ]);
+    const p = project([span("a", attributes({ "input.value": list, "output.value": `A cat: ${picture}` }))]);
+    const note = `[left out: image/png, ${picture.length} characters]`;
+    expect(p.input).toMatchObject({
+      text: "Which animal is this?",
+      messages: [
+        { role: "system", content: "Answer in one sentence." },
+        {
+          role: "user",
+          content: [
+            { type: "image_url", image_url: { url: note } },
+            { type: "text", text: "Which animal is this?" },
+          ],
+        },
+      ],
+      cut: { keptMessages: 2, totalMessages: 2, shortenedValues: 1 },
+    });
+    expect(p.output?.text).toBe(`A cat: ${note}`);
+    expect(p.truncated).toBe(true);
+    expect(p.flags.cuts).toEqual({
+      "input.messages.values": { kept: note.length, total: picture.length },
+      "output.text": { kept: `A cat: ${note}`.length, total: `A cat: ${picture}`.length },
+    });
+  });
+
   it("bound tags, metadata, and distinct values", () => {
     const p = project(
       [

@@ -9,6 +9,7 @@ import {
   defaultContentLimits,
   measureJson,
 } from "./content/contentLimits.js";
+import { shortenBytes } from "./content/longValues.js";
 import type { ContentSide, ReadValue } from "./content/readContent.js";
 import { rules } from "./conventions/conventions.js";
 import { noOwnPrices, type OwnPrices } from "./cost/ownPrices.js";
@@ -142,7 +143,8 @@ class ProjectionBuilder {
 
   #boundedContent(side: ContentSide, value: ReadValue): TraceContent {
     if (value.unparsed === true) this.#unparsed.push(side);
-    const text = cutText(value.text, this.#limits.textCharacters);
+    const { textCharacters } = this.#limits;
+    const text = cutText(shortenBytes(value.text, textCharacters), textCharacters);
     this.#noteCut(`${side}.text`, text.length, value.text.length);
     const list =
       value.messages === undefined
@@ -150,9 +152,9 @@ class ProjectionBuilder {
         : cutMessages(value.messages, side === "input" ? "end" : "start", this.#limits);
     this.#noteTooDeep(side, list?.tooDeep ?? value.tooDeep ?? 0);
     const total = value.messages?.length ?? 0;
-    if (list !== undefined && !list.whole) {
-      this.#cuts.set(`${side}.messages`, { kept: list.messages.length, total });
-    }
+    if (list?.dropped === true) this.#cuts.set(`${side}.messages`, { kept: list.messages.length, total });
+    const shortened = list?.shortened;
+    if (shortened !== undefined) this.#noteCut(`${side}.messages.values`, shortened.kept, shortened.total);
     const whole = text.length === value.text.length && list?.whole !== false;
     return {
       text,
@@ -166,6 +168,7 @@ class ProjectionBuilder {
               keptCharacters: text.length,
               totalCharacters: value.text.length,
               ...(list === undefined ? {} : { keptMessages: list.messages.length, totalMessages: total }),
+              ...(shortened === undefined ? {} : { shortenedValues: shortened.values }),
             },
           }),
     };

@@ -42,6 +42,8 @@ export interface ContentCut {
   readonly totalCharacters: number;
   readonly keptMessages?: number;
   readonly totalMessages?: number;
+  /** Single long values in the messages that were shortened. */
+  readonly shortenedValues?: number;
 }
 
 /** An input or output. */

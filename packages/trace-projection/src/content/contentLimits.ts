@@ -2,6 +2,7 @@ import { EventSourcingError } from "@es/core";
 import { Abridged, MAX_JSON_DEPTH, tooDeepNote, withNotes } from "../attributes/abridged.js";
 import { numberToJson } from "../attributes/attributeText.js";
 import type { Json } from "../traceProjection.js";
+import { type ShortenedValues, shortenLongValues } from "./longValues.js";
 
 /** How much of a trace's content its projection keeps. Whatever is cut is flagged with how much there was. */
 export interface ContentLimits {
@@ -56,38 +57,62 @@ export interface CutMessages {
   readonly messages: readonly Json[];
   /** Whether all is there. */
   readonly whole: boolean;
+  /** Whether messages are missing, or the last to fit is but a part. */
+  readonly dropped: boolean;
+  /** Single long values in them that were shortened. */
+  readonly shortened: ShortenedValues | undefined;
   readonly totalCharacters: number;
   /** Values nested too deeply, in all of them. */
   readonly tooDeep: number;
 }
 
-/** Keeps whole messages while they fit, from the `end` that matters; the first that does not fit is cut to what is left. */
+/**
+ * Keeps messages while they fit, from the `end` that matters. Where they do not, single long values are shortened first,
+ * see {@link shortenLongValues}; then the first message that does not fit is cut to what is left, and the others dropped.
+ */
 export function cutMessages(
   messages: readonly Json[],
   from: "start" | "end",
   limits: ContentLimits,
 ): CutMessages {
   const order = from === "start" ? messages : messages.toReversed();
-  const kept: Json[] = [];
-  let left = limits.messagesCharacters;
   let totalCharacters = 0;
   let tooDeep = 0;
-  let whole = true;
-  for (const read of order) {
-    const { size, tooDeep: notes } = measureJson(read);
+  let asked = 0;
+  for (const [index, message] of order.entries()) {
+    const { size, tooDeep: notes } = measureJson(message);
     totalCharacters += size;
     tooDeep += notes;
-    if (!whole) continue;
+    if (index < limits.messages) asked += size;
+  }
+  const { values: short, shortened } = shortenLongValues(
+    order.slice(0, limits.messages),
+    asked - limits.messagesCharacters,
+    limits.messagesCharacters,
+  );
+  const kept: Json[] = [];
+  let left = limits.messagesCharacters;
+  let dropped = order.length > limits.messages;
+  for (const read of short) {
+    const { size, tooDeep: notes } = measureJson(read);
     const message = notes === 0 ? read : withNotes(read);
-    if (kept.length < limits.messages && size <= left) {
+    if (size <= left) {
       kept.push(message);
       left -= size;
-    } else {
-      whole = false;
-      if (kept.length < limits.messages && left > 0) kept.push(cutJson(message, left));
+      continue;
     }
+    dropped = true;
+    if (left > 0) kept.push(cutJson(message, left));
+    break;
   }
-  return { messages: from === "start" ? kept : kept.reverse(), whole, totalCharacters, tooDeep };
+  return {
+    messages: from === "start" ? kept : kept.reverse(),
+    whole: !dropped && shortened === undefined,
+    dropped,
+    shortened,
+    totalCharacters,
+    tooDeep,
+  };
 }
 
 /** Characters a value takes in JSON, escapes aside. Made for comparing with a limit. */
