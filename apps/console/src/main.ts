@@ -9,7 +9,10 @@ await runService({
     const config = readConsoleServiceConfig(process.env);
     const telemetry = startTelemetry({ serviceName: "es-console" });
     const access = await openAccess(config, { logger, hosts: { CONSOLE_HOST: config.CONSOLE_HOST } });
-    const store = openTraceStore(config, logger, { projection: readTraceProjectionOptions(config) });
+    const store = openTraceStore(config, logger, {
+      projection: readTraceProjectionOptions(config),
+      needs: ["read"],
+    });
     const running = await startConsole(config, { store, access, logger });
     logger.info({ url: running.url, telemetry: telemetry.description }, "Read API ready at /api/traces");
     return {

@@ -18,7 +18,7 @@ export async function startIngestService(
     delayMs: config.QUEUE_DELAY_MS,
     onError: (error) => logger.warn({ error }, "Redis does not answer"),
   });
-  const store = openTraceStore(config, logger);
+  const store = openTraceStore(config, logger, { needs: ["ingest"] });
   const close = async () => {
     await queue.close();
     await store.close();

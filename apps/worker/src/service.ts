@@ -24,6 +24,7 @@ export async function startWorkerService(
   const leases = new LeasesRedis(shared);
   const store = openTraceStore(config, logger, {
     projection,
+    needs: ["project"],
     scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS),
   });
   const locks = {

@@ -18,6 +18,7 @@ import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable } from "./eventTable.js";
 import { areText, qualifiedName, quoteIdentifier } from "./identifier.js";
+import { repeating } from "./lostConnection.js";
 import { readSettings } from "./requestSettings.js";
 import type { StoreClickHouseOptions } from "./storeOptions.js";
 import { storeTracer } from "./telemetry.js";
@@ -50,7 +51,7 @@ export class AggregateSourceClickHouse<TAggregateId extends string = string>
   readonly #accepted: string;
 
   constructor(client: ClickHouseClient, options: AggregateSourceClickHouseOptions = {}) {
-    this.#client = client;
+    this.#client = repeating(client);
     this.#table = options.table ?? eventsTable();
     this.#name = qualifiedName(options.database, this.#table.name);
     this.#settings = { ...readSettings, ...options.readSettings };

@@ -45,6 +45,7 @@ import {
   LineChunks,
   type Lines,
 } from "./insertLines.js";
+import { repeating } from "./lostConnection.js";
 import { type AggregateAsked, readDistinct, valuesOf } from "./readDistinct.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import {
@@ -118,7 +119,7 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
   readonly #sql: EventSql;
 
   constructor(client: ClickHouseClient, options: EventStoreClickHouseOptions<TEvent> = {}) {
-    this.#client = client;
+    this.#client = repeating(client);
     // Without a table the caller says what the events are by the type argument alone.
     this.#table = options.table ?? (eventsTable() as unknown as EventTable<TEvent>);
     this.#name = qualifiedName(options.database, this.#table.name);

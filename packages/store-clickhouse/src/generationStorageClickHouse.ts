@@ -13,6 +13,7 @@ import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { areText, qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
 import { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
+import { repeating } from "./lostConnection.js";
 import { migrate } from "./migrate.js";
 import { localName, type MigrationTarget, onCluster } from "./migrationStatements.js";
 import { ProjectionStoreClickHouse } from "./projectionStoreClickHouse.js";
@@ -47,7 +48,7 @@ export class GenerationStorageClickHouse<TProjection> implements GenerationStora
   readonly #stores = new Map<number, ProjectionStoreClickHouse<TProjection>>();
 
   constructor(client: ClickHouseClient, options: GenerationStorageClickHouseOptions<TProjection>) {
-    this.#client = client;
+    this.#client = repeating(client);
     this.#options = options;
   }
 

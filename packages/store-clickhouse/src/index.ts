@@ -27,6 +27,7 @@ export { qualifiedName, quoteIdentifier } from "./identifier.js";
 export type { EncodedRows } from "./insertLines.js";
 export { keyedTableSettings } from "./keyedTables.js";
 export { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourceClickHouse.js";
+export { type ClickHouseAgentOptions, createClickHouseAgent, repeating } from "./lostConnection.js";
 export { type AppliedMigration, type MigrateOptions, type MigrateResult, migrate } from "./migrate.js";
 export type {
   ColumnDescription,

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import { quoteIdentifier } from "./identifier.js";
+import { againIfLost } from "./lostConnection.js";
 
 /** Rows of one call, already as JSONEachRow. */
 export interface Lines {
@@ -46,13 +47,17 @@ export async function insertChunks(
   chunks: readonly Uint8Array[],
   settings: ClickHouseSettings,
 ): Promise<void> {
-  const { stream } = await client.exec({
-    query: statement,
-    values: Readable.from(joined(chunks), { objectMode: false }),
-    clickhouse_settings: settings,
+  const pieces = joined(chunks);
+  // Rows are stored by key, so storing them twice changes nothing.
+  await againIfLost(async () => {
+    const { stream } = await client.exec({
+      query: statement,
+      values: Readable.from(pieces, { objectMode: false }),
+      clickhouse_settings: settings,
+    });
+    // Only an answer read to its end is an acknowledgement, and frees the socket.
+    for await (const _ of stream);
   });
-  // Only an answer read to its end is an acknowledgement, and frees the socket.
-  for await (const _ of stream);
 }
 
 /** As few chunks as there are pieces of memory: each is sent by itself. */

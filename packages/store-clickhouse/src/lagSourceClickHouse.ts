@@ -18,6 +18,7 @@ import { classifyClickHouseError, mayNeedLess } from "./clickHouseErrors.js";
 import { eventsTable } from "./eventsTable.js";
 import type { EventTable, EventTableColumns } from "./eventTable.js";
 import { areText, qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
+import { repeating } from "./lostConnection.js";
 import { projectionsTable } from "./projectionsTable.js";
 import type { ProjectionTable } from "./projectionTable.js";
 import { readSettings } from "./requestSettings.js";
@@ -74,7 +75,7 @@ export class LagSourceClickHouse implements LagSource {
   /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(client: ClickHouseClient, options: LagSourceClickHouseOptions = {}) {
     const { database, eventTable = eventsTable(), projectionTable = projectionsTable() } = options;
-    this.#client = client;
+    this.#client = repeating(client);
     this.#table = qualifiedName(database, eventTable.name);
     this.#component = eventTable.migrations.component;
     this.#aggregatesPerQuery = wholeNumber("aggregatesPerQuery", options.aggregatesPerQuery ?? 20_000, 1);

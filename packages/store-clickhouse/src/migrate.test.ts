@@ -1,4 +1,4 @@
-import type { ClickHouseClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newClient, newDatabaseName } from "../test/testDatabase.js";
 import { migrate } from "./migrate.js";
@@ -180,5 +180,25 @@ describe("migrate", () => {
     await expect(migrate(client, { database: "a`; DROP", migrations: all })).rejects.toMatchObject({
       code: "INVALID_OPTIONS",
     });
+  });
+
+  it("needs no right but to read where everything is applied", async () => {
+    const url = process.env.CLICKHOUSE_URL ?? "";
+    const reader = createClient({
+      url,
+      clickhouse_settings: { readonly: "1" },
+      log: { level: ClickHouseLogLevel.OFF },
+    });
+    try {
+      const database = newDatabase();
+      await expect(migrate(reader, { database, migrations: all })).rejects.toMatchObject({
+        code: "STORE_REJECTED",
+        message: expect.stringContaining("READONLY"),
+      });
+      await migrate(client, { database, migrations: all });
+      expect(await migrate(reader, { database, migrations: all })).toEqual({ applied: [], ahead: [] });
+    } finally {
+      await reader.close();
+    }
   });
 });

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from "@clickhouse/client";
-import { EventSourcingError } from "@es/core";
+import { EventSourcingError, isEventSourcingError } from "@es/core";
 import { classifyClickHouseError, type Operation } from "./clickHouseErrors.js";
 import { qualifiedName, quoteIdentifier } from "./identifier.js";
+import { repeating } from "./lostConnection.js";
 import type { Migration, MigrationSet } from "./migration.js";
 import { type MigrationTarget, migrationStatements, onCluster } from "./migrationStatements.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
@@ -51,8 +52,7 @@ const ATTEMPTS = 5;
 export async function migrate(client: ClickHouseClient, options: MigrateOptions): Promise<MigrateResult> {
   for (const set of options.migrations) assertSet(set);
   const run = new MigrationRun(client, options);
-  await run.prepare();
-  const recorded = await run.recorded();
+  const recorded = await run.recordedOrNone();
   const applied: AppliedMigration[] = [];
   const ahead: AppliedMigration[] = [];
   for (const { component, migrations } of options.migrations) {
@@ -84,7 +84,7 @@ class MigrationRun {
   readonly #target: MigrationTarget;
 
   constructor(client: ClickHouseClient, target: MigrationTarget) {
-    this.#client = client;
+    this.#client = repeating(client);
     this.#target = target;
     this.recordTable = qualifiedName(target.database, RECORD);
   }
@@ -110,6 +110,20 @@ class MigrationRun {
         "ORDER BY (Component, Version)",
       { name: "create the record of migrations", table: this.recordTable, component: RECORD },
     );
+  }
+
+  /**
+   * Reads the record, and makes it where there is none. A schema that is up to date needs no more than that, so a user who
+   * may read it, and make nothing, can start a service.
+   */
+  async recordedOrNone(): Promise<readonly AppliedMigration[]> {
+    try {
+      return await this.recorded();
+    } catch (error) {
+      if (!isEventSourcingError(error, "STORE_SCHEMA_MISMATCH")) throw error;
+    }
+    await this.prepare();
+    return this.recorded();
   }
 
   async recorded(): Promise<readonly AppliedMigration[]> {

@@ -20,6 +20,7 @@ import { Coalescer, type Settled } from "./coalescer.js";
 import type { Row } from "./eventTable.js";
 import { qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
 import { insertChunks } from "./insertLines.js";
+import { repeating } from "./lostConnection.js";
 import { type ProjectionRows, projectionRows } from "./projectionRows.js";
 import { projectionsTable } from "./projectionsTable.js";
 import type { ProjectionTable } from "./projectionTable.js";
@@ -77,7 +78,7 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   readonly #getProjections: string;
 
   constructor(client: ClickHouseClient, options: ProjectionStoreClickHouseOptions<TProjection> = {}) {
-    this.#client = client;
+    this.#client = repeating(client);
     this.#table = options.table ?? projectionsTable<TProjection>();
     this.#name = qualifiedName(options.database, this.#table.name);
     this.#rows = projectionRows(this.#name, this.#table);

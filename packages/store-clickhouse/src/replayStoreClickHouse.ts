@@ -18,6 +18,7 @@ import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { qualifiedName } from "./identifier.js";
 import { insertLines, insertStatement } from "./insertLines.js";
+import { repeating } from "./lostConnection.js";
 import { REPLAY_TABLE, replayClickHouseMigrations } from "./replayClickHouseMigrations.js";
 import { insertSettings, readSettings } from "./requestSettings.js";
 import type { StoreClickHouseOptions } from "./storeOptions.js";
@@ -63,7 +64,7 @@ export class ReplayStoreClickHouse<TAggregateId extends string = string>
   readonly #insertSettings: ClickHouseSettings;
 
   constructor(client: ClickHouseClient, options: ReplayStoreClickHouseOptions = {}) {
-    this.#client = client;
+    this.#client = repeating(client);
     this.#table = qualifiedName(options.database, REPLAY_TABLE);
     this.#projection = options.projection ?? "default";
     this.#readSettings = { ...readSettings, ...options.readSettings };

@@ -1,6 +1,7 @@
 export type { GenerationFailureListener } from "./generationFailures.js";
 export type { KeptProjections } from "./keptProjections.js";
 export { sessionSchedule } from "./sessionSchedule.js";
+export type { StoreNeed } from "./storeProbe.js";
 export {
   createTraceGenerations,
   type TraceGenerations,

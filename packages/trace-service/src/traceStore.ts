@@ -1,5 +1,5 @@
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
-import { type AggregateSource, classifyError, EventSourcingError, type ReplayStore } from "@es/core";
+import { type AggregateSource, EventSourcingError, isEventSourcingError, type ReplayStore } from "@es/core";
 import { heapShare, type Logger, type ReadinessCheck, startInBackground } from "@es/service";
 import {
   SessionReadRepositoryClickHouse,
@@ -7,10 +7,12 @@ import {
 } from "@es/session-projection/clickhouse";
 import {
   AggregateSourceClickHouse,
+  createClickHouseAgent,
   type EventStoreClickHouse,
   generationClickHouseMigrations,
   migrate,
   ReplayStoreClickHouse,
+  readSettings,
   replayClickHouseMigrations,
 } from "@es/store-clickhouse";
 import {
@@ -25,6 +27,8 @@ import {
   spanTable,
   TraceReadRepositoryClickHouse,
 } from "@es/trace-projection/clickhouse";
+import { permittedSettings } from "./permittedSettings.js";
+import { createStoreProbe, probeMigrations, type StoreNeed } from "./storeProbe.js";
 import { createTraceGenerations, type TraceGenerations, type TraceHandler } from "./traceGenerations.js";
 import type { ScheduleSessions } from "./traceSessions.js";
 
@@ -54,7 +58,10 @@ export interface TraceStore {
   /** The traces of all tenants. */
   readonly traces: AggregateSource;
   readonly replays: ReplayStore;
-  /** Rejects with the reason while ClickHouse does not answer or its schema is not there. */
+  /**
+   * Rejects with the reason while ClickHouse cannot do what this process needs of it: it does not answer, refuses the user,
+   * lacks the schema or a right, or cannot write.
+   */
   readonly isReady: ReadinessCheck;
   /** Rejects while the schema is not there: what a request that needs the store asks first. Costs nothing. */
   readonly schemaIsReady: ReadinessCheck;
@@ -70,6 +77,8 @@ export interface TraceStoreOptions {
   readonly handlers?: readonly TraceHandler[];
   /** Schedules sessions that a rebuilt trace told something. @default none: their reconciler finds them */
   readonly scheduleSessions?: ScheduleSessions;
+  /** What `isReady` asks for. A process that only reads may have a user with `readonly = 1`. @default all */
+  readonly needs?: readonly StoreNeed[];
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -94,6 +103,7 @@ export function openTraceStore(
     projection = {},
     handlers = createTraceProjectionHandlers(projection),
     scheduleSessions,
+    needs = ["ingest", "project", "read"],
   }: TraceStoreOptions = {},
 ): TraceStore {
   const database = config.CLICKHOUSE_DATABASE;
@@ -103,13 +113,13 @@ export function openTraceStore(
       ...(config.CLICKHOUSE_USER === undefined ? {} : { username: config.CLICKHOUSE_USER }),
       ...(config.CLICKHOUSE_PASSWORD === undefined ? {} : { password: config.CLICKHOUSE_PASSWORD }),
       request_timeout: REQUEST_TIMEOUT_MS,
-      max_open_connections: connections,
+      http_agent: createClickHouseAgent(config.CLICKHOUSE_URL, { maxSockets: connections }),
       // Every failure is reported by who made the call, as a structured line.
       log: { level: ClickHouseLogLevel.OFF },
     });
-  const client = connect(MAX_OPEN_CONNECTIONS);
+  const connection = connect(MAX_OPEN_CONNECTIONS);
   // What people read must not keep inserts and rebuilds waiting for a connection.
-  const readClient = connect(MAX_READ_CONNECTIONS);
+  const readConnection = connect(MAX_READ_CONNECTIONS);
   const pageBytes = Math.min(MAX_PAGE_BYTES, heapShare(PAGES_OF_HEAP));
   const retention = config.SPAN_RETENTION_DAYS;
   const migrations = [
@@ -117,7 +127,11 @@ export function openTraceStore(
     replayClickHouseMigrations,
     generationClickHouseMigrations,
     sessionClickHouseMigrations,
+    probeMigrations,
   ];
+  const permitted = permittedSettings(connection, { ...readSettings, ...config.CLICKHOUSE_READ_SETTINGS });
+  const client = permitted.over(connection);
+  const readClient = permitted.over(readConnection);
   const stores = {
     database,
     readSettings: { max_execution_time: MAX_READ_SECONDS, ...config.CLICKHOUSE_READ_SETTINGS },
@@ -143,12 +157,15 @@ export function openTraceStore(
   const serving = async () => (await generations.view.current()).serving;
   const schema = startInBackground(
     async () => {
+      // Who writes needs the settings of inserts, and so a user who may send them.
+      if (needs.every((need) => need === "read")) await permitted.learn();
       await migrate(client, { database, migrations, ...(cluster === undefined ? {} : { cluster }) });
       await generations.open();
     },
     {
       name: "bring the ClickHouse schema up to date",
-      isTransient: (error) => classifyError(error) === "transient",
+      // A password, a right or a database may be put in order while this waits. A schema that is another's stays so.
+      isTransient: (error) => !isAnothersSchema(error) && !isEventSourcingError(error, "INVALID_OPTIONS"),
       logger,
     },
   );
@@ -163,6 +180,12 @@ export function openTraceStore(
       )
     );
   };
+  const probe = createStoreProbe(client, {
+    database,
+    needs,
+    serving,
+    insertSettings: stores.insertSettings,
+  });
   return {
     eventStore,
     generations,
@@ -189,14 +212,18 @@ export function openTraceStore(
     schemaIsReady,
     async isReady() {
       await schemaIsReady();
-      const pong = await client.ping();
-      if (!pong.success) throw pong.error;
+      await probe();
     },
     opened: schema.finished,
     async close() {
       schema.stop();
-      await readClient.close();
-      await client.close();
+      await readConnection.close();
+      await connection.close();
     },
   };
+}
+
+/** The database records another migration under a number of ours: no waiting mends that. */
+function isAnothersSchema(error: unknown): boolean {
+  return isEventSourcingError(error, "STORE_SCHEMA_MISMATCH") && error.fields.clickhouseCode === undefined;
 }

@@ -5,9 +5,11 @@ import type { EngineAvailability } from "./engineAvailability.js";
 import type { ProjectionRun } from "./projectionQueue.js";
 
 /**
- * A run that does not use up the queue's attempts while the engine is away: after a transient failure it waits until the
- * engine is well, and runs again. It fails like any other run when it fails transiently twice in a row although the engine
- * is well, for then it is not the engine alone: an aggregate that is too much for it must not hold its place for ever.
+ * A run that does not use up the queue's attempts while the engine cannot do its work: after a failure that may be the
+ * engine's it asks whether the engine is well. If it was not, the run waits until it is, and runs again. If it was, a
+ * permanent failure stands, and a transient one is tried once more: what fails twice in a row while the engine is well is not
+ * the engine's fault alone, and an aggregate that is too much for it must not hold its place for ever. A poison failure is
+ * the aggregate's own, so nothing is asked.
  *
  * Rejects with the reason of the run's signal if that aborts while it waits.
  */
@@ -21,9 +23,11 @@ export function waitForEngine(run: ProjectionRun, availability: EngineAvailabili
       try {
         return await run(ref, context);
       } catch (error) {
-        if (classifyError(error) !== "transient") throw error;
+        // A refused user or a missing right is no transient error, but as little this aggregate's fault.
+        if (classifyError(error) === "poison") throw error;
         waiting.add(1);
         const { wasAway } = await availability.untilAvailable(context.signal).finally(() => waiting.add(-1));
+        if (!wasAway && classifyError(error) !== "transient") throw error;
         failedWhileWell = wasAway ? 0 : failedWhileWell + 1;
         if (failedWhileWell > 1) throw error;
       }

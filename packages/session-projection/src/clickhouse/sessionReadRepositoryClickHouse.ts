@@ -13,6 +13,7 @@ import {
   GenerationStorageClickHouse,
   qualifiedName,
   readSettings,
+  repeating,
 } from "@es/store-clickhouse";
 import { SpanKind, trace } from "@opentelemetry/api";
 import {
@@ -72,7 +73,7 @@ export class SessionReadRepositoryClickHouse {
 
   constructor(client: ClickHouseClient, options: SessionReadRepositoryOptions = {}) {
     const { database, generation = () => 1, readSettings: settings } = options;
-    this.#client = client;
+    this.#client = repeating(client);
     this.#table = qualifiedName(database, SESSION_PROJECTION_TABLE);
     this.#storage = new GenerationStorageClickHouse(client, {
       ...(database === undefined ? {} : { database }),

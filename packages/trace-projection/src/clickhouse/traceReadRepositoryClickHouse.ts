@@ -23,6 +23,7 @@ import {
   isResultTooLarge,
   qualifiedName,
   type Row,
+  repeating,
   selectList,
 } from "@es/store-clickhouse";
 import { SpanKind as OtelSpanKind, trace } from "@opentelemetry/api";
@@ -170,7 +171,7 @@ export class TraceReadRepositoryClickHouse {
   readonly #explaining = new FairGate({ name: "explanations", concurrency: 1 });
 
   constructor(client: ClickHouseClient, options: TraceReadRepositoryOptions = {}) {
-    this.#client = client;
+    this.#client = repeating(client);
     this.#options = options;
     this.#spanTable = qualifiedName(options.database, SPAN_TABLE);
   }
