@@ -1,9 +1,15 @@
 // The two runs of the tests, and what goes before them.
-import { join, relative } from "node:path";
-import { build, install, root, timed, turbo } from "./bootstrap.mjs";
+import { build, install, timed, turbo } from "./bootstrap.mjs";
+import { services } from "./services.mjs";
 import { interruptible, runTests } from "./suite.mjs";
+import { pathProblem, selectTestFiles, testFiles } from "./testFiles.mjs";
 
 export async function prepare() {
+  const problem = pathProblem();
+  if (problem !== undefined) {
+    console.error(problem);
+    process.exit(1);
+  }
   await install();
   await build();
 }
@@ -14,55 +20,31 @@ export async function check() {
   await turbo("Checking packages as they would be published", ["check:package"]);
 }
 
-/** All tests, or those whose file's path holds a filter, on the engines of this machine. */
-export async function test(filters) {
+/**
+ * All tests, or the test files that the arguments select, on the engines of this machine.
+ * @param {string[]} args filters and options of vitest
+ */
+export async function test(args) {
   const { startTestServices } = await services();
-  await runTests("Tests", startTestServices, async () => filters);
+  await runTests("Tests", startTestServices, async () =>
+    args.length === 0 ? [] : await selectTestFiles(args, await testFiles()),
+  );
 }
 
 /**
  * The tests of every project that needs engines, on engines in containers.
- * @param {string[]} filters
+ * @param {string[]} args filters and options of vitest
  * @param {{ maxWorkers?: number }} [options] `maxWorkers`: test files at once, if not as many as usual
  */
-export async function testInContainers(filters, { maxWorkers } = {}) {
+export async function testInContainers(args, { maxWorkers } = {}) {
   const { startContainerServices } = await services();
   const signal = interruptible();
   await runTests(
     "Tests in containers",
     () => startContainerServices({ step: timed, signal }),
     async () => [
-      ...(await filesWithEngines(filters)),
+      ...(await selectTestFiles(args, await testFiles({ needEngines: true }))),
       ...(maxWorkers === undefined ? [] : [`--maxWorkers=${maxWorkers}`]),
     ],
   );
-}
-
-function services() {
-  return import(join(root, "tooling/services/dist/index.js"));
-}
-
-/** The test files of the vitest projects that ask for engines, if their path holds a filter. */
-async function filesWithEngines(filters) {
-  const { createVitest } = await import("vitest/node");
-  const vitest = await createVitest("test", { root, watch: false });
-  try {
-    const files = [];
-    for (const { project, moduleId } of await vitest.globTestSpecifications()) {
-      const folder = project.config.provide.testsWithEngines;
-      if (folder !== undefined && moduleId.startsWith(join(project.config.root, folder)))
-        files.push(moduleId);
-    }
-    const selected = files.filter(
-      (file) => filters.length === 0 || filters.some((filter) => relative(root, file).includes(filter)),
-    );
-    if (selected.length === 0) {
-      throw new Error(
-        `None of ${files.length} test files that need engines has a path that holds ${filters.join(" or ")}.`,
-      );
-    }
-    return selected;
-  } finally {
-    await vitest.close();
-  }
 }

@@ -2,6 +2,7 @@
 // requests, or the stores with changed rows on a real ClickHouse. Both without a word for which.
 import { join } from "node:path";
 import { build, install, requireNode, root, runForeground } from "./bootstrap.mjs";
+import { services as testServices } from "./services.mjs";
 
 const [which, ...rest] = process.argv.slice(2);
 const fuzzers = { otlp: "packages/otlp", rows: "packages/trace-projection" };
@@ -29,7 +30,7 @@ for (const name of chosen) {
 process.exit(results.find((code) => code !== 0) ?? 0);
 
 async function startServices() {
-  const { startTestServices } = await import(join(root, "tooling/services/dist/index.js"));
+  const { startTestServices } = await testServices();
   return startTestServices();
 }
 

@@ -41,6 +41,9 @@ export function packageTests(configUrl, { engines = false, isolate = false } = {
       isolate,
       include: ["src/**/*.test.ts", "test/**/*.test.ts"],
       exclude: ["**/dist/**", "**/node_modules/**"],
+      // Node loads every dependency, as it does in production. Vitest would guess by the whole path, and takes all that
+      // lies below a folder called `es` or `esm` for ES modules: also what is in a checkout of that name.
+      server: { deps: { external: [/\/node_modules\/.*\.js$/] } },
       testTimeout: 60_000,
       hookTimeout: 120_000,
       ...(engines === false
