@@ -1,8 +1,8 @@
-import { createOperationsRoutes, type OperationsDependencies } from "@es/operations";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import { startHttpServer } from "@es/service";
 import { getRequestListener } from "@hono/node-server";
 import { main } from "../src/cli/main.js";
+import { createOperationsRoutes, type OperationsDependencies } from "../src/index.js";
 
 export interface RunningOperations {
   readonly url: string;
