@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const binaries = join(root, "node_modules/.bin");
 const installedMarker = join(root, "node_modules/.es-installed");
 
 /** Ends the process with a readable line if this Node.js is too old. */
@@ -37,6 +38,16 @@ export async function install() {
   writeFileSync(installedMarker, lockfile);
 }
 
+/** Installs a workspace of its own below this one, such as the recorder's, with the pnpm that is installed. */
+export async function installBeside(label, folder, args = []) {
+  await step(label, join(binaries, "pnpm"), ["install", "--frozen-lockfile", "--dir", folder, ...args], {
+    npm_config_manage_package_manager_versions: "false",
+    // What is installed there may need another Node.js than this one.
+    npm_config_engine_strict: "false",
+    CI: "true",
+  });
+}
+
 /**
  * Builds with turbo, which skips what did not change. `filter`: only this package and what it needs; `quietMs`: nothing is
  * said of a build that takes no longer.
@@ -48,20 +59,30 @@ export async function build(filter, { quietMs = 0 } = {}) {
 
 /** Runs turbo tasks over the workspace. */
 export async function turbo(label, args, { quietMs = 0 } = {}) {
-  const binaries = join(root, "node_modules/.bin");
-  const environment = {
+  await step(
+    label,
+    join(binaries, "turbo"),
+    ["run", ...args, "--output-logs=errors-only"],
+    toolEnvironment(),
+    quietMs,
+  );
+}
+
+/**
+ * Runs an installed tool of the workspace, such as turbo, in this terminal.
+ * @returns {Promise<number>} its exit code
+ */
+export function runTool(tool, args) {
+  return runForeground(join(binaries, tool), args, toolEnvironment());
+}
+
+function toolEnvironment() {
+  return {
     // Turbo asks pnpm about the workspace.
     PATH: `${binaries}${delimiter}${process.env.PATH ?? ""}`,
     TURBO_TELEMETRY_DISABLED: "1",
     DO_NOT_TRACK: "1",
   };
-  await step(
-    label,
-    join(binaries, "turbo"),
-    ["run", ...args, "--output-logs=errors-only"],
-    environment,
-    quietMs,
-  );
 }
 
 /** What took how long, in the order it ended. */

@@ -44,7 +44,7 @@ describe("compose.yaml", () => {
   it("takes the engines from their official images", () => {
     expect(services.clickhouse?.image).toMatch(/^clickhouse\/clickhouse-server:\d/);
     expect(services.redis?.image).toMatch(/^redis:\d/);
-    expect(readFileSync(join(root, "Dockerfile"), "utf8")).toMatch(/^FROM node:20-slim/m);
+    expect(readFileSync(join(root, "Dockerfile"), "utf8")).toMatch(/^FROM node:24-slim/m);
   });
 
   it("publishes ports on the loopback interface only", () => {
