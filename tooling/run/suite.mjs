@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { addTimes, recordTime, root, runForeground, timesSoFar, timeTable } from "./bootstrap.mjs";
 
 const started = Date.now();
@@ -27,8 +27,9 @@ let summarized = false;
  * @param {string} label
  * @param {() => Promise<import("@es/tooling-services").TestServices>} startServices
  * @param {() => Promise<string[]>} vitestArguments
+ * @param {{ nodeFolder?: string }} [options] `nodeFolder`: holds the `node` to run the tests on, if not this process's own
  */
-export async function runTests(label, startServices, vitestArguments) {
+export async function runTests(label, startServices, vitestArguments, { nodeFolder } = {}) {
   const run = { label, engines: [], passed: 0, failed: 1, skipped: 0 };
   let services;
   try {
@@ -36,7 +37,7 @@ export async function runTests(label, startServices, vitestArguments) {
     services = await startServices();
     run.engines = describeEngines(services);
     process.stderr.write(`${run.engines.join("\n")}\n`);
-    if (!interrupted) Object.assign(run, await runVitest(label, args, services));
+    if (!interrupted) Object.assign(run, await runVitest(label, args, services, nodeFolder));
   } catch (error) {
     process.stderr.write(`${label}: ${error.message}\n`);
   }
@@ -46,6 +47,11 @@ export async function runTests(label, startServices, vitestArguments) {
     process.stderr.write(`${label}: the engines could not be ended: ${error.message}\n`);
     run.failed += 1;
   }
+  runs.push(run);
+}
+
+/** Counts a run that was made in another way. */
+export function addRun(run) {
   runs.push(run);
 }
 
@@ -104,13 +110,17 @@ export function interruptible() {
   return controller.signal;
 }
 
-async function runVitest(label, args, services) {
+async function runVitest(label, args, services, nodeFolder = dirname(process.execPath)) {
   const report = join(tmpdir(), `es-test-report-${process.pid}.json`);
   const begun = Date.now();
   const exitCode = await runForeground(
     join(root, "node_modules/.bin/vitest"),
     ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
-    { CLICKHOUSE_URL: services.clickhouse.url, REDIS_URL: services.redis.url },
+    {
+      CLICKHOUSE_URL: services.clickhouse.url,
+      REDIS_URL: services.redis.url,
+      PATH: `${nodeFolder}${delimiter}${process.env.PATH ?? ""}`,
+    },
   );
   recordTime(label, begun);
   try {
