@@ -20,7 +20,7 @@ export class ClickHouseError extends Error {
     // Errors met while parsing inline data arrive framed twice.
     for (;;) {
       const frame =
-        /^Code: (\d+)\. DB::Exception: ([\s\S]*?)(?: \(version [^)]*\))?(?: \(([A-Z0-9_]+)\))?\s*$/.exec(
+        /^Code: (\d+)\. DB::\w*Exception: ([\s\S]*?)(?: \(version [^)]*\))?(?: \(([A-Z0-9_]+)\))?\s*$/.exec(
           text,
         );
       if (frame === null) break;
@@ -29,6 +29,8 @@ export class ClickHouseError extends Error {
       text = frame[2] ?? "";
     }
     text = text.replace(/(?: \([A-Z0-9_]+\))?(?: \(version [^)]*\))$/, "");
+    // Whatever call of the engine runs out of files, the server is what is short of them, and not for ever.
+    if (/errno: (?:23|24)\b/.test(text)) [code, type] = [76, "CANNOT_OPEN_FILE"];
     return new ClickHouseError(code, type, text, { cause });
   }
 

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { ClickHouseError } from "./clickHouseError.js";
+import { DataFolder, ownPrefix, prepareDataFolder, type StoredTable } from "./dataFolder.js";
 import { releaseAllPipes } from "./pipePool.js";
 import { StartError } from "./startError.js";
 
@@ -121,12 +122,14 @@ export class Engine {
   readonly dataDir: string;
   /** Keeps the data directory open while request connections come and go, and runs control statements. */
   readonly control: EngineConnection;
+  readonly #folder: DataFolder;
 
   private constructor(addon: NativeAddon, dataDir: string, args: readonly string[]) {
     this.#addon = addon;
     this.#args = args;
     this.dataDir = dataDir;
     this.control = this.connect();
+    this.#folder = new DataFolder(dataDir);
   }
 
   /**
@@ -141,7 +144,7 @@ export class Engine {
         `this process already runs an engine on ${openDirectory}; one process has one engine: close it first or start another process`,
       );
     }
-    ensureWritable(dataDir);
+    prepareDataFolder(dataDir);
     const holder = lockHolder(dataDir);
     if (holder !== undefined) throw lockedError(dataDir, holder);
     const addon = loadAddon();
@@ -174,6 +177,26 @@ export class Engine {
     return new EngineConnection(this.#addon, native);
   }
 
+  /** @throws {ClickHouseError} 76 when what the engine stores would be lost, because its directory was removed, moved or replaced */
+  assertDataInPlace(): void {
+    this.#folder.assertInPlace();
+  }
+
+  /** @throws {ClickHouseError} 76 or 243 when the engine cannot store, with the reason */
+  async check(): Promise<void> {
+    await this.#folder.check(() => this.#tables());
+  }
+
+  #tables(): readonly StoredTable[] {
+    const { data } = JSON.parse(
+      this.control.runSync(
+        "SELECT concat(database, '.', name), data_paths FROM system.tables WHERE engine LIKE '%MergeTree'",
+        "JSONCompact",
+      ),
+    ) as { readonly data: readonly (readonly [string, readonly string[]])[] };
+    return data.map(([name, dataPaths]) => ({ name, dataPaths }));
+  }
+
   /** Releases the data directory. Every other connection must be closed and idle by then. */
   close(): void {
     this.control.close();
@@ -187,6 +210,8 @@ export class EngineConnection {
   #native: NativeConnection | undefined;
   #running = 0;
   #closing = false;
+  /** The last statement failed: what it had written comes before the next result, unless that is thrown away. */
+  #mayHoldOutput = false;
 
   constructor(addon: NativeAddon, native: NativeConnection) {
     this.#addon = addon;
@@ -196,11 +221,7 @@ export class EngineConnection {
 
   /** Runs a short statement on the calling thread. For SET, USE, KILL and reads of system tables only. */
   runSync(sql: string, format = "TabSeparated"): string {
-    try {
-      return this.#addon.QueryWithConnection(this.#handle(), sql, format);
-    } catch (cause) {
-      throw ClickHouseError.fromEngine(cause);
-    }
+    return this.#query(this.#handle(), sql, format);
   }
 
   /** Runs one statement on the thread pool. `format` holds where the statement has no FORMAT clause. */
@@ -243,11 +264,30 @@ export class EngineConnection {
     if (this.#running === 0) this.close();
   }
 
+  /** The connection, with nothing left of an earlier statement. */
   #handle(): NativeConnection {
     if (this.#native === undefined || this.#closing) {
       throw new ClickHouseError(236, "ABORTED", "The connection to the engine is closed.");
     }
+    if (this.#mayHoldOutput) {
+      try {
+        this.#query(this.#native, "SELECT 1", "Null");
+        this.#mayHoldOutput = false;
+      } catch (error) {
+        // Settings of a session may forbid even this statement; otherwise the engine still cannot do what it could not before.
+        if (error instanceof ClickHouseError && [76, 241].includes(error.code)) throw error;
+      }
+    }
     return this.#native;
+  }
+
+  #query(native: NativeConnection, sql: string, format: string): string {
+    try {
+      return this.#addon.QueryWithConnection(native, sql, format);
+    } catch (cause) {
+      this.#mayHoldOutput = true;
+      throw ClickHouseError.fromEngine(cause);
+    }
   }
 
   async #track<T>(operation: Promise<T>): Promise<T> {
@@ -255,6 +295,7 @@ export class EngineConnection {
     try {
       return await operation;
     } catch (cause) {
+      this.#mayHoldOutput = true;
       throw ClickHouseError.fromEngine(cause);
     } finally {
       this.#running -= 1;
@@ -267,34 +308,11 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-function ensureWritable(dataDir: string): void {
-  try {
-    makeDirectory(dataDir);
-    // access(2) answers "yes" to root on a read-only mount's files, so create something.
-    makeDirectory(join(dataDir, "tmp"));
-    if (!statSync(dataDir).isDirectory()) throw new Error("it is not a directory");
-  } catch (cause) {
-    throw new StartError(
-      "DATA_DIR_NOT_WRITABLE",
-      `the data directory ${dataDir} cannot be written: ${messageOf(cause)}`,
-      { cause },
-    );
-  }
-}
-
 /** The engine takes settings of tables from a file alone. */
 function writeConfig(dataDir: string, config: string): string {
-  const path = join(dataDir, "clickhouse-embedded.xml");
-  writeFileSync(path, config);
+  const path = join(dataDir, `${ownPrefix}xml`);
+  writeFileSync(path, config, { mode: 0o600 });
   return path;
-}
-
-/** `mkdir -p`. Node's own never returns where a file system answers "no such directory" for a child of an existing one (/proc). */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  const parent = dirname(path);
-  if (parent !== path) makeDirectory(parent);
-  mkdirSync(path);
 }
 
 function lockedError(dataDir: string, pid: number): StartError {

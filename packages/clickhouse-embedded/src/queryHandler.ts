@@ -6,8 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClickHouseError } from "./clickHouseError.js";
 import { decompressor, responseEncoding } from "./compression.js";
 import type { Engine, EngineConnection, ExecutionResult } from "./engine.js";
+import { withinIdleTime } from "./idleTime.js";
 import { multipartBoundary, parseMultipart } from "./multipart.js";
-import { type PipePool, PipeReader, PipeWriter } from "./pipePool.js";
+import { fileError, type PipePool, PipeReader, PipeWriter } from "./pipePool.js";
 import { type BodyStart, readBodyStart, readWhole } from "./requestBody.js";
 import { type RequestParameters, readParameters } from "./requestParameters.js";
 import { applyRequest, quoteIdentifier, quoteString, shapeOf, tagSetting } from "./requestSettings.js";
@@ -52,7 +53,7 @@ interface Prepared {
   /** The statement's bytes; of an INSERT also the data read so far. */
   readonly text: Buffer;
   /** The rest of an INSERT's data. */
-  readonly rest: AsyncIterator<Buffer> | undefined;
+  readonly rest: BodyStart["rest"];
   readonly defaultFormat: string;
 }
 
@@ -102,11 +103,11 @@ export class QueryHandler {
     tag: string,
     gone: AbortSignal,
   ): Promise<() => void> {
-    const { sessions, slots, maxBodyBytes } = this.#context;
+    const { sessions, slots, maxBodyBytes, idleTimeoutMs } = this.#context;
     const inflate = decompressor(request.headers["content-encoding"]);
     const source: Readable = inflate === undefined ? request : joinStreams(request, inflate);
     const boundary = multipartBoundary(request.headers["content-type"]);
-    let body = await readBodyStart(source, wholeBodyBytes);
+    let body = await readBodyStart(source, wholeBodyBytes, idleTimeoutMs);
     let form: ReturnType<typeof parseMultipart> | undefined;
     if (boundary !== undefined) {
       form = parseMultipart(await readWhole(body, maxBodyBytes), boundary);
@@ -126,29 +127,29 @@ export class QueryHandler {
         throw new ClickHouseError(164, "READONLY", "default: Cannot execute query in readonly mode.");
       }
       const release = await slots.take(gone, prepared.statement.kind === "INSERT" ? "insert" : "other");
-      let restore: () => void = () => {};
       try {
+        let restore: () => void = () => {};
         const apply = () => applyRequest(lease, parameters, prepared.statement, prepared.text, readOnly, tag);
         try {
           restore = apply();
         } catch (error) {
           if (!lease.isReused) throw error;
           // What is in force there may forbid setting anything, as a small max_query_size does.
+          const fresh = sessions.lease(undefined, undefined);
           lease.release(false);
-          lease = sessions.lease(undefined, undefined);
+          lease = fresh;
           restore = apply();
         }
-        for (const table of externalTables) await createExternalTable(lease.connection, table);
-        const end = await this.#execute(lease, prepared, parameters, request, response, tag, gone);
-        done = true;
-        return end;
-      } finally {
-        if (lease.isSession) {
-          for (const { name } of externalTables) {
-            lease.connection.runSync(`DROP TEMPORARY TABLE IF EXISTS ${quoteIdentifier(name)}`);
-          }
+        try {
+          for (const table of externalTables) await createExternalTable(lease.connection, table);
+          const end = await this.#execute(lease, prepared, parameters, request, response, tag, gone);
+          done = true;
+          return end;
+        } finally {
+          if (lease.isSession) dropExternalTables(lease.connection, externalTables);
+          restore();
         }
-        restore();
+      } finally {
         release();
       }
     } finally {
@@ -185,14 +186,20 @@ export class QueryHandler {
       return encoding.create();
     };
     if (statement.isSelect) {
-      return this.#select(lease.connection, prepared, parameters, response, tag, gone, answer);
+      return this.#context.pipes.lend((pipe) =>
+        this.#select(lease.connection, prepared, pipe, parameters, response, tag, gone, answer),
+      );
     }
+    const writes = !isReadOnlyKind(statement);
+    if (writes) this.#context.engine.assertDataInPlace();
     const result =
       statement.kind === "INSERT"
         ? await this.#insert(lease.connection, prepared, tag, gone)
-        : await this.#cancelling(tag, gone, isReadOnlyKind(statement), () =>
+        : await this.#cancelling(tag, gone, !writes, () =>
             lease.connection.run(this.#withEngineIds(statement, sqlText(text, 0, statement.end)), format),
           );
+    // Its rows may be in a directory that nobody will open again.
+    if (writes) this.#context.engine.assertDataInPlace();
     const compressor = answer(result);
     compressor?.pipe(response);
     return () => (compressor ?? response).end(result.bytes);
@@ -202,6 +209,7 @@ export class QueryHandler {
   async #select(
     connection: EngineConnection,
     { statement, text, defaultFormat }: Prepared,
+    pipe: string,
     parameters: RequestParameters,
     response: ServerResponse,
     tag: string,
@@ -209,7 +217,6 @@ export class QueryHandler {
     answer: (result: ExecutionResult | undefined) => Duplex | undefined,
   ): Promise<() => void> {
     const { idleTimeoutMs } = this.#context;
-    const pipe = this.#context.pipes.take();
     const reader = new PipeReader(pipe);
     const outfileAt = statement.format?.at ?? statement.end;
     const sql = `${sqlText(text, 0, outfileAt)} INTO OUTFILE ${quoteString(pipe)} APPEND ${sqlText(text, outfileAt, statement.end)}`;
@@ -270,7 +277,6 @@ export class QueryHandler {
     } finally {
       reader.destroy();
       await outcome;
-      this.#context.pipes.give(pipe);
     }
   }
 
@@ -291,15 +297,16 @@ export class QueryHandler {
       message,
       Buffer.from(`${message.length} ${exceptionTag}\r\n__exception__\r\n`),
     ]);
-    if (compressor === undefined) {
-      await write(response, block, gone, this.#context.idleTimeoutMs);
-    } else {
+    const { idleTimeoutMs } = this.#context;
+    let last = block;
+    if (compressor !== undefined) {
       compressor.unpipe(response);
       const tail: Buffer[] = [];
       compressor.on("data", (chunk: Buffer) => tail.push(chunk));
       await new Promise<void>((resolve) => compressor.end(block, () => compressor.once("end", resolve)));
-      await write(response, Buffer.concat(tail), gone, this.#context.idleTimeoutMs);
+      last = Buffer.concat(tail);
     }
+    await writeOut(response, last, gone, idleTimeoutMs);
     return () => response.socket?.end();
   }
 
@@ -337,22 +344,35 @@ export class QueryHandler {
       );
     }
 
-    const pipe = this.#context.pipes.take();
+    return this.#context.pipes.lend((pipe) => {
+      const infile = `${head} FROM INFILE ${quoteString(pipe)} ${clause}`;
+      return this.#insertStream(connection, infile, pipe, start, rest, tag, gone);
+    });
+  }
+
+  /** The engine reads the data from a pipe while it comes in. */
+  async #insertStream(
+    connection: EngineConnection,
+    sql: string,
+    pipe: string,
+    start: Buffer,
+    rest: NonNullable<BodyStart["rest"]>,
+    tag: string,
+    gone: AbortSignal,
+  ): Promise<ExecutionResult> {
     const writer = new PipeWriter(pipe);
     let settled = false;
-    const outcome = connection
-      .run(`${head} FROM INFILE ${quoteString(pipe)} ${clause}`, "Null")
-      .finally(() => {
-        settled = true;
-        writer.destroy();
-      });
+    const outcome = connection.run(sql, "Null").finally(() => {
+      settled = true;
+      writer.destroy();
+    });
     // Awaited below; until then a failure must not count as unhandled.
     outcome.catch(() => {});
     try {
       // Until all of it is here. After that the insert is finished, whether or not its client waits for the answer.
       if (!settled) await write(writer.stream, start, gone);
       for (;;) {
-        const next = await withinIdleTime(rest.next(), this.#context.idleTimeoutMs);
+        const next = await rest.next();
         if (next.done === true || settled) break;
         await write(writer.stream, next.value, gone);
       }
@@ -364,25 +384,25 @@ export class QueryHandler {
       writer.destroy();
       await outcome.catch(() => {});
       throw error;
-    } finally {
-      this.#context.pipes.give(pipe);
     }
   }
 
-  async #insertFromFile(
+  #insertFromFile(
     data: Buffer,
     insert: (file: string) => Promise<ExecutionResult>,
   ): Promise<ExecutionResult> {
-    const pipe = this.#context.pipes.take();
-    const file = `${pipe}.data`;
-    try {
-      await writeFile(file, data, { mode: 0o600 });
-      return written(await insert(file));
-    } finally {
-      // Emptied and used again: to make and remove a file for each insert costs some file systems more than the insert.
-      await truncate(file).catch(() => {});
-      this.#context.pipes.give(pipe);
-    }
+    return this.#context.pipes.lend(async (pipe) => {
+      const file = `${pipe}.data`;
+      try {
+        await writeFile(file, data, { mode: 0o600 }).catch((cause) => {
+          throw fileError(cause);
+        });
+        return written(await insert(file));
+      } finally {
+        // Emptied and used again: to make and remove a file for each insert costs some file systems more than the insert.
+        await truncate(file).catch(() => {});
+      }
+    });
   }
 
   /** Runs a statement and, if it only reads, stops it when the client goes. */
@@ -409,12 +429,16 @@ export class QueryHandler {
     }
   }
 
-  /** Marks the statement as cancelled. @returns false when it is not running (yet) */
+  /** Marks the statement as cancelled. Never throws. @returns false when it is not running (yet), or the engine cannot do it now */
   #kill(tag: string): boolean {
-    const killed = this.#context.engine.control.runSync(
-      `KILL QUERY WHERE Settings['${tagSetting}'] = '${tag}' ASYNC`,
-    );
-    return killed !== "";
+    try {
+      const killed = this.#context.engine.control.runSync(
+        `KILL QUERY WHERE Settings['${tagSetting}'] = '${tag}' ASYNC`,
+      );
+      return killed !== "";
+    } catch {
+      return false;
+    }
   }
 
   /** The engine chooses its own query ids, so KILL QUERY is told those of the ids it names. */
@@ -499,27 +523,29 @@ async function write(
   gone.throwIfAborted();
 }
 
-/** @throws {ClickHouseError} 209, as ClickHouse calls a client that neither takes nor sends */
-async function withinIdleTime<T>(promise: Promise<T>, idleTimeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new ClickHouseError(
-            209,
-            "SOCKET_TIMEOUT",
-            `The client neither took nor sent anything for ${idleTimeoutMs} ms while a statement waited for it.`,
-          ),
-        ),
-      idleTimeoutMs,
-    );
+/**
+ * Writes, and waits until the socket has taken it. A response keeps chunks until the end of the turn, and from Node 24 on an earlier end of
+ * its socket drops them.
+ */
+async function writeOut(
+  response: ServerResponse,
+  chunk: Buffer,
+  gone: AbortSignal,
+  idleTimeoutMs: number,
+): Promise<void> {
+  gone.throwIfAborted();
+  let settle = () => {};
+  const taken = new Promise<void>((resolve) => {
+    settle = resolve;
+    response.write(chunk, () => resolve());
+    gone.addEventListener("abort", settle, { once: true });
   });
   try {
-    return await Promise.race([promise, late]);
+    await withinIdleTime(taken, idleTimeoutMs);
   } finally {
-    clearTimeout(timer);
+    gone.removeEventListener("abort", settle);
   }
+  gone.throwIfAborted();
 }
 
 async function finished(response: ServerResponse, gone: AbortSignal): Promise<void> {
@@ -592,6 +618,17 @@ function readExternalTables(
     if (!/^\w+$/.test(format)) throw new ClickHouseError(73, "UNKNOWN_FORMAT", `Unknown format ${format}`);
     return { name, structure, format, data };
   });
+}
+
+/** As far as the engine lets it: a table that stays is a fault of one session, a place that stays taken is one of all requests. */
+function dropExternalTables(connection: EngineConnection, tables: readonly ExternalTable[]): void {
+  for (const { name } of tables) {
+    try {
+      connection.runSync(`DROP TEMPORARY TABLE IF EXISTS ${quoteIdentifier(name)}`);
+    } catch {
+      // The session's next request with a table of this name says so.
+    }
+  }
 }
 
 async function createExternalTable(connection: EngineConnection, table: ExternalTable): Promise<void> {

@@ -1,21 +1,27 @@
 import type { Readable } from "node:stream";
 import { ClickHouseError } from "./clickHouseError.js";
+import { withinIdleTime } from "./idleTime.js";
 
 /** The beginning of a body, and the stream that has the rest if there is more. */
 export interface BodyStart {
   readonly start: Buffer;
-  /** Undefined when `start` is everything. */
-  readonly rest: AsyncIterator<Buffer> | undefined;
+  /** Undefined when `start` is everything. Fails with 209 when the client sends nothing for the idle timeout. */
+  readonly rest: Pick<AsyncIterator<Buffer>, "next"> | undefined;
 }
 
 /**
  * Reads a body up to `limit` bytes or its end.
- * @throws {ClickHouseError} 354 when its compression is broken
+ * @throws {ClickHouseError} 354 when its compression is broken, 209 when the client sends nothing for `idleTimeoutMs`
  */
-export async function readBodyStart(body: Readable, limit: number): Promise<BodyStart> {
+export async function readBodyStart(
+  body: Readable,
+  limit: number,
+  idleTimeoutMs: number,
+): Promise<BodyStart> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const iterator = chunksOf(body)[Symbol.asyncIterator]();
+  const all = chunksOf(body);
+  const iterator = { next: () => withinIdleTime(all.next(), idleTimeoutMs) };
   while (size <= limit) {
     const next = await iterator.next();
     if (next.done === true) return { start: joined(chunks, size), rest: undefined };

@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { type Account, authenticate, isBrowserAttack, isLoopback } from "./access.js";
 import { ClickHouseError } from "./clickHouseError.js";
+import { answerClientError } from "./clientError.js";
 import { Engine } from "./engine.js";
+import { connectionLimit, neededFiles, openFileLimit } from "./openFiles.js";
 import { PipePool } from "./pipePool.js";
 import { QueryHandler } from "./queryHandler.js";
 import { discardRemainder } from "./requestRemainder.js";
@@ -34,11 +37,16 @@ export interface ClickHouseOptions {
    * pool (`UV_THREADPOOL_SIZE`, 4 if unset) less one, which must stay free for compression; more is refused.
    */
   readonly maxConcurrentQueries?: number;
+  /**
+   * How many connections may be open at once; one more is closed at once. Default: a quarter of the files that the process may open
+   * (`ulimit -n`) and statements do not need, from 64 to 4096.
+   */
+  readonly maxConnections?: number;
   /** The largest body of a statement that cannot be streamed, in bytes. Default 256 MiB. */
   readonly maxBodyBytes?: number;
   /**
-   * How long a client may take nothing of a large answer, or send nothing of a large insert, before its statement is stopped: it holds
-   * one of the `maxConcurrentQueries`. In milliseconds; default 30 000, as ClickHouse's `http_send_timeout`.
+   * How long a client may take nothing of a large answer, or send nothing of its request's body, before the request is given up: it may
+   * hold one of the `maxConcurrentQueries`. In milliseconds; default 30 000, as ClickHouse's `http_send_timeout`.
    */
   readonly idleTimeoutMs?: number;
   /** How long `close()` waits for running statements before it stops them, in milliseconds. Default 10 000. */
@@ -49,6 +57,11 @@ export interface RunningClickHouse {
   /** The address for `createClient({ url })`, without credentials. */
   readonly url: string;
   readonly port: number;
+  /**
+   * Resolves while statements can be stored and answered. Rejects with the reason when they cannot: the data directory was removed, moved
+   * or replaced, its disk is full or read-only, or the process can open no further file. Inserts are refused in these states.
+   */
+  check(): Promise<void>;
   /**
    * Stops accepting, lets running statements finish (for at most `drainTimeoutMs`, then stops them), and releases the data directory:
    * when it resolves, it can be opened again. Idempotent.
@@ -68,6 +81,9 @@ const fsyncConfig = `<clickhouse>
 
 /** As many bytes of request line and headers; ClickHouse clients put settings and parameters in the URL. */
 const maxHeaderSize = 1024 * 1024;
+/** A client has so long to send its request line and headers, looked at every {@link checkIntervalMs}. */
+const headersTimeoutMs = 10_000;
+const checkIntervalMs = 2_000;
 
 /**
  * Runs the ClickHouse engine in this process on `dataDir` and serves ClickHouse's HTTP interface.
@@ -80,31 +96,57 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
   validate(options, host, port, account);
 
   const concurrency = options.maxConcurrentQueries ?? threadPoolSize() - 1;
+  const openFiles = openFileLimit();
+  if (openFiles !== undefined && openFiles < neededFiles(concurrency)) {
+    throw new StartError(
+      "TOO_FEW_FILES",
+      `this process may open ${openFiles} files at once, but ${concurrency} statements at once need ${neededFiles(concurrency)}: raise the limit (ulimit -n) or lower maxConcurrentQueries`,
+    );
+  }
   const dataDir = resolve(options.dataDir);
 
   // The port first: finding it taken must not cost opening the data.
   let serve: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  const early: (readonly [IncomingMessage, ServerResponse])[] = [];
   const server = createServer(
-    { maxHeaderSize, requestTimeout: 0, keepAliveTimeout: 30_000 },
-    (request, response) => serve?.(request, response),
+    {
+      maxHeaderSize,
+      headersTimeout: headersTimeoutMs,
+      // A large insert may take its time; its client may not be idle for longer than idleTimeoutMs.
+      requestTimeout: 0,
+      keepAliveTimeout: 30_000,
+      connectionsCheckingInterval: checkIntervalMs,
+    },
+    (request, response) => {
+      if (serve === undefined) early.push([request, response]);
+      else serve(request, response);
+    },
   );
+  server.maxConnections = options.maxConnections ?? connectionLimit(openFiles, concurrency);
+  server.on("clientError", answerClientError);
   await listen(server, host, port);
   let engine: Engine | undefined;
   let pipes: PipePool | undefined;
+  let running: RunningServer;
   try {
     engine = Engine.open(dataDir, options.durability === "fsync" ? fsyncConfig : undefined);
-    pipes = new PipePool(concurrency);
+    pipes = new PipePool(concurrency, dataDir);
+    running = new RunningServer(server, engine, pipes, concurrency, account, options);
   } catch (error) {
     engine?.close();
-    await new Promise((done) => server.close(done));
+    pipes?.close();
+    const closed = new Promise((done) => server.close(done));
+    server.closeAllConnections();
+    await closed;
     throw error;
   }
-  const running = new RunningServer(server, engine, pipes, concurrency, account, options);
   serve = (request, response) => running.serve(request, response);
+  for (const [request, response] of early) serve(request, response);
   const actualPort = (server.address() as AddressInfo).port;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${actualPort}`,
     port: actualPort,
+    check: () => running.check(),
     close: () => running.close(),
   };
 }
@@ -220,6 +262,11 @@ class RunningServer {
     plain(response, error.httpStatus, error.toText(this.#version));
   }
 
+  async check(): Promise<void> {
+    if (this.#closed !== undefined) throw new Error("the engine is closed or closes");
+    await this.#engine.check();
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -238,7 +285,11 @@ class RunningServer {
     });
     if ((await Promise.race([drained, tooLong])) === "late") {
       this.#server.closeAllConnections();
-      this.#engine.control.runSync("KILL QUERY WHERE query_id != queryID() ASYNC FORMAT Null");
+      try {
+        this.#engine.control.runSync("KILL QUERY WHERE query_id != queryID() ASYNC FORMAT Null");
+      } catch {
+        // Their clients are gone, so each is stopped by itself.
+      }
     }
     clearTimeout(timer);
     this.#server.closeIdleConnections();
@@ -263,6 +314,12 @@ function plain(response: ServerResponse, status: number, text: string): void {
 
 function validate(options: ClickHouseOptions, host: string, port: number, account: Account): void {
   const invalid = (message: string) => new StartError("INVALID_OPTIONS", message);
+  if (!isMainThread) {
+    throw new StartError(
+      "WORKER_THREAD",
+      "the ClickHouse engine cannot run in a worker thread: the process would crash when the thread ends; start it in the main thread, or in a process of its own",
+    );
+  }
   if (typeof options.dataDir !== "string" || options.dataDir === "") {
     throw invalid("dataDir is missing: name the directory to keep the data in");
   }
@@ -272,6 +329,10 @@ function validate(options: ClickHouseOptions, host: string, port: number, accoun
   const concurrency = options.maxConcurrentQueries ?? 1;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw invalid(`maxConcurrentQueries is ${concurrency}: use a whole number above 0`);
+  }
+  const connections = options.maxConnections ?? 1;
+  if (!Number.isInteger(connections) || connections < 1) {
+    throw invalid(`maxConnections is ${connections}: use a whole number above 0`);
   }
   const threads = threadPoolSize();
   if (concurrency > threads - 1) {

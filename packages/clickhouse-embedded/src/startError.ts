@@ -4,6 +4,8 @@ export type StartErrorCode =
   | "PASSWORD_REQUIRED"
   | "PORT_IN_USE"
   | "CANNOT_LISTEN"
+  | "WORKER_THREAD"
+  | "TOO_FEW_FILES"
   | "DATA_DIR_LOCKED"
   | "DATA_DIR_IN_USE"
   | "DATA_DIR_NOT_WRITABLE"
