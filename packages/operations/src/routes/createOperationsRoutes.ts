@@ -5,6 +5,7 @@ import { bodyLimit } from "hono/body-limit";
 import { type OperationsAccess, operationsGuard } from "../access/operationsGuard.js";
 import { deadLetterRoutes } from "./deadLetterRoutes.js";
 import { type GenerationRoutesDependencies, generationRoutes } from "./generationRoutes.js";
+import { indexRoutes } from "./indexRoutes.js";
 import { queueRoutes } from "./queueRoutes.js";
 import { type ReconcileNow, reconcileRoutes } from "./reconcileRoutes.js";
 import { type ReplayOperations, replayRoutes } from "./replayRoutes.js";
@@ -38,6 +39,14 @@ export function createOperationsRoutes(options: OperationsOptions): Hono {
   const app = createJsonApi({ answerFor, onError: options.onError });
   app.use("/operations/*", operationsGuard(options));
   app.use("/operations/*", bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
+  app.route(
+    "/operations",
+    indexRoutes({
+      projections: Object.keys(options.projections ?? {}),
+      replays: options.replays !== undefined,
+      generations: options.generations !== undefined,
+    }),
+  );
   projectionRoutes("/operations", options);
   for (const [name, projection] of Object.entries(options.projections ?? {})) {
     projectionRoutes(`/operations/projections/${name}`, projection);
