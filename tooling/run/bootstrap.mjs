@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { codeOfSignal, spawnTree } from "./processTree.mjs";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -167,7 +167,7 @@ async function step(label, command, args, environment, quietMs) {
     await timed(
       label,
       async (progress) => {
-        const child = spawn(command, args, {
+        const child = spawnTree(command, args, {
           cwd: root,
           env: { ...process.env, ...environment },
           stdio: ["ignore", "pipe", "pipe"],
@@ -186,34 +186,28 @@ async function step(label, command, args, environment, quietMs) {
       },
       quietMs,
     );
+    const code = codeOfSignal();
+    if (code !== undefined) process.exit(code);
   } catch (error) {
+    const code = codeOfSignal();
+    if (code !== undefined) process.exit(code);
     process.stderr.write(`${output.trim()}\n\n${label}: ${command} ${args.join(" ")}: ${error.message}\n`);
     process.exit(1);
   }
 }
 
 /**
- * Runs a command in this terminal and ends with its code; signals are passed on, so that it can drain.
+ * Runs a command in this terminal and resolves with its exit code. Signals are passed on to it and all it starts, so that it can drain.
  * @returns {Promise<number>}
  */
 export function runForeground(command, args, environment = {}) {
-  const child = spawn(command, args, {
+  const child = spawnTree(command, args, {
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: "inherit",
   });
-  // A terminal sends its interrupt to the whole group: the child has it already.
-  const interrupt = () => {
-    if (process.stdin.isTTY !== true) child.kill("SIGINT");
-  };
-  const terminate = () => child.kill("SIGTERM");
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", terminate);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve(signal === null ? (code ?? 1) : 1));
-  }).finally(() => {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", terminate);
   });
 }
