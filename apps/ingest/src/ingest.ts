@@ -99,7 +99,13 @@ export async function startIngest(
     host: config.INGEST_HOST,
     port: config.INGEST_PORT,
     portVariable: "INGEST_PORT",
-    handler,
+    handler: (request, response) => {
+      if (request.method === "GET" && isForPeople(request.url)) {
+        response.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(usage);
+        return;
+      }
+      return handler(request, response);
+    },
     readiness: { clickhouse: traceStore.isReady },
     maxConnections: config.INGEST_MAX_CONNECTIONS,
     handlerChecksHeaders: true,
@@ -112,6 +118,21 @@ export async function startIngest(
       await server.close();
     },
   };
+}
+
+/** What a person sees who opens the address that a service prints. */
+const usage = `OTLP over HTTP. OpenTelemetry SDKs and Collectors send traces here: POST /v1/traces, as protobuf or JSON.
+
+  OTEL_EXPORTER_OTLP_ENDPOINT   this address without a path
+  OTEL_EXPORTER_OTLP_PROTOCOL   http/protobuf or http/json
+  OTEL_EXPORTER_OTLP_HEADERS    x-api-key=<key>, where the service has API keys
+
+/readyz says whether spans can be stored now.
+`;
+
+function isForPeople(url = "/"): boolean {
+  const [path] = url.split("?", 1);
+  return path === "/" || path === "/v1/traces";
 }
 
 const RETRY_AFTER_SECONDS = 2;

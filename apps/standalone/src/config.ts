@@ -1,7 +1,13 @@
 import { consoleVariables } from "@es/app-console";
 import { ingestVariables } from "@es/app-ingest";
 import { workerVariables } from "@es/app-worker";
-import { clickhouseVariables, type Environment, readEnvironment, variable } from "@es/service";
+import {
+  clickhouseVariables,
+  type Environment,
+  openFilesLimit,
+  readEnvironment,
+  variable,
+} from "@es/service";
 import { z } from "zod";
 
 const standalone = z.object({
@@ -27,5 +33,12 @@ const standalone = z.object({
 export type StandaloneConfig = z.output<typeof standalone>;
 
 export function readStandaloneConfig(environment: Environment): StandaloneConfig {
-  return readEnvironment(standalone, environment);
+  const config = readEnvironment(standalone, environment);
+  // The embedded engine and other servers of this process need files, too: each server has half of what it has as a process of its own.
+  const share = Math.min(4_096, Math.floor(openFilesLimit() / 8));
+  return {
+    ...config,
+    INGEST_MAX_CONNECTIONS: config.INGEST_MAX_CONNECTIONS ?? share,
+    CONSOLE_MAX_CONNECTIONS: config.CONSOLE_MAX_CONNECTIONS ?? share,
+  };
 }

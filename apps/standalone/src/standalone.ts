@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { startConsole } from "@es/app-console";
 import { startIngest } from "@es/app-ingest";
@@ -28,6 +29,8 @@ export interface RunningStandalone extends RunningService {
 }
 
 const DATABASE = "es";
+/** The engine's, in `DATA_DIR`. */
+const ENGINE_FOLDER = "clickhouse";
 
 /**
  * Ingest, worker and console in one process, on the embedded engine and the in-process queue. A crash loses nothing that
@@ -68,6 +71,7 @@ export async function startStandalone(
     });
     closers.push(() => access.close());
 
+    closeToOthers(config.DATA_DIR);
     const password = config.CLICKHOUSE_PASSWORD ?? randomUUID();
     const engine = await startEngine(config, password);
     closers.push(() => engine.close());
@@ -75,7 +79,7 @@ export async function startStandalone(
     const sessionQueue = new ProjectionQueueMemory({ delayMs: config.SESSION_DELAY_MS, limiter: null });
     closers.push(() => sessionQueue.close());
 
-    const store = openTraceStore(
+    const opened = openTraceStore(
       {
         CLICKHOUSE_URL: engine.url,
         CLICKHOUSE_PASSWORD: password,
@@ -87,6 +91,15 @@ export async function startStandalone(
       logger,
       { projection, ...options, scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS) },
     );
+    // The engine knows what no query shows: that its data directory is gone, or its disk full.
+    const store = {
+      ...opened,
+      async isReady(): Promise<string | undefined> {
+        await engine.check();
+        const note = await opened.isReady();
+        return typeof note === "string" ? note : undefined;
+      },
+    };
     closers.push(() => store.close());
     await store.opened;
 
@@ -146,11 +159,23 @@ export async function startStandalone(
   }
 }
 
+/**
+ * Closes a folder of an earlier version to other users; the engine makes a missing one closed. One that holds anything else is left as it
+ * is: it may be a common one, and the engine closes its own folder in it.
+ */
+function closeToOthers(dataDir: string): void {
+  if (!existsSync(dataDir)) return;
+  const { mode, uid } = statSync(dataDir);
+  if ((mode & 0o077) === 0 || uid !== process.getuid?.() || !statSync(dataDir).isDirectory()) return;
+  const isOurs = readdirSync(dataDir).every((name) => name === ENGINE_FOLDER || name.endsWith(".json"));
+  if (isOurs) chmodSync(dataDir, 0o700);
+}
+
 /** @throws ConfigurationError for what an operator can mend */
 async function startEngine(config: StandaloneConfig, password: string): Promise<RunningClickHouse> {
   try {
     return await startClickHouse({
-      dataDir: join(config.DATA_DIR, "clickhouse"),
+      dataDir: join(config.DATA_DIR, ENGINE_FOLDER),
       port: config.CLICKHOUSE_PORT,
       durability: config.CLICKHOUSE_DURABILITY,
       password,

@@ -23,6 +23,7 @@ export { formatInstant, INSTANT_FORMAT, parseInstant } from "./instant.js";
 export { createJsonApi, type JsonApiOptions, RequestError } from "./jsonApi.js";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
 export { isLoopbackHost, isSentToLoopback } from "./loopback.js";
+export { openFilesLimit } from "./openFilesLimit.js";
 export { type RunningService, type RunServiceOptions, runService } from "./runService.js";
 export {
   OWN_TELEMETRY_ATTRIBUTE,

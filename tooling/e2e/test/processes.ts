@@ -25,8 +25,12 @@ export function startProcess(
   script: string,
   environment: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
+  { openFiles }: { /** How many files it may open at once. */ readonly openFiles?: number } = {},
 ): RunningProcess {
-  const child: ChildProcess = spawn(process.execPath, [join(root, script), ...args], {
+  const command = [process.execPath, join(root, script), ...args];
+  const limited = ["sh", "-c", `ulimit -n ${openFiles}; exec "$0" "$@"`, ...command];
+  const [program = "", ...programArgs] = openFiles === undefined ? command : limited;
+  const child: ChildProcess = spawn(program, programArgs, {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
