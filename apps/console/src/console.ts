@@ -16,6 +16,9 @@ export interface RunningConsole extends RunningService {
   readonly url: string;
 }
 
+/** A session id of 16 384 characters takes 147 456 bytes in a URL, and a cursor that names it 131 074. */
+const MAX_HEADER_BYTES = 160 * 1_024;
+
 /** The read API over HTTP. */
 export async function startConsole(
   config: ConsoleConfig,
@@ -35,6 +38,7 @@ export async function startConsole(
     host: config.CONSOLE_HOST,
     port: config.CONSOLE_PORT,
     portVariable: "CONSOLE_PORT",
+    maxHeaderBytes: MAX_HEADER_BYTES,
     async handler(request, response) {
       await listener(request, response);
     },

@@ -1,6 +1,6 @@
 import { RequestError } from "@es/service";
 import { describe, expect, it } from "vitest";
-import { readExplainQuery, readListQuery, readSpansQuery, readTraceId } from "./query.js";
+import { readExplainQuery, readListQuery, readSessionQuery, readSpansQuery, readTraceId } from "./query.js";
 
 describe("readListQuery", () => {
   it("has a default limit and leaves out what is not asked", () => {
@@ -11,8 +11,7 @@ describe("readListQuery", () => {
 
   it.each([
     ["1700000000000000001", 1_700_000_000_000_000_001n],
-    ["0", 0n],
-    ["18446744073709551615", 2n ** 64n - 1n],
+    ["1970-01-01T00:00:00Z", 0n],
     ["2023-11-14T22:13:20Z", 1_700_000_000_000_000_000n],
     ["2023-11-14T22:13:20.000000001Z", 1_700_000_000_000_000_001n],
     ["2023-11-14T22:13:20.5Z", 1_700_000_000_500_000_000n],
@@ -27,6 +26,9 @@ describe("readListQuery", () => {
     { from: "2023-11-14" },
     { from: "2023-13-14T22:13:20Z" },
     { to: "18446744073709551616" },
+    { from: "1790000000" },
+    { to: "1790000000000" },
+    { from: "0" },
     { to: "-1" },
     { limit: "0" },
     { limit: "501" },
@@ -72,6 +74,16 @@ describe("readExplainQuery", () => {
       expect(() => readExplainQuery(query as Record<string, string>)).toThrow(/expected|there are/);
     },
   );
+});
+
+describe("readSessionQuery", () => {
+  it("takes any id, also those that no path can hold", () => {
+    for (const id of ["..", ".", "a/b", "%2e"]) expect(readSessionQuery({ id })).toEqual({ sessionId: id });
+  });
+
+  it.each([{}, { id: "" }, { id: "a", limit: "1" }])("refuses %o and says what to write", (query) => {
+    expect(() => readSessionQuery(query as Record<string, string>)).toThrow(/expected|there are/);
+  });
 });
 
 describe("readTraceId", () => {

@@ -1,4 +1,4 @@
-import { INSTANT_FORMAT, parseInstant, RequestError } from "@es/service";
+import { instantFault, parseInstant, RequestError } from "@es/service";
 import { type ExplainOptions, type SpanKind, spanKinds } from "@es/trace-projection";
 
 export interface ListQuery {
@@ -78,6 +78,13 @@ export function readSessionListQuery(query: Readonly<Record<string, string>>): S
 }
 
 /** @throws RequestError 400 `BAD_QUERY` */
+export function readSessionQuery(query: Readonly<Record<string, string>>): { readonly sessionId: string } {
+  refuseUnknown(query, ["id"]);
+  if (query.id === undefined || query.id === "") throw badQuery("id is missing: expected a session's id");
+  return { sessionId: query.id };
+}
+
+/** @throws RequestError 400 `BAD_QUERY` */
 export function readTraceId(value: string): string {
   const traceId = value.toLowerCase();
   if (!/^[0-9a-f]{32}$/.test(traceId)) {
@@ -103,7 +110,7 @@ function readNumber(name: string, value: string, least: number, most: number): n
 function readInstant(name: string, value: string): bigint {
   const instant = parseInstant(value);
   if (instant !== undefined) return instant;
-  throw badQuery(`${name} is ${JSON.stringify(value)}: expected ${INSTANT_FORMAT}`);
+  throw badQuery(`${name} is ${JSON.stringify(value)}: ${instantFault(value)}`);
 }
 
 function readStatus(value: string): "ok" | "error" | "unset" {

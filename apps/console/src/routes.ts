@@ -11,6 +11,7 @@ import {
   readExplainQuery,
   readListQuery,
   readSessionListQuery,
+  readSessionQuery,
   readSpansQuery,
   readTraceId,
 } from "./query.js";
@@ -29,7 +30,7 @@ export interface RoutesOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const pages = ["/", "/traces/*", "/sessions/*"];
+const pages = ["/", "/traces/*", "/sessions/*", "/session"];
 
 /** Spans of a trace that its page lists. */
 const SPANS_PER_PAGE = 500;
@@ -98,6 +99,11 @@ export function createRoutes({ repository, sessions, access, gate, onError }: Ro
 
   app.route("/api/sessions", sessionRoutes(sessions, gate));
 
+  app.get("/api/session", single, async (context) => {
+    const { sessionId } = readSessionQuery(context.req.query());
+    return context.json(await readSession(sessions, context.var.tenantId, sessionId));
+  });
+
   app.get("/", page, async (context) => {
     const query = context.req.query();
     const list = await repository.listTraces({ ...readListQuery(query), ...reading(context) });
@@ -112,6 +118,11 @@ export function createRoutes({ repository, sessions, access, gate, onError }: Ro
 
   app.get("/sessions/:sessionId", single, async (context) => {
     const sessionId = context.req.param("sessionId");
+    return context.html(sessionPage(await readSession(sessions, context.var.tenantId, sessionId)));
+  });
+
+  app.get("/session", single, async (context) => {
+    const { sessionId } = readSessionQuery(context.req.query());
     return context.html(sessionPage(await readSession(sessions, context.var.tenantId, sessionId)));
   });
 

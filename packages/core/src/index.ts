@@ -185,5 +185,6 @@ export {
   type EventStreamOptions,
 } from "./streams/eventStream.js";
 export { telemetryNames } from "./telemetry/names.js";
+export { secondsBuckets } from "./telemetry/secondsBuckets.js";
 export { withSpan } from "./telemetry/withSpan.js";
 export { isTenantId, MAX_TENANT_ID_LENGTH, parseTenantId, type TenantId } from "./tenancy/tenantId.js";

@@ -95,7 +95,7 @@ describe("es replay", () => {
     const from = "1970-01-01T00:00:03.000000001Z";
     const { id, ...started } = await json(
       ...["start", "--tenant", "acme", "--trace", `${ids[3]},${ids[4]},${ids[20]},${ids[29]}`],
-      ...["--from", from, "--to", "20000000001", "--rate", "12.5", "--force"],
+      ...["--from", from, "--to", "1970-01-01T00:00:20.000000001Z", "--rate", "12.5", "--force"],
     );
     expect(started).toMatchObject({
       tenantId: "acme",
@@ -151,7 +151,18 @@ describe("es replay", () => {
   it.each([
     [["start", "--rate", "fast"], 2, /^--rate is "fast": expected a number from 0$/],
     [["start", "--from", "yesterday"], 1, /^from: expected a time such as/],
-    [["start", "--from", "5", "--to", "5"], 1, /^The accepted range ends before it begins\.$/],
+    [
+      ["start", "--from", "1900000000"],
+      1,
+      /^from: expected .* if these are seconds, write 1900000000000000000/,
+    ],
+    [["start", "--to", "1900000000000"], 1, /^to: expected .* if these are milliseconds/],
+    [["show", ".."], 2, /^"\.\." is not an id/],
+    [
+      ["start", "--from", `19${"0".repeat(17)}`, "--to", `19${"0".repeat(17)}`],
+      1,
+      /^The accepted range ends before it begins\.$/,
+    ],
     [["start", "--trace", ","], 1, /^A replay lists 1 to 1000 ids/],
     [["start", "--tenant", "a\u0000"], 1, /^tenantId: Tenant id must not hold control characters/],
     [["show", "nothing"], 1, /^There is no replay "nothing"$/],

@@ -26,6 +26,8 @@ export interface HttpServerOptions extends ListenAddress {
    * @default a quarter of the files that the process may have open, at most 8 192
    */
   readonly maxConnections?: number | undefined;
+  /** Of the request line and all headers together; 431 beyond. @default 16 384 */
+  readonly maxHeaderBytes?: number;
   /** How long the headers of a request may take to arrive; 408 beyond. @default 10 000 */
   readonly headersTimeoutMs?: number;
   /** How long a request may take to arrive in full; 408 beyond. @default 60 000 */
@@ -60,13 +62,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const health = createHealthRoutes(options.readiness);
   let closing = false;
   const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
-  const timeouts = {
+  const limits = {
+    ...(options.maxHeaderBytes === undefined ? {} : { maxHeaderSize: options.maxHeaderBytes }),
     keepAliveTimeout: 65_000,
     headersTimeout,
     requestTimeout: Math.max(headersTimeout, options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS),
     connectionsCheckingInterval: Math.min(CHECKING_INTERVAL_MS, headersTimeout),
   };
-  const server = createServer(timeouts, (request, response) => {
+  const server = createServer(limits, (request, response) => {
     // A connection whose last request ends while we close would stay open for as long as it may be kept alive.
     response.once("close", () => {
       if (closing) server.closeIdleConnections();

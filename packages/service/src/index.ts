@@ -19,7 +19,7 @@ export {
   type RunningHttpServer,
   startHttpServer,
 } from "./httpServer.js";
-export { formatInstant, INSTANT_FORMAT, parseInstant } from "./instant.js";
+export { formatInstant, INSTANT_FORMAT, instantFault, parseInstant } from "./instant.js";
 export { createJsonApi, type JsonApiOptions, RequestError } from "./jsonApi.js";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
 export { isLoopbackHost, isSentToLoopback } from "./loopback.js";

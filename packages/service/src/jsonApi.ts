@@ -1,5 +1,6 @@
 import { type Context, type Env, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { compressAnswers } from "./compressAnswers.js";
 
 /** Answered as it is: with its status, and `{ error: { code, message } }`. The message says what to do instead. */
 export class RequestError extends Error {
@@ -28,9 +29,10 @@ export interface JsonApiOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** An app for JSON routes whose errors are JSON, too: `{ error: { code, message } }`. */
+/** An app for JSON routes and pages: errors are JSON (`{ error: { code, message } }`), and what is long is compressed. */
 export function createJsonApi<TEnv extends Env = Env>({ answerFor, onError }: JsonApiOptions): Hono<TEnv> {
   const app = new Hono<TEnv>();
+  app.use(compressAnswers);
   app.notFound((context) =>
     answer(
       context,

@@ -42,7 +42,11 @@ describe("sessions, in one process on the queue in memory", () => {
   });
 
   const sessionAt = (sessionId: string) =>
-    getJson<SessionProjectionJson>(`${standalone.consoleUrl}/api/sessions/${encodeURIComponent(sessionId)}`);
+    getJson<SessionProjectionJson>(
+      /^\.\.?$/.test(sessionId)
+        ? `${standalone.consoleUrl}/api/session?id=${sessionId}`
+        : `${standalone.consoleUrl}/api/sessions/${encodeURIComponent(sessionId)}`,
+    );
 
   /** Waits until every session is what the projections of its traces say. */
   async function untilTrue(sessionIds: readonly string[]): Promise<void> {
@@ -66,7 +70,7 @@ describe("sessions, in one process on the queue in memory", () => {
   it("hold their traces, whatever their ids, and let go of a trace whose root names another", {
     timeout: 120_000,
   }, async () => {
-    const ids = ["a/b", "'%2F", "😀?#&", "x".repeat(8_000), "left"];
+    const ids = ["a/b", "'%2F", "😀?#&", ".", "..", "%2e%2e", "語".repeat(8_000), "left"];
     for (const id of ids) await sendSpans(standalone.ingestUrl, [inSession(id), inSession(id)]);
     const moving = inSession("left", { parentSpanId: "00000000000000aa" });
     await sendSpans(standalone.ingestUrl, [moving]);
@@ -80,10 +84,24 @@ describe("sessions, in one process on the queue in memory", () => {
     await untilTrue([...ids, "right"]);
     expect(await sessionAt("left")).toMatchObject({ traceCount: 2, tenantId: "default" });
     expect(await sessionAt("right")).toMatchObject({ traceCount: 1, spanCount: 2 });
-    const list = await getJson<{ sessions: { sessionId: string }[]; nextCursor: string | null }>(
-      `${standalone.consoleUrl}/api/sessions?limit=100`,
+    const listed: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const list: { sessions: { sessionId: string }[]; nextCursor: string | null } | undefined =
+        await getJson(`${standalone.consoleUrl}/api/sessions?limit=1${query}`);
+      listed.push(...(list?.sessions.map(({ sessionId }) => sessionId) ?? []));
+      cursor = list?.nextCursor ?? null;
+    } while (cursor !== null);
+    expect(listed.sort()).toEqual([...ids, "right"].sort());
+    const page = await (await fetch(`${standalone.consoleUrl}/sessions`)).text();
+    const links = [...page.matchAll(/href="(\/sessions?[/?][^"]*)"/g)].map(([, link]) =>
+      (link ?? "").replaceAll("&#39;", "'").replaceAll("&amp;", "&"),
     );
-    expect(list?.sessions.map(({ sessionId }) => sessionId).sort()).toEqual([...ids, "right"].sort());
+    expect(links).toHaveLength(ids.length + 1);
+    for (const link of links) {
+      expect((await fetch(new URL(link, standalone.consoleUrl))).status, link.slice(0, 50)).toBe(200);
+    }
     expect(await sessionAt("unknown")).toBeUndefined();
   });
 

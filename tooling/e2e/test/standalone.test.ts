@@ -117,12 +117,31 @@ describe("standalone", () => {
       await sendSpans(standalone.ingestUrl, [failed, fine]);
       for (const { traceId } of [failed, fine]) await completeProjection(standalone.consoleUrl, traceId, 1);
       const listed = async (status: string) => {
-        const { body } = await get(`/api/traces?status=${status}&from=5000&to=5001`);
+        const { body } = await get(
+          `/api/traces?status=${status}&from=1970-01-01T00:00:00.000005Z&to=1970-01-01T00:00:00.000005001Z`,
+        );
         return (body.traces as { traceId: string }[]).map(({ traceId }) => traceId);
       };
       expect(await listed("error")).toEqual([failed.traceId]);
       expect(await listed("ok")).toEqual([fine.traceId]);
       expect(await listed("unset")).toEqual([]);
+    });
+
+    it("compresses answers for clients that accept it", async () => {
+      const day = 1_500_000_000_000_000_000n;
+      const spans = Array.from({ length: 10 }, () => makeSpan({ startTimeUnixNano: day }));
+      await sendSpans(standalone.ingestUrl, spans);
+      for (const { traceId } of spans) await completeProjection(standalone.consoleUrl, traceId, 1);
+      const read = async (encoding: string) => {
+        const response = await fetch(`${standalone.consoleUrl}/api/traces?from=${day}&to=${day + 1n}`, {
+          headers: { "accept-encoding": encoding },
+        });
+        return { encoding: response.headers.get("content-encoding"), text: await response.text() };
+      };
+      const [plain, compressed] = [await read("identity"), await read("gzip, br")];
+      expect([plain.encoding, compressed.encoding]).toEqual([null, "gzip"]);
+      expect(compressed.text).toBe(plain.text);
+      expect(JSON.parse(plain.text).traces).toHaveLength(10);
     });
 
     it("explains a trace: what gave each field, and what lost", async () => {
@@ -150,7 +169,10 @@ describe("standalone", () => {
       const span = makeSpan({ name: "<b>bold</b>", startTimeUnixNano: 7_000n, endTimeUnixNano: 8_000n });
       await sendSpans(standalone.ingestUrl, [span]);
       await completeProjection(standalone.consoleUrl, span.traceId, 1);
-      for (const path of ["/?from=7000&to=7001", `/traces/${span.traceId}`]) {
+      for (const path of [
+        "/?from=1970-01-01T00:00:00.000007Z&to=1970-01-01T00:00:00.000007001Z",
+        `/traces/${span.traceId}`,
+      ]) {
         const response = await fetch(`${standalone.consoleUrl}${path}`);
         expect(response.status).toBe(200);
         expect(response.headers.get("content-type")).toMatch(/^text\/html/);
@@ -176,6 +198,11 @@ describe("standalone", () => {
       ["/api/traces?limit=501", 400, "BAD_QUERY"],
       ["/api/traces?status=broken", 400, "BAD_QUERY"],
       ["/api/traces?from=yesterday", 400, "BAD_QUERY"],
+      ["/api/traces?from=1790000000", 400, "BAD_QUERY"],
+      ["/api/traces?include=spans", 400, "BAD_QUERY"],
+      ["/api/traces/00000000000000000000000000000001/spans?limit=10001", 400, "BAD_QUERY"],
+      ["/api/session", 400, "BAD_QUERY"],
+      ["/api/session?id=..", 404, "SESSION_NOT_FOUND"],
       ["/api/traces?cursor=x", 400, "INVALID_CURSOR"],
       ["/api/traces?sort=name", 400, "BAD_QUERY"],
       ["/api/unknown", 404, "NOT_FOUND"],

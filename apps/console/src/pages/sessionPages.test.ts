@@ -1,6 +1,6 @@
 import type { SessionProjectionJson } from "@es/session-projection";
 import { describe, expect, it } from "vitest";
-import { sessionListPage, sessionPage } from "./sessionPages.js";
+import { sessionListPage, sessionPage, sessionPath } from "./sessionPages.js";
 
 const hostile = `"><script>alert(1)</script>/é?#`;
 
@@ -51,6 +51,18 @@ describe("the pages of sessions", () => {
     expect(page).toContain('href="/sessions?user=ada&amp;cursor=a%2Fb"');
     expect(String(sessionListPage({ sessions: [], nextCursor: null }))).not.toContain("Older");
   });
+
+  it.each([".", "..", "...", "%2e", "%2E%2e", "a/..", "./", "\\", "?", "é😀 \u0000"])(
+    "link to the session %j so that a client asks for it, and no other path",
+    (sessionId) => {
+      const { pathname, searchParams } = new URL(sessionPath(sessionId), "http://console");
+      const [, kind, id, ...more] = pathname.split("/");
+      expect(more).toEqual([]);
+      const asked = kind === "session" ? searchParams.get("id") : decodeURIComponent(id ?? "");
+      expect(asked).toBe(sessionId);
+      expect(kind).toBe(sessionId === "." || sessionId === ".." ? "session" : "sessions");
+    },
+  );
 
   it("link from a session to its traces, and say how many are not listed", () => {
     const page = String(sessionPage(session("s")));

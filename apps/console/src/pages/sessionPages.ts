@@ -4,8 +4,9 @@ import { html } from "hono/html";
 import { type Html, layout } from "./layout.js";
 import { instant } from "./traceListPage.js";
 
-/** Where the page of a session is. */
+/** Where the page of a session is. Clients take `.` and `..` for steps in a path, however they are encoded. */
 export function sessionPath(sessionId: string): string {
+  if (sessionId === "." || sessionId === "..") return `/session?id=${sessionId}`;
   return `/sessions/${encodeURIComponent(sessionId)}`;
 }
 

@@ -1,6 +1,7 @@
 import { metrics, type ObservableResult, trace } from "@opentelemetry/api";
 import { wholeNumber } from "../options/wholeNumber.js";
 import { telemetryNames } from "../telemetry/names.js";
+import { secondsBuckets } from "../telemetry/secondsBuckets.js";
 import { withSpan } from "../telemetry/withSpan.js";
 import type { LagSource } from "./lagSource.js";
 import type { Lease, Leases } from "./leases.js";
@@ -225,6 +226,7 @@ class ReconcilerTelemetry {
     this.#looks = meter.createHistogram(metricNames.reconcilerLooks, {
       unit: "s",
       description: "Looks for aggregates that lag behind their events",
+      advice: { explicitBucketBoundaries: secondsBuckets },
     });
     this.#scheduled = meter.createCounter(metricNames.reconcilerScheduled, {
       unit: "{aggregate}",

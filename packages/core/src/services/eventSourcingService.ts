@@ -13,6 +13,7 @@ import type { ProjectionRead, ProjectionStore } from "../stores/projectionStore.
 import type { EventStoreContext, ProjectionStoreContext } from "../stores/storeContext.js";
 import { createEventStream } from "../streams/eventStream.js";
 import { telemetryNames } from "../telemetry/names.js";
+import { secondsBuckets } from "../telemetry/secondsBuckets.js";
 import { withSpan } from "../telemetry/withSpan.js";
 import { AggregateFold } from "./aggregateFold.js";
 import type { EventSourcingOptions } from "./eventSourcingOptions.js";
@@ -101,6 +102,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   readonly #duration = metrics.getMeter("@es/core").createHistogram(metricNames.rebuildDuration, {
     unit: "s",
     description: "From reading events to stored",
+    advice: { explicitBucketBoundaries: secondsBuckets },
   });
   readonly #foldedEvents = metrics.getMeter("@es/core").createCounter(metricNames.rebuiltEvents, {
     unit: "{event}",

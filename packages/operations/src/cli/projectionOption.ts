@@ -1,4 +1,5 @@
 import { type CommandOption, type OptionValues, textOption } from "./command.js";
+import { pathPart } from "./pathPart.js";
 
 /** Which kind of projection a command is about. */
 export const projectionOption: CommandOption = {
@@ -9,5 +10,5 @@ export const projectionOption: CommandOption = {
 /** Where the API has it, for that kind. */
 export function pathOf(path: string, options: OptionValues): string {
   const name = textOption(options, "projection");
-  return name === undefined ? path : `projections/${encodeURIComponent(name)}/${path}`;
+  return name === undefined ? path : `projections/${pathPart(name)}/${path}`;
 }

@@ -6,7 +6,7 @@ import {
   replayPace,
   replayState,
 } from "@es/core";
-import { formatInstant, INSTANT_FORMAT, parseInstant, RequestError } from "@es/service";
+import { formatInstant, instantFault, parseInstant, RequestError } from "@es/service";
 import { Hono } from "hono";
 import { z } from "zod";
 import { input, pageOptions, readBody, readQuery } from "./input.js";
@@ -64,7 +64,7 @@ export interface ReplayDetailsJson extends ReplayJson {
 const instant = z.string().transform((text, context) => {
   const nanoseconds = parseInstant(text);
   if (nanoseconds !== undefined) return nanoseconds;
-  context.addIssue({ code: "custom", message: `expected ${INSTANT_FORMAT}` });
+  context.addIssue({ code: "custom", message: instantFault(text) });
   return z.NEVER;
 });
 const ratePerSecond = z.number().positive().nullable().optional();

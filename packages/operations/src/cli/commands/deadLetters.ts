@@ -3,6 +3,7 @@ import { CliError, exitCodes, usageError } from "../cliError.js";
 import { type Command, type CommandOption, type OptionValues, textOption } from "../command.js";
 import { formatFields } from "../fields.js";
 import type { OperationsClient } from "../operationsClient.js";
+import { pathPart } from "../pathPart.js";
 import { pathOf, projectionOption } from "../projectionOption.js";
 import { formatTable } from "../table.js";
 import { terminalWidth } from "../terminalWidth.js";
@@ -47,9 +48,7 @@ export const deadLetterCommands: readonly Command[] = [
     parameters: { usage: "<id>", least: 1, most: 1 },
     options: { projection: projectionOption },
     async run({ client, parameters: [id = ""], options }) {
-      const letter = await client.get<DeadLetterJson>(
-        pathOf(`dead-letters/${encodeURIComponent(id)}`, options),
-      );
+      const letter = await client.get<DeadLetterJson>(pathOf(`dead-letters/${pathPart(id)}`, options));
       return {
         json: letter,
         text: formatFields({

@@ -3,6 +3,7 @@ import type { GenerationsJson } from "../../routes/generationRoutes.js";
 import { usageError } from "../cliError.js";
 import { type Command, type OptionValues, textOption } from "../command.js";
 import { formatFields } from "../fields.js";
+import { pathPart } from "../pathPart.js";
 import { formatTable } from "../table.js";
 import { terminalWidth } from "../terminalWidth.js";
 
@@ -86,7 +87,7 @@ export const generationCommands: readonly Command[] = [
 ];
 
 function path([number = ""]: readonly string[], verb: string): string {
-  return `generations/${encodeURIComponent(number)}/${verb}`;
+  return `generations/${pathPart(number)}/${verb}`;
 }
 
 function listed(set: GenerationsJson) {

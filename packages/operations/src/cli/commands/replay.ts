@@ -9,6 +9,7 @@ import {
   textOption,
 } from "../command.js";
 import { formatFields } from "../fields.js";
+import { pathPart } from "../pathPart.js";
 import { formatTable } from "../table.js";
 import { terminalWidth } from "../terminalWidth.js";
 
@@ -99,7 +100,7 @@ async function change(
 }
 
 function pathOf([replayId = ""]: readonly string[]): string {
-  return `replays/${encodeURIComponent(replayId)}`;
+  return `replays/${pathPart(replayId)}`;
 }
 
 /** As the API has it: `null` for no limit. */
