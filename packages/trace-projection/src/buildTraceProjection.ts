@@ -22,6 +22,7 @@ import type { SpanEvent } from "./spanEvent.js";
 import { oncePerSpan } from "./spans/foldedSpan.js";
 import { hasFailed, readSpanError } from "./spans/spanError.js";
 import { buildSpanTree } from "./spans/spanTree.js";
+import { runToEnd } from "./steps.js";
 import type {
   Json,
   Provenance,
@@ -53,6 +54,15 @@ export function projectReading(
   reading: TraceReading,
   limits: ContentLimits,
 ): TraceProjection {
+  return runToEnd(projectInSteps(traceId, reading, limits));
+}
+
+/** {@link projectReading} in steps. */
+export function projectInSteps(
+  traceId: string,
+  reading: TraceReading,
+  limits: ContentLimits,
+): Generator<void, TraceProjection> {
   return new ProjectionBuilder(traceId, reading, limits).build();
 }
 
@@ -73,11 +83,13 @@ class ProjectionBuilder {
     this.#limits = limits;
   }
 
-  build(): TraceProjection {
+  *build(): Generator<void, TraceProjection> {
     const reading = this.#reading;
     const { root, rootKind, times, errorCount, firstToken } = reading;
     const usage = this.#usage(reading.usage);
+    yield;
     const cost = this.#cost(reading.cost);
+    yield;
     if (times.startFrom !== undefined)
       this.#provenance.set("startTimeUnixNano", provenanceOf(times.startFrom));
     if (times.endFrom !== undefined) this.#provenance.set("endTimeUnixNano", provenanceOf(times.endFrom));
@@ -86,6 +98,12 @@ class ProjectionBuilder {
       this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${rootKind}` });
     }
 
+    const input = yield* this.#content("input");
+    yield;
+    const output = yield* this.#content("output");
+    yield;
+    const tags = yield* this.#tags();
+    const metadata = yield* this.#metadata();
     const projection = {
       traceId: this.#traceId,
       name: this.#bounded("name", root?.name.toWellFormed() ?? ""),
@@ -99,8 +117,8 @@ class ProjectionBuilder {
       startTimeUnixNano: String(times.start),
       endTimeUnixNano: String(times.end),
       durationNano: String(times.end - times.start),
-      input: this.#content("input"),
-      output: this.#content("output"),
+      input,
+      output,
       models: this.#boundedDistinct("models", dropUndated(reading.distinctNames("models"))),
       providers: this.#boundedDistinct("providers", reading.distinctNames("providers")),
       services: this.#boundedDistinct("services", reading.distinctServices()),
@@ -113,8 +131,8 @@ class ProjectionBuilder {
       sessionId: this.#firstName("sessionId", "sessions"),
       otherSessionIds: this.#otherSessionIds(),
       userId: this.#firstName("userId", "users"),
-      tags: this.#tags(),
-      metadata: this.#metadata(),
+      tags,
+      metadata,
       spanKinds: reading.kinds,
     };
     this.#noteCut("unpricedModels", this.#limits.distinct, cost.unpricedModels.length);
@@ -133,8 +151,8 @@ class ProjectionBuilder {
     };
   }
 
-  #content(side: ContentSide): TraceContent | null {
-    const found = this.#reading.content(side);
+  *#content(side: ContentSide): Generator<void, TraceContent | null> {
+    const found = yield* this.#reading.content(side);
     if (found === undefined) return null;
     const { span, rule, value } = found;
     this.#provenance.set(side, { spanId: span.spanId, key: rule.source.key, ruleId: rule.id });
@@ -257,9 +275,9 @@ class ProjectionBuilder {
     return this.#boundedDistinct("otherSessionIds", named);
   }
 
-  #tags(): readonly string[] {
+  *#tags(): Generator<void, readonly string[]> {
     const tags = new Map<string, number>();
-    this.#reading.visitTags((tag, rule, span, tooDeep) => {
+    yield* this.#reading.visitTags((tag, rule, span, tooDeep) => {
       if (tags.size === 0) {
         this.#provenance.set("tags", { spanId: span.spanId, key: rule.key, ruleId: rule.id });
       }
@@ -272,10 +290,10 @@ class ProjectionBuilder {
     });
   }
 
-  #metadata(): Readonly<Record<string, Json>> {
+  *#metadata(): Generator<void, Readonly<Record<string, Json>>> {
     const metadata = new Map<string, Json>();
     const seen = new Set<string>();
-    this.#reading.visitMetadata((key, readValue, rule, span) => {
+    yield* this.#reading.visitMetadata((key, readValue, rule, span) => {
       if (seen.has(key)) return;
       seen.add(key);
       if (metadata.size >= this.#limits.metadataKeys) return;

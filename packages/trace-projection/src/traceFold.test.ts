@@ -1,5 +1,5 @@
 import { canonicalJson, createEventStream } from "@es/core";
-import type { OtlpSpan } from "@es/otlp";
+import type { Attributes, AttributeValue, OtlpSpan } from "@es/otlp";
 import { arrivalArbitrary } from "@es/testkit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -110,6 +110,106 @@ describe("a trace that is folded from what changed", () => {
       }
     },
   );
+
+  it("has the projection of the whole of pairs of equal calls below chains, with cycles and missing parents", () => {
+    const shape = fc.record({
+      back: fc.integer({ min: 1, max: 3 }),
+      parent: fc.constantFrom("chain", "chain", "chain", "missing", "later", "none"),
+      scopes: fc.array(fc.constantFrom("one", "other", "third"), { maxLength: 3 }),
+      tokens: fc.constantFrom(0n, 5n, 7n),
+      reports: fc.boolean(),
+      at: fc.nat({ max: 3 }),
+    });
+    const usageOfCall = (tokens: bigint, reports: boolean): Attributes =>
+      new Map<string, AttributeValue>([
+        ["gen_ai.operation.name", "chat"],
+        ["gen_ai.request.model", "gpt-4o"],
+        ["gen_ai.usage.input_tokens", tokens],
+        ["gen_ai.usage.output_tokens", 2n],
+        ...(reports ? ([["llm.cost.total", 0.25]] as const) : []),
+      ]);
+    fc.assert(
+      fc.property(
+        fc.array(shape, { minLength: 1, maxLength: 30 }),
+        arrivalArbitrary(),
+        fc.constantFrom(1, 3, 256),
+        fc.boolean(),
+        (shapes, arrival, runLength, mayReport) => {
+          const idOf = (index: number) => (index + 1).toString(16).padStart(16, "0");
+          const spans = shapes.flatMap(({ back, parent, scopes, tokens, reports, at: start }, index) => {
+            const above = { chain: Math.max(0, index - back), missing: 1_000, later: index + 1, none: -1 };
+            const span = {
+              ...at(BigInt(start + 1), "question"),
+              spanId: idOf(index),
+              parentSpanId: above[parent] === -1 || index === 0 ? "" : idOf(above[parent]),
+              attributes: new Map<string, AttributeValue>([["tag.tags", [`tag ${index}`]]]),
+            };
+            const calls = scopes.map((name, place) => ({
+              ...span,
+              spanId: idOf(10_000 + 10 * index + place),
+              parentSpanId: span.spanId,
+              scope: { ...span.scope, name },
+              endTimeUnixNano: span.startTimeUnixNano + 1_000n,
+              attributes: usageOfCall(tokens, reports && mayReport),
+            }));
+            return [span, ...calls];
+          });
+          const trace = new Trace({ runLength });
+          const events = spans.map((span, index) => createSpanEvent(span, BigInt(index + 1)));
+          for (const batch of arrival.batchesOf(events)) {
+            trace.add(batch);
+            trace.expectEqual();
+            trace.fold.release();
+          }
+          trace.expectEqual();
+        },
+      ),
+      { numRuns: Math.ceil(SETS / 10), seed: 20_262 },
+    );
+  });
+
+  it("has the projection of the whole after a cycle that was there is none any more", () => {
+    const trace = new Trace({ runLength: 2 });
+    const spans = [1n, 2n, 3n].map((start) => at(start, `question ${start}`));
+    const below = (span: OtlpSpan, parent: OtlpSpan | undefined, accepted: bigint) =>
+      createSpanEvent({ ...span, parentSpanId: parent?.spanId ?? "" }, accepted);
+    const [one, two, three] = spans as [OtlpSpan, OtlpSpan, OtlpSpan];
+    trace.add([below(one, three, 1n), below(two, one, 2n), below(three, two, 3n)]);
+    trace.expectEqual();
+    expect(trace.project().flags.cyclicSpans).toBe(3);
+    trace.fold.release();
+    trace.add([below(three, undefined, 4n)]);
+    trace.expectEqual();
+    expect(trace.project().flags.cyclicSpans).toBe(0);
+  });
+
+  it("takes steps by what is new where it counts runs, and by its spans where it counts the tree", () => {
+    const stepsOfOneMore = (count: number, kind: "plain" | "twins") => {
+      const trace = new Trace();
+      const scopeOf = (i: number) => (kind === "plain" || i % 2 === 0 ? "one" : "other");
+      const calls = callsBelowRoot(count).map(({ data, acceptedAt }, i) =>
+        createSpanEvent({ ...data, scope: { ...data.scope, name: scopeOf(i) } }, acceptedAt),
+      );
+      const last = calls.pop() as SpanEvent;
+      trace.add(calls);
+      trace.project();
+      trace.fold.release();
+      let steps = 0;
+      for (const work of [
+        () => trace.fold.addInSteps([last]),
+        () => trace.fold.projectInSteps(),
+        () => trace.fold.releaseInSteps(),
+      ]) {
+        for (const _ of work()) steps++;
+      }
+      return steps;
+    };
+    // A few for each run of 256.
+    expect(stepsOfOneMore(4_000, "plain")).toBeLessThan(4_000 / 10);
+    const [once, twice] = [stepsOfOneMore(2_000, "twins"), stepsOfOneMore(4_000, "twins")];
+    expect(twice).toBeLessThan(2.5 * once);
+    expect(twice).toBeGreaterThan(4_000 / 500);
+  });
 
   it("is projected again without anything new", () => {
     const trace = new Trace();

@@ -221,6 +221,50 @@ export function keptFoldsContract(contract: KeptFoldsContract): void {
       expect(reads.filter((read) => read === "getEvents")).toHaveLength(2);
     });
 
+    it("folds in steps what it folds at once, also where it is forced or given the events", async () => {
+      let steps = 0;
+      const inSteps = service(
+        { keptFolds: { minEvents: 1 } },
+        foldingInSteps(() => steps++),
+      );
+      await store(event("b"), event("a"));
+      await inSteps.rebuildProjection("aggregate-1", contexts());
+      const first = await stored();
+      await store(event("c"));
+      await inSteps.rebuildProjection("aggregate-1", contexts());
+      expect(await ids()).toEqual(["a", "b", "c"]);
+      expect(steps).toBeGreaterThan(5);
+      const grown = await stored();
+      steps = 0;
+      const events = await harness.eventStore.getEvents("aggregate-1", { tenantId });
+      const given = await inSteps.rebuildProjectionFrom("aggregate-1", events, contexts());
+      expect(given).toEqual({ outcome: "rebuilt", record: grown });
+      const forced = await inSteps.forceRebuildProjection("aggregate-1", contexts());
+      const atOnce = await everything().forceRebuildProjection("aggregate-1", contexts());
+      expect(forced.outcome === "rebuilt" && forced.record.projection).toEqual(grown?.projection);
+      expect(atOnce.outcome === "rebuilt" && atOnce.record.metadata).toEqual(grown?.metadata);
+      expect(first?.projection.ids).toEqual(["a", "b"]);
+      expect(steps).toBeGreaterThan(5);
+    });
+
+    it("ends between two steps when it is aborted, as something to try again, and loses nothing", async () => {
+      const abort = new AbortController();
+      let steps = 0;
+      const inSteps = service(
+        { keptFolds: { minEvents: 1 } },
+        foldingInSteps(() => {
+          if (++steps === 2) abort.abort();
+        }),
+      );
+      await store(event("a"), event("b"));
+      const aborted = inSteps.rebuildProjection("aggregate-1", { ...contexts(), signal: abort.signal });
+      await expect(aborted).rejects.toMatchObject({ code: "ABORTED", errorClass: "transient" });
+      expect(steps).toBe(2);
+      expect(await stored()).toBeUndefined();
+      await inSteps.rebuildProjection("aggregate-1", contexts());
+      expect(await ids()).toEqual(["a", "b"]);
+    });
+
     it("leaves what a hook of the record adds, and forced rebuilds, as they are", async () => {
       const growing = service({
         keptFolds: { minEvents: 1 },
@@ -278,6 +322,40 @@ const foldingHandler: EventHandler<string, ContractEvent, KeptFoldsProjection> =
   handle: ({ events }) => ({ ids: events.map(({ id }) => id), data: events.map(({ data }) => data) }),
   startFold: () => new ForgetfulFold(),
 };
+
+/** The same in steps, one for each event. */
+class FoldInSteps extends ForgetfulFold {
+  readonly #onStep: () => void;
+
+  constructor(onStep: () => void) {
+    super();
+    this.#onStep = onStep;
+  }
+
+  *addInSteps(events: readonly ContractEvent[]): Generator<void, void> {
+    for (const event of events) {
+      this.#onStep();
+      yield;
+      this.add([event]);
+    }
+  }
+
+  *projectInSteps(): Generator<void, ReturnType<ForgetfulFold["project"]>> {
+    this.#onStep();
+    yield;
+    return this.project();
+  }
+
+  *releaseInSteps(): Generator<void, number> {
+    this.#onStep();
+    yield;
+    return this.release();
+  }
+}
+
+function foldingInSteps(onStep: () => void): EventHandler<string, ContractEvent, KeptFoldsProjection> {
+  return { ...foldingHandler, startFold: () => new FoldInSteps(onStep) };
+}
 
 /** The store, with some calls changed, which notes the reads of events. */
 function recordingReads(

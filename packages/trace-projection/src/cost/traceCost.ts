@@ -5,9 +5,10 @@ import { candidateRules } from "../conventions/candidateRules.js";
 import type { CostRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
 import { modelsOf, providersOf } from "../selection/names.js";
-import { oncePerSpan } from "../spans/foldedSpan.js";
+import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
+import { runToEnd } from "../steps.js";
 import type { CostReason, SpanKind, TraceCost } from "../traceProjection.js";
 import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
 import { inputOf, type TwinCall } from "../usage/twinCalls.js";
@@ -117,38 +118,44 @@ export interface CostGap {
  *
  * @param seen told of every span that has a cost or tokens
  */
-export function costOf(
+export function costOf(...of: Parameters<typeof costInSteps>): CostResult {
+  return runToEnd(costInSteps(...of));
+}
+
+/** {@link costOf} in steps. */
+export function* costInSteps(
   tree: SpanTree,
   facts: readonly CostFacts[],
   traceStart: bigint,
   twins: readonly TwinCall[] = [],
   own: OwnPrices = noOwnPrices,
   seen?: (step: CostStep) => void,
-): CostResult {
+): Generator<void, CostResult> {
   const anyReported = facts.some((fact) => fact.reported !== undefined);
   const covered = anyReported ? coveredByReport(tree, facts, twins) : undefined;
   const contributors: number[] = [];
   const gaps: CostGap[] = [];
-  let total = anyReported ? reportedOnce(tree, facts, twins, contributors, seen) : undefined;
+  let total = anyReported ? yield* reportedOnce(tree, facts, twins, contributors, seen) : undefined;
   let priced = false;
   let pricedTokens = false;
-  facts.forEach((fact, position) => {
+  for (const [position, fact] of facts.entries()) {
+    if (position % SPANS_PER_STEP === SPANS_PER_STEP - 1) yield;
     if (covered?.[position] === 1 && isToPrice(fact)) {
       seen?.({ kind: "covered", position });
-      return;
+      continue;
     }
-    const found = priceFacts(fact, traceStart, own);
-    if (found === undefined) return;
+    const found = priceOnce(fact, traceStart, own);
+    if (found === undefined) continue;
     if (found === "counted-below") {
       seen?.({ kind: "counted-below", position });
-      return;
+      continue;
     }
     const { price, counts, model } = found;
     if (price.priced) {
       // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
       if (anyReported && price.amount.isNegative()) {
         seen?.({ kind: "covered", position });
-        return;
+        continue;
       }
       seen?.({ kind: "priced", position, counted: price.amount });
       total = (total ?? zeroMoney).plus(price.amount);
@@ -159,7 +166,7 @@ export function costOf(
       seen?.({ kind: "unpriced", position, reason: price.reason });
       gaps.push({ position, model, reason: price.reason, hasTokens: counts });
     }
-  });
+  }
   return {
     ...concludeCost(
       { total, source: !anyReported ? "priced" : pricedTokens ? "mixed" : "reported", priced, gaps },
@@ -203,6 +210,38 @@ function concludeCost(
 
 function isToPrice({ reported, usage, counted }: CostFacts): boolean {
   return reported === undefined && usage !== undefined && counted !== undefined;
+}
+
+/** Decimals take their time. */
+const SPANS_PER_STEP = 200;
+
+/** {@link priceFacts} of a span in a fold is remembered, as long as what it adds stays the same. */
+function priceOnce(fact: CostFacts, traceStart: bigint, own: OwnPrices): ReturnType<typeof priceFacts> {
+  const { span, counted } = fact;
+  if (!(span instanceof FoldedSpan) || counted === undefined) return priceFacts(fact, traceStart, own);
+  const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
+  const known = span.priced as PricedBefore | undefined;
+  if (known?.at === at && areEqual(known.counted, counted)) return known.found;
+  const found = priceFacts(fact, traceStart, own);
+  span.priced = { at, counted, found } satisfies PricedBefore;
+  return found;
+}
+
+interface PricedBefore {
+  readonly at: bigint;
+  readonly counted: TokenCounts;
+  readonly found: ReturnType<typeof priceFacts>;
+}
+
+function areEqual(a: TokenCounts, b: TokenCounts): boolean {
+  return (
+    a.uncached === b.uncached &&
+    a.cacheRead === b.cacheRead &&
+    a.cacheWrite === b.cacheWrite &&
+    a.output === b.output &&
+    a.reasoning === b.reasoning &&
+    a.total === b.total
+  );
 }
 
 interface PricedFacts {
@@ -274,13 +313,14 @@ export function joinCost(parts: readonly PricedPart[], own: OwnPrices): CostSumm
 }
 
 /** The sum of what each reported cost adds to those reported below it. */
-function reportedOnce(
+function* reportedOnce(
   tree: SpanTree,
   facts: readonly CostFacts[],
   twins: readonly TwinCall[],
   contributors: number[],
   seen: ((step: CostStep) => void) | undefined,
-): Money {
+): Generator<void, Money> {
+  let steps = 0;
   const below: (Money | undefined)[] = new Array(tree.spans.length);
   // As with usage: see `countUsageOnce`.
   const beside: (Money | undefined)[] = new Array(tree.spans.length);
@@ -299,6 +339,7 @@ function reportedOnce(
   }
   let total = zeroMoney;
   for (const position of tree.bottomUp) {
+    if (++steps % SPANS_PER_STEP === 0) yield;
     const reported = facts[position]?.reported;
     const twice = repeated.get(position);
     if (twice !== undefined) {

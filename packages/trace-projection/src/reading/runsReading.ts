@@ -21,15 +21,22 @@ import { firstIndex } from "./spanRuns.js";
 import type { TraceReading } from "./traceReading.js";
 import { firstOf } from "./wholeReading.js";
 
+/** What is counted over the tree, of a trace whose runs cannot be counted by themselves. */
+export interface TreeCounts {
+  readonly cyclicSpans: number;
+  readonly usage: UsageSum;
+  readonly cost: CostSummary;
+}
+
 /**
- * A trace read from what its runs say, in their order: `WholeReading` says the same of all spans. For traces without
- * cycles, twins and reported costs, whose spans are counted already.
+ * A trace read from what its runs say, in their order: `WholeReading` says the same of all spans. Usage and cost are those
+ * of the runs, whose spans are counted already, where there are no cycles, twins and reported costs; else they are given.
  */
 export class RunsReading implements TraceReading {
   readonly spanCount: number;
   readonly root: FoldedSpan | undefined;
   readonly rootKind: RootKind;
-  readonly cyclicSpans = 0;
+  readonly cyclicSpans: number;
   readonly times: TraceTimes;
   readonly errorCount: number;
   readonly firstError: FoldedSpan | undefined;
@@ -37,9 +44,12 @@ export class RunsReading implements TraceReading {
   readonly #said: readonly RunSummary[];
   readonly #prices: OwnPrices;
   readonly #speaks: boolean;
+  readonly #counts: TreeCounts | undefined;
 
-  constructor(runs: readonly SpanRun[], prices: OwnPrices) {
-    const said = runs.map((run) => run.summary(prices));
+  /** @param said what the runs say, in their order */
+  constructor(runs: readonly SpanRun[], said: readonly RunSummary[], prices: OwnPrices, counts?: TreeCounts) {
+    this.#counts = counts;
+    this.cyclicSpans = counts?.cyclicSpans ?? 0;
     this.#runs = runs;
     this.#said = said;
     this.#prices = prices;
@@ -51,23 +61,18 @@ export class RunsReading implements TraceReading {
     // As `readTraceFacts` has it.
     this.#speaks =
       this.rootKind === "root" || (this.rootKind === "orphan" && sum(said, ({ orphans }) => orphans) === 1);
-    this.times = {
-      ...timesOf(said.flatMap(({ timeSpans }) => timeSpans)),
-      flags: {
-        negativeDurations: sum(said, ({ times }) => times.flags.negativeDurations),
-        zeroTimestamps: sum(said, ({ times }) => times.flags.zeroTimestamps),
-      },
-    };
+    this.times = timesOfRuns(said);
     this.errorCount = sum(said, (run) => run.errorCount);
     this.firstError = firstOf(said.flatMap(({ firstError }) => firstError ?? []));
   }
 
   get usage(): UsageSum {
-    return joinUsage(this.#said.map(({ usage }) => usage));
+    return this.#counts?.usage ?? joinUsage(this.#said.map(({ usage }) => usage()));
   }
 
   get cost(): CostSummary {
-    const parts = this.#said.map(({ cost }) => cost);
+    if (this.#counts !== undefined) return this.#counts.cost;
+    const parts = this.#said.map(({ cost }) => cost());
     return joinCost(parts, this.#prices);
   }
 
@@ -93,14 +98,14 @@ export class RunsReading implements TraceReading {
     return counts;
   }
 
-  content(side: ContentSide): ContentCandidate | undefined {
+  *content(side: ContentSide): Generator<void, ContentCandidate | undefined> {
     const root = this.root === undefined ? undefined : factsOf(this.root);
     for (const weak of [false, true]) {
       const spoken = this.#speaks && root !== undefined ? contentOf(root, side, weak) : undefined;
       if (spoken !== undefined) return spoken;
       for (const aside of [false, true]) {
         // The root is the first also where it does not speak for the others.
-        const asked = this.#ask(side, weak, aside, root);
+        const asked = yield* this.#ask(side, weak, aside, root);
         if (asked !== undefined) return asked;
       }
     }
@@ -108,12 +113,12 @@ export class RunsReading implements TraceReading {
   }
 
   /** Whoever is found to hold nothing is not asked again; so in the end each span is asked once. */
-  #ask(
+  *#ask(
     side: ContentSide,
     weak: boolean,
     aside: boolean,
     root: SpanFacts | undefined,
-  ): ContentCandidate | undefined {
+  ): Generator<void, ContentCandidate | undefined> {
     const ask = (run: number) => this.#runs[run]?.toAsk(side, weak, aside, this.#said[run] as RunSummary);
     if (side === "input") {
       for (const facts of root === undefined ? [] : askedInOrder([root], side, weak, aside)) {
@@ -124,6 +129,7 @@ export class RunsReading implements TraceReading {
         for (let next = ask(run); next !== undefined; next = ask(run)) {
           const found = contentOf(next, side, weak);
           if (found !== undefined) return found;
+          yield;
         }
       }
       return undefined;
@@ -138,6 +144,7 @@ export class RunsReading implements TraceReading {
     for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
       const found = contentOf(head.facts, side, weak);
       if (found !== undefined) return found;
+      yield;
       const facts = ask(head.run);
       if (facts === undefined) continue;
       const next = { facts, run: head.run };
@@ -163,18 +170,20 @@ export class RunsReading implements TraceReading {
     return ofRoot ?? first(this.#said, ({ firstNames }) => firstNames[field]);
   }
 
-  visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): void {
+  *visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): Generator<void, void> {
     const { root } = this;
     if (root !== undefined) visitTags(root, (tag, rule, tooDeep) => visit(tag, rule, root, tooDeep));
     for (const { tags } of this.#said) {
+      yield;
       for (const { tag, rule, span, tooDeep } of tags) visit(tag, rule, span, tooDeep);
     }
   }
 
-  visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): void {
+  *visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): Generator<void, void> {
     const { root } = this;
     if (root !== undefined) visitMetadata(root, (key, value, rule) => visit(key, value, rule, root));
     for (const { metadata } of this.#said) {
+      yield;
       for (const { key, value, rule, span } of metadata) visit(key, value, rule, span);
     }
   }
@@ -188,6 +197,16 @@ interface Head {
 
 function lastAskedFirst(a: Head, b: Head): number {
   return compareEnds(b.facts, a.facts);
+}
+
+export function timesOfRuns(said: readonly RunSummary[]): TraceTimes {
+  return {
+    ...timesOf(said.flatMap(({ timeSpans }) => timeSpans)),
+    flags: {
+      negativeDurations: sum(said, ({ times }) => times.flags.negativeDurations),
+      zeroTimestamps: sum(said, ({ times }) => times.flags.zeroTimestamps),
+    },
+  };
 }
 
 /** Two spans of one run. */

@@ -32,8 +32,9 @@ export interface RunSummary {
   readonly timeSpans: readonly FoldedSpan[];
   readonly errorCount: number;
   readonly firstError: FoldedSpan | undefined;
-  readonly usage: UsageSum;
-  readonly cost: PricedPart;
+  /** As long as spans are counted by runs, as the next. Made when it is asked for first. */
+  readonly usage: () => UsageSum;
+  readonly cost: () => PricedPart;
   readonly firstToken: FirstToken;
   readonly droppedByEmitter: number;
   readonly kinds: Readonly<Partial<Record<SpanKind, number>>>;
@@ -59,7 +60,7 @@ export interface RunSummary {
 export function factsOf(span: FoldedSpan): SpanFacts {
   return {
     span,
-    isTop: span.parent === undefined,
+    isTop: span.parent === undefined || span.isCut,
     kind: kindOf(span),
     usage: usageOf(span),
     counted: span.counted,
@@ -78,9 +79,9 @@ export class SpanRun implements Stale {
     this.spans = spans;
   }
 
-  summary(prices: OwnPrices): RunSummary {
+  *summary(prices: OwnPrices): Generator<void, RunSummary> {
     if (this.#summary === undefined || this.stale) {
-      this.#summary = summarize(this.spans, prices);
+      this.#summary = yield* summarize(this.spans, prices);
       this.stale = false;
     }
     return this.#summary;
@@ -110,7 +111,7 @@ interface AskQueue {
   next: number;
 }
 
-function summarize(spans: readonly FoldedSpan[], prices: OwnPrices): RunSummary {
+function* summarize(spans: readonly FoldedSpan[], prices: OwnPrices): Generator<void, RunSummary> {
   const facts = spans.map(factsOf);
   const errors = spans.filter(hasFailed);
   const orphans = spans.filter(({ parent, parentSpanId }) => parent === undefined && parentSpanId !== "");
@@ -123,6 +124,7 @@ function summarize(spans: readonly FoldedSpan[], prices: OwnPrices): RunSummary 
     visitMetadata(span, (key, value, rule) => {
       if (!metadata.has(key)) metadata.set(key, { key, value, rule, span });
     });
+    yield;
   }
   return {
     first: spans[0],
@@ -133,8 +135,8 @@ function summarize(spans: readonly FoldedSpan[], prices: OwnPrices): RunSummary 
     timeSpans: timeSpansOf(spans),
     errorCount: errors.length,
     firstError: firstOf(errors),
-    usage: sumUsage(facts),
-    cost: pricePart(facts, prices),
+    usage: once(() => sumUsage(spans.map(factsOf))),
+    cost: once(() => pricePart(spans.map(factsOf), prices)),
     firstToken: findFirstToken(spans),
     droppedByEmitter: droppedIn(spans),
     kinds: countKinds(facts),
@@ -144,6 +146,14 @@ function summarize(spans: readonly FoldedSpan[], prices: OwnPrices): RunSummary 
     tags: [...tags.values()],
     metadata: [...metadata.values()],
     toAsk: new Map(),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

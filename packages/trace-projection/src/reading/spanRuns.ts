@@ -1,5 +1,6 @@
 import type { FoldedSpan } from "../spans/foldedSpan.js";
 import { compareSpans } from "../spans/spanTree.js";
+import { sortInSteps } from "../steps.js";
 import { SpanRun } from "./spanRun.js";
 
 /** The spans of a trace in their order, in runs. */
@@ -26,12 +27,12 @@ export class SpanRuns {
   }
 
   /** Makes them anew. */
-  fill(spans: Iterable<FoldedSpan>): void {
-    const ordered = [...spans].sort(compareSpans);
+  *fill(spans: Iterable<FoldedSpan>): Generator<void, void> {
+    const ordered = yield* sortInSteps([...spans], compareSpans);
     this.#size = ordered.length;
     this.#runs = [];
     for (let from = 0; from < ordered.length; from += this.#length) {
-      this.#runs.push(runOf(ordered.slice(from, from + this.#length)));
+      if (this.#runs.push(runOf(ordered.slice(from, from + this.#length))) % 16 === 0) yield;
     }
   }
 

@@ -28,14 +28,19 @@ export interface TraceReading {
   /** Attributes, events and links that the emitters dropped. */
   readonly droppedByEmitter: number;
   readonly kinds: Readonly<Partial<Record<SpanKind, number>>>;
-  content(side: ContentSide): ContentCandidate | undefined;
+  /** In steps: many may have to be asked. */
+  content(side: ContentSide): Generator<void, ContentCandidate | undefined>;
   /** The names that spans have, one each, in order of first use. */
   distinctNames(field: NameField): Map<string, Provenance>;
   distinctServices(): Map<string, Provenance>;
   /** The root's, else the first. */
   firstName(field: NameField): FoundName | undefined;
-  /** Every tag, the root's first; any of them may come again. */
-  visitTags(visit: (tag: string, rule: FoundBy, span: OtlpSpan, tooDeep: number) => void): void;
+  /** Every tag, the root's first; any of them may come again. In steps, as the next. */
+  visitTags(
+    visit: (tag: string, rule: FoundBy, span: OtlpSpan, tooDeep: number) => void,
+  ): Generator<void, void>;
   /** Every metadata key, the root's first; any of them may come again. */
-  visitMetadata(visit: (key: string, value: () => Json, rule: FoundBy, span: OtlpSpan) => void): void;
+  visitMetadata(
+    visit: (key: string, value: () => Json, rule: FoundBy, span: OtlpSpan) => void,
+  ): Generator<void, void>;
 }

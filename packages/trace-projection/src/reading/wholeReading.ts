@@ -69,7 +69,8 @@ export class WholeReading implements TraceReading {
     return countKinds(this.#trace.facts);
   }
 
-  content(side: ContentSide): ContentCandidate | undefined {
+  // biome-ignore lint/correctness/useYield: as the interface has it; a trace that is read as a whole is read at once.
+  *content(side: ContentSide): Generator<void, ContentCandidate | undefined> {
     for (const candidate of contentCandidates(side, this.#trace)) return candidate;
     return undefined;
   }
@@ -86,14 +87,16 @@ export class WholeReading implements TraceReading {
     return firstName(this.#trace.rootFirst, rules[field]);
   }
 
-  visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): void {
+  *visitTags(visit: Parameters<TraceReading["visitTags"]>[0]): Generator<void, void> {
     for (const { span } of this.#trace.rootFirst) {
+      yield;
       visitTags(span, (tag, rule, tooDeep) => visit(tag, rule, span, tooDeep));
     }
   }
 
-  visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): void {
+  *visitMetadata(visit: Parameters<TraceReading["visitMetadata"]>[0]): Generator<void, void> {
     for (const { span } of this.#trace.rootFirst) {
+      yield;
       visitMetadata(span, (key, value, rule) => visit(key, value, rule, span));
     }
   }

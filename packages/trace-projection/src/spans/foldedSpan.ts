@@ -80,8 +80,8 @@ export class SharedValues {
   }
 }
 
-/** About what a span without its data takes, with what readers find in most, as measured. */
-const BYTES_PER_SPAN = 1_800;
+/** About what a span without its data takes, with its price and what readers find in most, as measured. */
+const BYTES_PER_SPAN = 2_000;
 
 /** Where more is found, by `bytesOf`, it is counted as well. */
 const LARGE_FINDS = 4_096;
@@ -144,6 +144,10 @@ export class FoldedSpan implements OtlpSpan {
   run: Stale | undefined;
   /** What its usage adds to the trace's. */
   counted: TokenCounts | undefined;
+  /** What that costs, as who prices it keeps it. */
+  priced: unknown;
+  /** Whether it is the earliest of a cycle, above which nothing is then. */
+  isCut = false;
   #data: OtlpSpan | undefined;
   #largeFinds = 0;
 

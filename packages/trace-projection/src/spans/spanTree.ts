@@ -2,9 +2,9 @@ import type { OtlpSpan } from "@es/otlp";
 import type { RootKind } from "../traceProjection.js";
 
 /** The spans of a trace in their one order, and how they hang together. Spans are named by their position. */
-export interface SpanTree {
+export interface SpanTree<TSpan extends OtlpSpan = OtlpSpan> {
   /** By start, then span id; spans without a start time last. */
-  readonly spans: readonly OtlpSpan[];
+  readonly spans: readonly TSpan[];
   /** Position of the parent; -1 if it has none, has not arrived, or the link was cut to break a cycle. */
   readonly parents: Int32Array;
   /** Every position once, each after all its descendants. */
@@ -44,7 +44,7 @@ export function buildSpanTree(spans: readonly OtlpSpan[]): SpanTree {
 export function treeOf<TSpan extends OtlpSpan>(
   ordered: readonly TSpan[],
   parentOf: (span: TSpan) => number | undefined,
-): SpanTree {
+): SpanTree<TSpan> {
   const parents = new Int32Array(ordered.length).fill(-1);
   const waitingFor = new Int32Array(ordered.length);
   let root = -1;

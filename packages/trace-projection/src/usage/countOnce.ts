@@ -1,5 +1,6 @@
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
+import { ITEMS_PER_STEP, runToEnd } from "../steps.js";
 import type { SpanKind } from "../traceProjection.js";
 import { addTokens, noTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 import { inputOf, type TwinCall } from "./twinCalls.js";
@@ -28,11 +29,19 @@ export type Sum = { -readonly [Field in keyof Explained]: number };
  * them report, and from where they meet they do so once.
  */
 export function countUsageOnce(
+  ...of: Parameters<typeof countUsageOnceInSteps>
+): readonly (TokenCounts | undefined)[] {
+  return runToEnd(countUsageOnceInSteps(...of));
+}
+
+/** {@link countUsageOnce} in steps. */
+export function* countUsageOnceInSteps(
   tree: SpanTree,
   usages: readonly (SpanUsage | undefined)[],
   twins: readonly TwinCall[] = [],
   kinds: readonly SpanKind[] = [],
-): readonly (TokenCounts | undefined)[] {
+): Generator<void, readonly (TokenCounts | undefined)[]> {
+  let steps = 0;
   const counted: (TokenCounts | undefined)[] = new Array(tree.spans.length);
   const below: (Sum | undefined)[] = new Array(tree.spans.length);
   // Of tools and agents below a span; apart from the rest for as long as a call of a model may come above them.
@@ -45,6 +54,7 @@ export function countUsageOnce(
   };
   // The last of a chain first.
   for (const { outer, inner, meet } of twins.toSorted((a, b) => b.inner - a.inner)) {
+    if (++steps % ITEMS_PER_STEP === 0) yield;
     const last = told[inner] ?? count(inner, usages[inner] as SpanUsage, noSum());
     told[inner] = last;
     told[outer] = count(outer, usages[outer] as SpanUsage, { ...last });
@@ -61,6 +71,7 @@ export function countUsageOnce(
     else addSum(sum, added);
   };
   for (const position of tree.bottomUp) {
+    if (++steps % ITEMS_PER_STEP === 0) yield;
     const usage = usages[position];
     const twice = repeated.get(position);
     if (twice !== undefined) takeOff(below[position], beside[position], twice);

@@ -2,6 +2,7 @@ import { MOST_STEPS_UP } from "../spans/ancestors.js";
 import type { FoldedSpan } from "../spans/foldedSpan.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import { kindOf, usageOf } from "../spans/spanFacts.js";
+import { ITEMS_PER_STEP } from "../steps.js";
 import { addSum, countOwn, noSum, type Sum } from "./countOnce.js";
 
 /** What was counted below a span, and what the span has told the one above it. None of the sums is ever changed. */
@@ -32,19 +33,28 @@ export class GrowingUsage {
   }
 
   /** @param bottomUp all spans, each after all below it */
-  recount(bottomUp: Iterable<FoldedSpan>): void {
+  *recount(bottomUp: Iterable<FoldedSpan>): Generator<void, void> {
     this.#told.clear();
     this.#fits = true;
-    for (const span of bottomUp) this.#retell(span);
+    let steps = 0;
+    for (const span of bottomUp) {
+      if (++steps % ITEMS_PER_STEP === 0) yield;
+      this.#retell(span);
+    }
   }
 
-  /** Tells the spans above what a span says, as far as they have not been told. */
-  tell(span: FoldedSpan): void {
+  /**
+   * Tells the spans above what a span says, as far as they have not been told.
+   *
+   * @returns how many were told
+   */
+  tell(span: FoldedSpan): number {
     let steps = 0;
     for (let at: FoldedSpan | undefined = span; at !== undefined && this.#fits; at = at.parent) {
       if (++steps > MOST_STEPS_UP) this.#fits = false;
-      if (!this.#retell(at)) return;
+      if (!this.#retell(at)) break;
     }
+    return steps;
   }
 
   /** The span above it has only arrived now: it was told nothing yet. */

@@ -3,6 +3,7 @@ import { modelsOf } from "../selection/names.js";
 import { oncePerSpan } from "../spans/foldedSpan.js";
 import { NearestAbove } from "../spans/nearestAbove.js";
 import type { SpanTree } from "../spans/spanTree.js";
+import { ITEMS_PER_STEP, runToEnd } from "../steps.js";
 import { addTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 
 /** One call of which two instrumentations made a span each, neither above the other. Spans are named by their position. */
@@ -16,22 +17,30 @@ export interface TwinCall {
 
 /** So many calls that start after one are looked at for its twin: two instrumentations start one almost at once. */
 const LOOK_AHEAD = 16;
+const CALLS_PER_STEP = 100;
 
 /**
  * Finds twins among the spans that report usage themselves, with none below them that does: two of different
  * instrumentations, with the same input and output, of one model as far as both name it, that ran at the same time for at
  * least half of the longer. A span has at most one twin after it; three instrumentations of one call are a chain.
  */
-export function findTwinCalls(
+export function findTwinCalls(...of: Parameters<typeof findTwinCallsInSteps>): readonly TwinCall[] {
+  return runToEnd(findTwinCallsInSteps(...of));
+}
+
+/** {@link findTwinCalls} in steps. */
+export function* findTwinCallsInSteps(
   tree: SpanTree,
   usages: readonly (SpanUsage | undefined)[],
-): readonly TwinCall[] {
-  const calls = callsOf(tree, usages);
+): Generator<void, readonly TwinCall[]> {
+  const calls = yield* callsOf(tree, usages);
   if (calls.size === 0) return [];
+  yield;
   const nearest = new NearestAbove(tree);
   const twins: TwinCall[] = [];
   for (const equal of calls.values()) {
-    for (const { outer, inner } of pairs(equal)) {
+    for (const { outer, inner } of yield* pairs(equal)) {
+      if (twins.length % ITEMS_PER_STEP === 0) yield;
       const [a, b] = [outer.position, inner.position];
       twins.push({ outer: a, inner: b, meet: nearest.of(a, b) });
     }
@@ -40,13 +49,16 @@ export function findTwinCalls(
 }
 
 /** @param calls with equal tokens, as they started */
-function pairs(calls: readonly Call[]): readonly { readonly outer: Call; readonly inner: Call }[] {
+function* pairs(
+  calls: readonly Call[],
+): Generator<void, readonly { readonly outer: Call; readonly inner: Call }[]> {
   const found: { outer: Call; inner: Call }[] = [];
   const taken = new Set<Call>();
   // The instrumentations that already tell of a call, by its last span. A call has one span after it at most, so one set
   // is enough for all its spans.
   const told = new Map<Call, Set<string>>();
   for (const [index, outer] of calls.entries()) {
+    if (index % CALLS_PER_STEP === CALLS_PER_STEP - 1) yield;
     const scopes = told.get(outer) ?? new Set([outer.scope]);
     let best: Call | undefined;
     let longest = 0;
@@ -80,10 +92,10 @@ interface Call {
 }
 
 /** By their tokens, in the order of the tree, which is as they started. None unless two instrumentations report usage. */
-function callsOf(
+function* callsOf(
   tree: SpanTree,
   usages: readonly (SpanUsage | undefined)[],
-): ReadonlyMap<string, readonly Call[]> {
+): Generator<void, ReadonlyMap<string, readonly Call[]>> {
   const calls = new Map<string, Call[]>();
   if (!isOfSeveral(tree, usages)) return calls;
   const reportsBelow = new Uint8Array(tree.spans.length);
@@ -94,11 +106,12 @@ function callsOf(
     }
   }
   const origin = tree.spans[0]?.startTimeUnixNano ?? 0n;
-  usages.forEach((usage, position) => {
+  for (const [position, usage] of usages.entries()) {
+    if (position % ITEMS_PER_STEP === 0) yield;
     const span = tree.spans[position] as OtlpSpan;
-    if (usage === undefined || reportsBelow[position] === 1 || span.startTimeUnixNano === 0n) return;
+    if (usage === undefined || reportsBelow[position] === 1 || span.startTimeUnixNano === 0n) continue;
     const input = inputOf(usage.own);
-    if (input + usage.own.output === 0) return;
+    if (input + usage.own.output === 0) continue;
     const call: Call = {
       position,
       span,
@@ -110,7 +123,7 @@ function callsOf(
     const equal = calls.get(tokens);
     if (equal === undefined) calls.set(tokens, [call]);
     else equal.push(call);
-  });
+  }
   return calls;
 }
 

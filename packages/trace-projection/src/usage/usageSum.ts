@@ -1,5 +1,6 @@
 import type { ReportedClass } from "../conventions/convention.js";
 import type { SpanFacts } from "../spans/spanFacts.js";
+import { ITEMS_PER_STEP } from "../steps.js";
 import { addTokenCounts } from "./countOnce.js";
 import { noTokens, type TokenCounts } from "./spanUsage.js";
 import { inputOf } from "./twinCalls.js";
@@ -40,6 +41,16 @@ export function sumUsage(facts: readonly SpanFacts[]): UsageSum {
     }
   }
   return { tokens, contributors };
+}
+
+/** {@link sumUsage} in steps. */
+export function* sumUsageInSteps(facts: readonly SpanFacts[]): Generator<void, UsageSum> {
+  const parts: UsageSum[] = [];
+  for (let from = 0; from < facts.length; from += ITEMS_PER_STEP) {
+    parts.push(sumUsage(facts.slice(from, from + ITEMS_PER_STEP)));
+    yield;
+  }
+  return joinUsage(parts);
 }
 
 /** Of parts of a trace, in the order of the tree, the sum of the whole. */
