@@ -2,6 +2,7 @@ import { trace } from "@opentelemetry/api";
 import { destination, type Logger, pino } from "pino";
 import { ConfigurationError } from "./configurationError.js";
 import type { Environment } from "./environment.js";
+import { LineCounter } from "./lineCounter.js";
 
 export type { Logger } from "pino";
 
@@ -15,7 +16,14 @@ export interface LoggerOptions {
   readonly environment?: Environment;
 }
 
-/** One JSON object per line on standard error, with the active trace's ids. `LOG_LEVEL` sets the level. */
+const WARN = 40;
+
+/**
+ * One JSON object per line on standard error, with the active trace's ids. `LOG_LEVEL` sets the level.
+ *
+ * Warnings and errors that repeat are counted: the first is written at once, the others as one line with `repeated`, how
+ * many more there were, after 20 s and then each minute.
+ */
 export function createLogger({
   name,
   defaultLevel = "info",
@@ -27,6 +35,8 @@ export function createLogger({
       `The configuration is not valid:\n  LOG_LEVEL is ${JSON.stringify(level)}: expected one of ${levels.join(", ")}`,
     );
   }
+  const counter = new LineCounter();
+  let counts = false;
   return pino(
     {
       name,
@@ -35,6 +45,18 @@ export function createLogger({
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: serializeError },
+      hooks: {
+        logMethod(line, write, level) {
+          if (level < WARN) return write.apply(this, line);
+          const [fields, message] = partsOf(line);
+          counter.take(`${level} ${message}`, describe(fields.error), (repeated) => {
+            write.apply(this, repeated === 0 ? line : [{ ...fields, repeated }, message]);
+          });
+          if (counts) return;
+          counts = true;
+          process.once("exit", () => counter.flush());
+        },
+      },
       mixin() {
         const context = trace.getActiveSpan()?.spanContext();
         return context === undefined ? {} : { trace_id: context.traceId, span_id: context.spanId };
@@ -42,6 +64,22 @@ export function createLogger({
     },
     destination({ fd: 2, sync: true }),
   );
+}
+
+/** The fields and the message of a line. */
+function partsOf([first, ...rest]: readonly unknown[]): readonly [Readonly<Record<string, unknown>>, string] {
+  if (first instanceof Error)
+    return [{ error: first }, typeof rest[0] === "string" ? rest[0] : first.message];
+  if (typeof first === "object" && first !== null) {
+    return [first as Readonly<Record<string, unknown>>, typeof rest[0] === "string" ? rest[0] : ""];
+  }
+  return [{}, String(first)];
+}
+
+/** What tells one failure from another under the same message. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return error === undefined ? "" : String(error);
+  return `${"code" in error ? error.code : error.name} ${error.message}`;
 }
 
 /** What a log line says of an error: never just "[object Object]", and with the causes. */

@@ -1,3 +1,4 @@
+import { format } from "node:util";
 import { ConfigurationError } from "./configurationError.js";
 import type { Logger } from "./logger.js";
 
@@ -18,6 +19,8 @@ export interface RunServiceOptions {
 /**
  * The life of a service's process: starts it, drains it on SIGTERM or SIGINT (a second signal ends it at once), and ends
  * with 0, or 1 after a failure. What an operator can mend is said in plain lines; the rest is logged whole.
+ *
+ * What libraries print on the console, and warnings of the process, go through the logger: nothing stands between its lines.
  */
 export async function runService({
   logger,
@@ -57,6 +60,7 @@ export async function runService({
   process.on("unhandledRejection", (error) => log?.error({ error }, "Unhandled rejection"));
   try {
     log = logger();
+    logWhatLibrariesPrint(log);
     running = await start(log);
   } catch (error) {
     if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
@@ -65,4 +69,21 @@ export async function runService({
     process.exit(1);
   }
   if (stopRequested !== undefined) await drain(running, stopRequested);
+}
+
+function logWhatLibrariesPrint(log: Logger): void {
+  const print =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (...parts: readonly unknown[]) =>
+      log[level](format(...parts));
+  console.debug = print("debug");
+  console.log = print("info");
+  console.info = print("info");
+  console.warn = print("warn");
+  console.error = print("error");
+  // Node's own listener prints them as plain lines.
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) =>
+    log.warn({ error: warning }, `${warning.name}: a warning of the process`),
+  );
 }

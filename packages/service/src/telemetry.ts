@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { metrics, trace } from "@opentelemetry/api";
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
@@ -17,6 +18,9 @@ import type { Environment } from "./environment.js";
  * is observed through itself, a Collector in between or not, does not feed on its own spans.
  */
 export const OWN_TELEMETRY_ATTRIBUTE = "es.own_telemetry";
+
+/** How long the last spans and metrics may take to leave. */
+const FLUSH_MS = 2_000;
 
 export interface TelemetryOptions {
   /** Without `OTEL_SERVICE_NAME`. */
@@ -68,7 +72,13 @@ export function startTelemetry({ serviceName, environment = process.env }: Telem
     description: `${signals} over OTLP`,
     async shutdown() {
       // An unreachable collector must not keep the service from stopping.
-      await Promise.allSettled(shutdowns.map((shutdown) => shutdown()));
+      const flushed = Promise.allSettled(shutdowns.map((shutdown) => shutdown()));
+      const late = new AbortController();
+      await Promise.race([
+        flushed,
+        sleep(FLUSH_MS, undefined, { signal: late.signal }).catch(() => undefined),
+      ]);
+      late.abort();
       trace.disable();
       metrics.disable();
     },
