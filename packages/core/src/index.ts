@@ -9,6 +9,7 @@ export {
   type EventSourcingErrorOptions,
   isEventSourcingError,
 } from "./errors/eventSourcingError.js";
+export { warningListener } from "./errors/warningListener.js";
 export { type AcceptedClock, createAcceptedClock } from "./events/acceptedClock.js";
 export { assertAggregateId, isAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId.js";
 export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
@@ -110,7 +111,7 @@ export {
 } from "./processing/reconciler.js";
 export { redriveInSteps } from "./processing/redrive.js";
 export { assertSchedulable, SchedulingTelemetry } from "./processing/scheduling.js";
-export { waitForEngine } from "./processing/waitForEngine.js";
+export { type WaitForEngineOptions, waitForEngine } from "./processing/waitForEngine.js";
 export { type Leased, type WithLeaseOptions, withLease } from "./processing/withLease.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   defaultConcurrency,
   EventSourcingError,
+  isEventSourcingError,
   type ProjectionRun,
   type ProjectionWorker,
   telemetryNames,
@@ -63,7 +64,7 @@ export class ProjectionWorkerMemory implements ProjectionWorker {
       () => settle(() => this.#host.succeeded(entry)),
       (error: unknown) =>
         settle(() =>
-          this.#abort.signal.aborted ? this.#host.interrupted(entry) : this.#host.failed(entry, error),
+          this.#isInterrupted(error) ? this.#host.interrupted(entry) : this.#host.failed(entry, error),
         ),
     );
     this.#active.add(running);
@@ -72,6 +73,11 @@ export class ProjectionWorkerMemory implements ProjectionWorker {
   close(options: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#drain(options.drainTimeoutMs ?? 30_000);
     return this.#closing;
+  }
+
+  /** The run was aborted, or gave up by itself because the worker closes. */
+  #isInterrupted(error: unknown): boolean {
+    return this.#abort.signal.aborted || (this.#closing !== null && isEventSourcingError(error, "ABORTED"));
   }
 
   async #drain(drainTimeoutMs: number): Promise<void> {

@@ -42,7 +42,10 @@ export interface ProjectionRunContext {
   readonly signal: AbortSignal;
 }
 
-/** Does the work of one run. What it throws fails the run: transient errors are tried again, others may be parked. */
+/**
+ * Does the work of one run. What it throws fails the run: transient errors are tried again, others may be parked. `ABORTED`
+ * while the worker closes gives the run back as if it had not been tried.
+ */
 export type ProjectionRun = (ref: AggregateRef, context: ProjectionRunContext) => Promise<void>;
 
 /** Takes runs off a queue. It works from the moment it is made. */

@@ -260,6 +260,7 @@ describe("startReconciler", () => {
   const running: Reconciler[] = [];
   afterEach(async () => {
     await Promise.all(running.splice(0).map((reconciler) => reconciler.stop()));
+    vi.useRealTimers();
   });
   const start: typeof startReconciler = (options) => {
     const reconciler = startReconciler(options);
@@ -341,5 +342,54 @@ describe("startReconciler", () => {
     start({ source, ...interval, onError: (error) => errors.push(error) });
     await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2), waiting);
     expect(errors[0]).toBe(leases.failure);
+  });
+
+  it("looks 3 s after an engine is back, at what lags however shortly, once for many calls", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const leases = new TestLeases();
+    const { source, asked } = recordingSource();
+    const reconciler = start({ source, queue: recordingQueue(), leases, intervalMs: 30_000, graceMs: 5_000 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    // The turn is taken, by this one or another; a look after an outage does not wait for it.
+    expect(leases.holder).not.toBeNull();
+    leases.holder = null;
+    for (let call = 0; call < 5; call++) reconciler.lookSoon();
+    await vi.advanceTimersByTimeAsync(2_900);
+    expect(asked).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toMatchObject({ graceMs: 0 });
+    expect(leases.calls).toEqual(["reconcile projections", "reconcile projections after an outage"]);
+  });
+
+  it("leaves the look after an outage to one of all who notice it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const leases = new TestLeases();
+    const sources = Array.from({ length: 8 }, () => recordingSource());
+    const reconcilers = sources.map(({ source }) =>
+      start({ source, queue: recordingQueue(), leases, intervalMs: 30_000 }),
+    );
+    const looks = () => sources.reduce((sum, { asked }) => sum + asked.length, 0);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(looks()).toBe(1);
+    leases.holder = null;
+    for (const reconciler of reconcilers) reconciler.lookSoon();
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(looks()).toBe(2);
+  });
+
+  it("tries again 5 s after a look failed, then less and less often, up to the interval", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const { source, asked } = recordingSource(() => {
+      throw new Error("the store is down");
+    });
+    start({ source, queue: recordingQueue(), intervalMs: 30_000 });
+    const counts: number[] = [];
+    for (let second = 0; second < 100; second += 5) {
+      await vi.advanceTimersByTimeAsync(second === 0 ? 4_900 : 5_000);
+      counts.push(asked.length);
+    }
+    // At 0, 5, 15, 35, 65 and 95 s.
+    expect(counts).toEqual([1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 6]);
   });
 });

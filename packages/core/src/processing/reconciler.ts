@@ -59,6 +59,13 @@ interface Covered {
 const tracer = trace.getTracer("@es/core");
 const { attributes, metrics: metricNames, spans } = telemetryNames;
 
+/** From the recovery of an engine to the look: others find it back a little later, and store without scheduling until then. */
+const LOOK_AFTER_RECOVERY_MS = 3_000;
+/** How long others leave a look after a recovery to the one who takes it. */
+const RECOVERY_LEASE_MS = 2_000;
+/** After a look that failed: an engine is away, and everybody waits for what it missed. Doubles up to the interval. */
+const RETRY_FAILED_MS = 5_000;
+
 /** In place of a lease that cannot be asked for. */
 const unleased = (name: string): Lease => ({
   name,
@@ -88,7 +95,9 @@ export class Reconciler {
   #covered: Covered | undefined;
   #coveredEverythingAt = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #soon: ReturnType<typeof setTimeout> | undefined;
   #turn: Promise<void> | undefined;
+  #failedInARow = 0;
 
   /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(options: ReconcilerOptions) {
@@ -148,58 +157,89 @@ export class Reconciler {
     return this;
   }
 
+  /**
+   * Looks in 3 s for what lags, however shortly: an engine is back, and what was stored while it was away may not be
+   * scheduled. With `leases` one of all who notice it looks. Calls until then are one.
+   */
+  lookSoon(): void {
+    if (this.#soon !== undefined || this.#stopping.signal.aborted) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      const before = this.#turn;
+      this.#turn = (async () => {
+        await before;
+        await this.#lookWithLease("after an outage", RECOVERY_LEASE_MS, { graceMs: 0 });
+      })();
+    }, LOOK_AFTER_RECOVERY_MS);
+  }
+
   /** No look starts any more; resolves when the current one ended. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#soon);
     this.#telemetry.close();
     await this.#turn;
   }
 
   #takeTurn(): void {
     const startedAt = performance.now();
-    this.#turn = this.#lookInTurn().then((looked) => {
+    const before = this.#turn;
+    this.#turn = (async () => {
+      if (before !== undefined) await before;
+      const outcome = await this.#lookWithLease("", this.#intervalMs, {});
       if (this.#intervalMs === 0 || this.#stopping.signal.aborted) return;
       // Who waits for another to look asks more often, to take over soon after that one died.
       const soonest = this.#intervalMs / 3;
-      const leftMs = looked ? startedAt + this.#intervalMs - performance.now() : soonest;
-      this.#timer = setTimeout(() => this.#takeTurn(), Math.max(leftMs, soonest));
-    });
+      let nextMs = soonest;
+      if (outcome === "looked") nextMs = Math.max(startedAt + this.#intervalMs - performance.now(), soonest);
+      if (outcome === "failed") nextMs = this.#retryMs();
+      this.#timer = setTimeout(() => this.#takeTurn(), nextMs);
+    })();
   }
 
-  /** Resolves with whether it was this one's turn, however the look went. */
-  async #lookInTurn(): Promise<boolean> {
+  #retryMs(): number {
+    return Math.min(RETRY_FAILED_MS * 2 ** (this.#failedInARow - 1), this.#intervalMs);
+  }
+
+  /** Looks, unless another of this name has the lease. Never rejects. */
+  async #lookWithLease(
+    occasion: string,
+    leaseMs: number,
+    look: LookOptions,
+  ): Promise<"looked" | "failed" | "left to another"> {
     const { leases, onError } = this.#options;
     const { signal } = this.#stopping;
+    if (signal.aborted) return "failed";
     try {
-      if (leases === undefined || this.#intervalMs === 0) {
-        await this.look({ signal });
-        return true;
+      let looked = true;
+      if (leases === undefined || leaseMs === 0) {
+        await this.look({ ...look, signal });
+      } else {
+        const asked: Pick<Leases, "acquire"> = {
+          acquire: async (name, durationMs) => {
+            try {
+              return await leases.acquire(name, durationMs);
+            } catch (error) {
+              onError?.(error);
+              return unleased(name);
+            }
+          },
+        };
+        const leased = await withLease(
+          asked,
+          ["reconcile", this.#name, occasion].filter(Boolean).join(" "),
+          (lost) => this.look({ ...look, signal: lost }),
+          { durationMs: leaseMs, keepForMs: leaseMs, signal },
+        );
+        looked = leased.held;
       }
-      const asked: Pick<Leases, "acquire"> = {
-        acquire: async (name, durationMs) => {
-          try {
-            return await leases.acquire(name, durationMs);
-          } catch (error) {
-            onError?.(error);
-            return unleased(name);
-          }
-        },
-      };
-      const { held } = await withLease(
-        asked,
-        `reconcile ${this.#name}`,
-        (lost) => this.look({ signal: lost }),
-        {
-          durationMs: this.#intervalMs,
-          keepForMs: this.#intervalMs,
-          signal,
-        },
-      );
-      return held;
+      this.#failedInARow = 0;
+      return looked ? "looked" : "left to another";
     } catch (error) {
       if (!signal.aborted) onError?.(error);
-      return true;
+      this.#failedInARow++;
+      return "failed";
     }
   }
 }

@@ -85,4 +85,28 @@ describe("waitForEngine", () => {
     setImmediate(() => closing.abort(reason));
     await expect(running).rejects.toBe(reason);
   });
+
+  it("ends the wait of all runs when the worker closes, and lets those go on that do not wait", async () => {
+    const closing = new AbortController();
+    const reason = new EventSourcingError("ABORTED", "the worker closes");
+    const availability: EngineAvailability = {
+      untilAvailable: (signal) =>
+        new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
+    };
+    const { signal } = new AbortController();
+    const slow = Promise.resolve().then(() => new Promise<void>((resolve) => setTimeout(resolve, 20)));
+    const run = waitForEngine(
+      async ({ aggregateId }) => {
+        if (aggregateId !== "slow") throw transient;
+        await slow;
+      },
+      availability,
+      { signal: closing.signal },
+    );
+    const waiting = [1, 2, 3].map((attempt) => run(ref, { attempt, signal }));
+    const going = run({ ...ref, aggregateId: "slow" }, { attempt: 1, signal });
+    setImmediate(() => closing.abort(reason));
+    for (const one of waiting) await expect(one).rejects.toBe(reason);
+    await going;
+  });
 });

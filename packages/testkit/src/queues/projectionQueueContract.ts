@@ -813,6 +813,33 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
         expect((await queue.counts()).deadLetters).toBe(0);
       });
 
+      it("a worker whose run gives up by itself: with ABORTED it goes back, and is not counted as tried", async () => {
+        const { queue, work } = await setUp({ attempts: 1 });
+        const closing = new AbortController();
+        const recorder = new RunRecorder(
+          () =>
+            new Promise((_resolve, reject) => {
+              closing.signal.addEventListener("abort", () => {
+                reject(new EventSourcingError("ABORTED", "The worker closes."));
+              });
+            }),
+        );
+        const worker = work(recorder.run, { concurrency: 1 });
+        await queue.schedule([ref("a")]);
+        await until(() => recorder.active === 1, "the run is active");
+        const closed = worker.close();
+        closing.abort();
+        await closed;
+        expect(recorder.started[0]?.signal.aborted).toBe(false);
+
+        const next = new RunRecorder();
+        work(next.run, { concurrency: 1 });
+        await until(() => next.finished.length === 1, "the run started again");
+        await idle(queue);
+        expect(next.started).toMatchObject([{ ref: { aggregateId: "a" }, attempt: 1 }]);
+        expect((await queue.counts()).deadLetters).toBe(0);
+      });
+
       it("an idle worker, and twice", async () => {
         const { work } = await setUp();
         const worker = work(new RunRecorder().run, { concurrency: 1 });
