@@ -2,6 +2,7 @@ import { Job, type MinimalQueue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import { LuaScript } from "./luaScript.js";
 import type { ProjectionJobData } from "./projectionJob.js";
+import type { RedisGate } from "./redisGate.js";
 
 export interface DelayedJobsOptions {
   readonly redis: Redis | Cluster;
@@ -9,6 +10,8 @@ export interface DelayedJobsOptions {
   readonly queue: MinimalQueue;
   readonly prefix: string;
   readonly queueName: string;
+  /** Nothing is looked at while Redis is not well. */
+  readonly gate: Pick<RedisGate, "isOpen" | "noteFailure">;
   readonly onError: (error: unknown) => void;
 }
 
@@ -61,11 +64,12 @@ export class DelayedJobs {
 
   async #look(): Promise<void> {
     // A look may wait for a Redis that is down.
-    if (this.#looking) return;
+    if (this.#looking || !this.#options.gate.isOpen) return;
     this.#looking = true;
     try {
       await this.#promoteMisplaced();
     } catch (error) {
+      this.#options.gate.noteFailure(error);
       this.#options.onError(error);
     } finally {
       this.#looking = false;

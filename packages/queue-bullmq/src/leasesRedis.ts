@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { EventSourcingError, type Lease, type Leases, wholeNumber } from "@es/core";
+import { EventSourcingError, type Lease, type Leases, warningListener, wholeNumber } from "@es/core";
 import type { Cluster, Redis } from "ioredis";
 import { within } from "./deadline.js";
 import { LuaScript } from "./luaScript.js";
-import { defaultPrefix } from "./projectionJob.js";
-import { asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
-import { connectProducer, isReady, type RedisConnection } from "./redisConnection.js";
+import { parsePrefix } from "./projectionJob.js";
+import { asQueueError, type ErrorListener, unavailable, whyDown } from "./queueErrors.js";
+import { connectProducer, isReady, type RedisConnection, withReason } from "./redisConnection.js";
+import { probeLeases } from "./redisProbe.js";
 
 export interface LeasesRedisOptions {
   readonly connection: RedisConnection;
@@ -14,7 +15,7 @@ export interface LeasesRedisOptions {
   readonly prefix?: string;
   /** How long a call may take, milliseconds. @default 2000 */
   readonly timeoutMs?: number;
-  /** Told of lost connections. @default nobody */
+  /** Gets lost connections. @default a warning of the process, each once a minute */
   readonly onError?: ErrorListener;
 }
 
@@ -42,15 +43,16 @@ export class LeasesRedis implements Leases {
   #closing: Promise<void> | null = null;
 
   constructor(options: LeasesRedisOptions) {
-    this.#prefix = `${options.prefix ?? defaultPrefix}:lease:`;
+    this.#prefix = `${parsePrefix(options.prefix)}:lease:`;
+    const onError = options.onError ?? warningListener("LeasesRedis");
     this.#timeoutMs = wholeNumber("timeoutMs", options.timeoutMs ?? 2_000, 1);
     this.#redis = connectProducer(options.connection);
     this.#redis.on("ready", () => {
       this.#down = null;
     });
     this.#redis.on("error", (error: Error) => {
-      this.#down = error;
-      options.onError?.(error);
+      this.#down = whyDown(this.#down, error);
+      onError(asQueueError(error));
     });
   }
 
@@ -72,6 +74,19 @@ export class LeasesRedis implements Leases {
     };
   }
 
+  /**
+   * Resolves if Redis lets this user take, renew and release leases, now.
+   *
+   * @throws EventSourcingError `QUEUE_UNAVAILABLE` or `QUEUE_REJECTED` with the state Redis is in
+   */
+  async check(): Promise<void> {
+    try {
+      await this.#call((redis) => probeLeases(redis, this.#prefix));
+    } catch (error) {
+      throw await withReason(this.#redis, error);
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -88,7 +103,9 @@ export class LeasesRedis implements Leases {
     if (this.#closing !== null) throw new EventSourcingError("CLOSED", "These leases are closed.");
     try {
       return await within(this.#timeoutMs, this.#onceReady(work), () => {
-        throw unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down);
+        throw this.#down === null
+          ? unavailable(`no answer within ${this.#timeoutMs} ms`)
+          : asQueueError(this.#down);
       });
     } catch (error) {
       throw asQueueError(error);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type AggregateRef, aggregateRefKey, parseTenantId } from "@es/core";
+import { type AggregateRef, aggregateRefKey, EventSourcingError, parseTenantId } from "@es/core";
 
 export const defaultQueueName = "projections";
 
@@ -7,6 +7,30 @@ export const defaultQueueName = "projections";
 export const defaultPrefix = "{es}";
 
 export const jobName = "project";
+
+/** The names in a queue's keys, which are joined by colons. @throws EventSourcingError `INVALID_OPTIONS` */
+export function parseQueueNames(options: { readonly queueName?: string; readonly prefix?: string }): {
+  readonly queueName: string;
+  readonly prefix: string;
+} {
+  const { queueName = defaultQueueName, prefix = defaultPrefix } = options;
+  if (typeof queueName !== "string" || queueName === "" || queueName.includes(":")) {
+    throw new EventSourcingError(
+      "INVALID_OPTIONS",
+      `queueName must be a text without a colon, got ${JSON.stringify(queueName)}.`,
+    );
+  }
+  return { queueName, prefix: parsePrefix(prefix) };
+}
+
+/** @throws EventSourcingError `INVALID_OPTIONS` */
+export function parsePrefix(prefix: string = defaultPrefix): string {
+  if (typeof prefix === "string" && prefix !== "") return prefix;
+  throw new EventSourcingError(
+    "INVALID_OPTIONS",
+    `prefix must be a text that is not empty, got ${JSON.stringify(prefix)}.`,
+  );
+}
 
 /** What a job carries: ids only, for a job that waits keeps the payload of the first call it serves. */
 export interface ProjectionJobData {

@@ -10,6 +10,7 @@ import {
   type QueueCounts,
   type ScheduleOptions,
   SchedulingTelemetry,
+  warningListener,
   wholeNumber,
 } from "@es/core";
 import type { Context } from "@opentelemetry/api";
@@ -20,15 +21,11 @@ import { DeadLettersBullMQ } from "./deadLettersBullMQ.js";
 import { Patience, within } from "./deadline.js";
 import { createGatheringBackend } from "./gatheredScripts.js";
 import { defaultTelemetry } from "./jobTelemetry.js";
-import {
-  deduplicationId,
-  defaultPrefix,
-  defaultQueueName,
-  jobName,
-  type ProjectionJobData,
-} from "./projectionJob.js";
-import { asError, asQueueError, type ErrorListener, unavailable } from "./queueErrors.js";
-import { connectProducer, isReady, type RedisConnection } from "./redisConnection.js";
+import { deduplicationId, jobName, type ProjectionJobData, parseQueueNames } from "./projectionJob.js";
+import { asError, asQueueError, type ErrorListener, unavailable, whyDown } from "./queueErrors.js";
+import { connectProducer, isReady, type RedisConnection, withReason } from "./redisConnection.js";
+import { RedisGate } from "./redisGate.js";
+import { adviceFor, probeQueue } from "./redisProbe.js";
 import { Slots } from "./slots.js";
 import { TenantTurns } from "./tenantTurns.js";
 
@@ -59,7 +56,7 @@ export interface ProjectionQueueBullMQOptions {
   readonly removeOnFail?: boolean | number | KeepJobs;
   /** `null` turns tracing and metrics of BullMQ off. @default bullmq-otel with metrics */
   readonly telemetry?: Telemetry<Context> | null;
-  /** Told of lost connections. @default nobody */
+  /** Gets lost connections. @default a warning of the process, each once a minute */
   readonly onError?: ErrorListener;
 }
 
@@ -94,6 +91,10 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   readonly #options: ProjectionQueueBullMQOptions;
   readonly #redis: Redis | Cluster;
   readonly #letters: DeadLetterStore;
+  readonly #names: { readonly queueName: string; readonly prefix: string };
+  readonly #onError: ErrorListener;
+  /** Nothing is added in a state of Redis in which it might be added by half. */
+  readonly #gate: RedisGate;
   /** `null`: first come, first served. */
   readonly #turns: TenantTurns | null;
   readonly #timeoutMs: number;
@@ -117,6 +118,8 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   constructor(options: ProjectionQueueBullMQOptions) {
     const { attempts, backoffMs } = projectionQueueDefaults;
     this.#options = options;
+    this.#names = parseQueueNames(options);
+    this.#onError = options.onError ?? warningListener("ProjectionQueueBullMQ");
     this.#attempts = wholeNumber("attempts", options.attempts ?? attempts, 1);
     this.#backoffMs = wholeNumber("backoffMs", options.backoffMs ?? backoffMs, 0);
     this.#delayMs = wholeNumber("delayMs", options.delayMs ?? 200, 0);
@@ -130,10 +133,13 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
       this.#down = null;
     });
     this.#redis.on("error", (error: Error) => {
-      this.#down = error;
-      this.#report(error);
+      this.#down = whyDown(this.#down, error);
+      this.#gate.lost();
+      this.#report(asQueueError(error));
     });
-    const [prefix, queueName] = [options.prefix ?? defaultPrefix, options.queueName ?? defaultQueueName];
+    this.#redis.on("close", () => this.#gate.lost());
+    const { prefix, queueName } = this.#names;
+    this.#gate = new RedisGate({ probe: () => probeQueue(this.#redis, prefix, queueName) });
     this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
     this.#turns = options.fairness === null ? null : new TenantTurns(this.#redis, prefix, queueName);
     this.deadLetters = new DeadLettersBullMQ(this.#letters, {
@@ -163,6 +169,25 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     );
     const { waiting = 0, delayed = 0, prioritized = 0, active = 0 } = jobs;
     return { pending: waiting + delayed + prioritized, active, deadLetters };
+  }
+
+  /**
+   * Resolves if Redis lets this queue and its workers do all they need, now: it writes, by the same commands. With a note if
+   * there is something to mend that keeps nothing from working yet.
+   *
+   * @throws EventSourcingError `QUEUE_UNAVAILABLE` or `QUEUE_REJECTED` with the state Redis is in
+   */
+  async check(): Promise<string | undefined> {
+    this.#assertOpen();
+    const { prefix, queueName } = this.#names;
+    try {
+      return await this.#call(async () => {
+        await probeQueue(this.#redis, prefix, queueName);
+        return adviceFor(this.#redis);
+      });
+    } catch (error) {
+      throw await withReason(this.#redis, error);
+    }
   }
 
   /** Stops accepting, lets calls in flight end, disconnects. What is pending stays in Redis for the workers. */
@@ -203,6 +228,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   }
 
   async #addAll(refs: readonly AggregateRef[], delayMs: number): Promise<void> {
+    if (!this.#gate.isOpen) await this.#call(() => this.#gate.assertOpen());
     const distinct = [...new Map(refs.map((ref) => [deduplicationId(ref), ref]))];
     const priorities = await this.#priorities(distinct);
     const size = Math.min(this.#maxInFlight, MAX_BULK);
@@ -267,12 +293,13 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     const givenUp = new AbortController();
     const attempt = this.#slots.use(commands, async () => work(await this.#connected()), givenUp.signal);
     const call = this.#patience.await(attempt, () =>
-      unavailable(this.#down?.message ?? `no answer within ${this.#timeoutMs} ms`, this.#down),
+      this.#down === null ? unavailable(`no answer within ${this.#timeoutMs} ms`) : asQueueError(this.#down),
     );
     try {
       return await this.#tracked(call);
     } catch (error) {
       givenUp.abort(error);
+      this.#gate.noteFailure(error);
       throw asQueueError(error);
     }
   }
@@ -324,12 +351,13 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   async #makeQueue(): Promise<Queue<ProjectionJobData>> {
     const options = {
       connection: this.#redis,
-      prefix: this.#options.prefix ?? defaultPrefix,
+      prefix: this.#names.prefix,
       skipWaitingForReady: true,
+      // It needs INFO, and prints on the console.
+      skipVersionCheck: true,
       ...(this.#telemetry === null ? {} : { telemetry: this.#telemetry }),
     };
-    const name = this.#options.queueName ?? defaultQueueName;
-    const queue = new Queue<ProjectionJobData>(name, options, createGatheringBackend);
+    const queue = new Queue<ProjectionJobData>(this.#names.queueName, options, createGatheringBackend);
     // The connection's errors are reported where it is made; BullMQ emits them once more.
     queue.on("error", () => undefined);
     try {
@@ -347,7 +375,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   }
 
   #report(error: Error): void {
-    this.#options.onError?.(error);
+    this.#onError(error);
   }
 }
 

@@ -1,14 +1,17 @@
 import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type AggregateRef,
   type DeadLetterReason,
   defaultConcurrency,
   describeFailure,
   EventSourcingError,
+  isEventSourcingError,
   type ProjectionRun,
   type ProjectionWorker,
   projectionQueueDefaults,
   telemetryNames,
+  warningListener,
   wholeNumber,
 } from "@es/core";
 import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
@@ -17,11 +20,14 @@ import type { Cluster, Redis } from "ioredis";
 import { DeadLetterStore, type RunLock } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
 import { DelayedJobs } from "./delayedJobs.js";
-import { createFetchingBackend, placesOf } from "./jobsAhead.js";
+import { placesOf } from "./jobsAhead.js";
 import { defaultTelemetry, runTelemetry } from "./jobTelemetry.js";
-import { defaultPrefix, defaultQueueName, type ProjectionJobData, refOf } from "./projectionJob.js";
-import { asError, type ErrorListener } from "./queueErrors.js";
-import { connectWorker, isReady, type RedisConnection } from "./redisConnection.js";
+import { type ProjectionJobData, parseQueueNames, refOf } from "./projectionJob.js";
+import { asError, asQueueError, type ErrorListener, isReply, whyDown } from "./queueErrors.js";
+import { connectWorker, isReady, type RedisConnection, withReason } from "./redisConnection.js";
+import { RedisGate } from "./redisGate.js";
+import { probeQueue } from "./redisProbe.js";
+import { createSteadyBackend } from "./steadyBackend.js";
 import { TenantTurns, TurnReporter } from "./tenantTurns.js";
 
 export interface ProjectionWorkerBullMQOptions {
@@ -46,14 +52,18 @@ export interface ProjectionWorkerBullMQOptions {
   readonly maxStalledCount?: number;
   /** `null` turns tracing and metrics of BullMQ off. @default bullmq-otel with metrics */
   readonly telemetry?: Telemetry<Context> | null;
-  /** Told of lost connections and failed bookkeeping. @default nobody */
+  /** Gets lost connections, refusals of Redis and failed bookkeeping. @default a warning of the process, each once a minute */
   readonly onError?: ErrorListener;
+  /** Redis works again after it did not: what was to be scheduled meanwhile may be missing, so a reconciler should look. */
+  readonly onRecovered?: () => void;
 }
 
 /** How long an aborted run may take to notice. */
 const ABORT_GRACE_MS = 1_000;
-/** How long Redis may take to be told of the last runs. */
+/** How long Redis may take to record the last runs. */
 const BOOKKEEPING_MS = 5_000;
+/** A Redis that answers nothing for so long is not waited for. */
+const SILENCE_MS = 1_000;
 
 /** A run that failed, as BullMQ keeps it. Hides names and messages that mean something to BullMQ. */
 class FailedRun extends Error {
@@ -65,7 +75,10 @@ class FailedRun extends Error {
   }
 }
 
-/** Runs what a `ProjectionQueueBullMQ` of the same name schedules. It waits for Redis, at start and after a loss. */
+/**
+ * Runs what a `ProjectionQueueBullMQ` of the same name schedules. It waits for Redis, at start, after a loss, and while Redis
+ * refuses what it needs, and goes on by itself.
+ */
 export class ProjectionWorkerBullMQ implements ProjectionWorker {
   readonly #run: ProjectionRun;
   readonly #redis: Redis | Cluster;
@@ -75,7 +88,13 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   readonly #delayed: DelayedJobs;
   readonly #maxStalledCount: number;
   readonly #onError: ErrorListener;
+  readonly #gate: RedisGate;
   readonly #abort = new AbortController();
+  /** Aborts when the worker begins to close: from then on nothing waits for Redis to be well. */
+  readonly #closingNow = new AbortController();
+  /** Why the connection that waits for jobs is not there. */
+  #waitingLost: Error | null = null;
+  #lost: Error | null = null;
   /** Runs only, without the bookkeeping around them: that one may wait for a Redis that is down. */
   readonly #active = new Set<Promise<void>>();
   #onBegin: (() => void) | null = null;
@@ -89,8 +108,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     );
     const limiter = options.limiter === undefined ? projectionQueueDefaults.limiter : options.limiter;
     const telemetry = options.telemetry === undefined ? defaultTelemetry() : options.telemetry;
-    const queueName = options.queueName ?? defaultQueueName;
-    const prefix = options.prefix ?? defaultPrefix;
+    const { queueName, prefix } = parseQueueNames(options);
     this.#run = options.run;
     this.#maxStalledCount = wholeNumber("maxStalledCount", options.maxStalledCount ?? 5, 0);
     const lockDuration = wholeNumber("lockDurationMs", options.lockDurationMs ?? 30_000, 1);
@@ -99,12 +117,31 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       wholeNumber("limiter.max", limiter.max, 1);
       wholeNumber("limiter.durationMs", limiter.durationMs, 1);
     }
+    const onError = options.onError ?? warningListener("ProjectionWorkerBullMQ");
     this.#onError = (error) => {
       // What a closing connection still has to say is no news.
-      if (this.#closing === null) options.onError?.(error);
+      if (this.#closing !== null) return;
+      onError(isReply(error) || isConnectionError(error) ? asQueueError(error) : error);
     };
     this.#redis = connectWorker(options.connection);
-    this.#redis.on("error", () => undefined);
+    const gate = new RedisGate({
+      probe: () => probeQueue(this.#redis, prefix, queueName),
+      onFailure: (error) => this.#onError(error),
+      onRecovered: () => options.onRecovered?.(),
+    });
+    this.#gate = gate;
+    this.#redis.on("error", (error: Error) => {
+      this.#lost = whyDown(this.#lost, error);
+      gate.lost();
+    });
+    this.#redis.on("close", () => {
+      this.#lost ??= new Error("the connection was closed");
+      gate.lost();
+    });
+    this.#redis.on("ready", () => {
+      this.#lost = null;
+      gate.untilOpen(this.#closingNow.signal).catch(() => undefined);
+    });
     this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
     const turns = new TenantTurns(this.#redis, prefix, queueName);
     this.#turns = new TurnReporter(turns, (error) => this.#onError(asError(error)));
@@ -124,11 +161,22 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
             // Counted here instead, where the dead letter can be written.
             maxStalledCount: Number.MAX_SAFE_INTEGER,
             runRetryDelay: 1_000,
+            // It needs INFO, prints on the console, and a failure of it is for good.
+            skipVersionCheck: true,
             ...(limiter === null ? {} : { limiter: { max: limiter.max, duration: limiter.durationMs } }),
             ...(telemetry === null ? {} : { telemetry: runTelemetry(telemetry) }),
           },
-          // What a limiter counts is fetched one by one.
-          createFetchingBackend(() => (limiter === null ? placesOf(this.#worker) : 1)),
+          createSteadyBackend({
+            // What a limiter counts is fetched one by one.
+            places: () => (limiter === null ? placesOf(this.#worker) : 1),
+            gate,
+            closing: this.#closingNow.signal,
+            lockDurationMs: lockDuration,
+            onError: (error) => this.#onError(error),
+            onWaitingLost: (error) => {
+              this.#waitingLost = error === null ? null : whyDown(this.#waitingLost, error);
+            },
+          }),
         ),
     );
     this.#worker.on("error", (error) => this.#onError(error));
@@ -137,8 +185,19 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       queue: this.#worker,
       prefix,
       queueName,
+      gate,
       onError: (error) => this.#onError(asError(error)),
     });
+  }
+
+  /**
+   * Resolves if the worker can take runs: its connections are there, and Redis lets it do all it needs.
+   *
+   * @throws EventSourcingError `QUEUE_UNAVAILABLE` or `QUEUE_REJECTED` with the state Redis is in
+   */
+  async check(): Promise<void> {
+    const error = this.#gate.failure ?? this.#lost ?? this.#waitingLost;
+    if (error !== null) throw await withReason(this.#redis, asQueueError(error));
   }
 
   close(options: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
@@ -152,6 +211,7 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       () => true,
       () => true,
     );
+    this.#closingNow.abort(new EventSourcingError("CLOSED", "The worker is closed."));
     const drained = await this.#drain(closed, drainTimeoutMs);
     if (!drained) {
       this.#abort.abort(new EventSourcingError("ABORTED", "The worker closed before this run ended."));
@@ -175,9 +235,27 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       if (this.#active.size > 0) continue;
       const patience = isReady(this.#redis) ? BOOKKEEPING_MS : 0;
       const begun = this.#begun();
-      if (await within(patience, Promise.race([closed, begun]), () => true)) return true;
+      const over = new AbortController();
+      const ended = Promise.race([closed, begun, this.#silence(over.signal)]);
+      const done = await within(patience, ended, () => true);
+      over.abort();
+      if (done) return true;
     } while (performance.now() < deadline);
     return false;
+  }
+
+  /** Resolves with true once Redis has not answered for a while: nothing more is recorded then. */
+  async #silence(over: AbortSignal): Promise<true> {
+    while (!over.aborted) {
+      const answered = await within(
+        SILENCE_MS,
+        this.#redis.echo("").then(() => true, isReply),
+        () => false,
+      );
+      if (!answered) return true;
+      await sleep(SILENCE_MS / 4, undefined, { signal: over }).catch(() => undefined);
+    }
+    return true;
   }
 
   /** Resolves with false once a further run begins. */
@@ -215,10 +293,15 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     try {
       await this.#track(ref, attempt);
     } catch (error) {
-      if (this.#abort.signal.aborted) await this.#giveBack(job, token);
+      if (this.#abort.signal.aborted || this.#isGivenUp(error)) await this.#giveBack(job, token);
       await this.#fail(job, ref, lock, attempt, error);
     }
     await this.#letters.heal(ref, lock);
+  }
+
+  /** The run itself gave up because the worker closes. */
+  #isGivenUp(error: unknown): boolean {
+    return this.#closing !== null && isEventSourcingError(error, "ABORTED");
   }
 
   /** The worker closes under the run: it goes back as if it had not been tried. */
@@ -269,6 +352,13 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     });
     throw error;
   }
+}
+
+/** A failure to reach Redis, by its shape: errors of runs and of BullMQ have no such codes. */
+function isConnectionError(error: Error): boolean {
+  return (
+    "syscall" in error || /^(Connection is closed|Protocol error|connect E)|SSL routines/.test(error.message)
+  );
 }
 
 /** bullmq-otel leaves the span of a failed run unset. */

@@ -11,7 +11,6 @@ describe("asQueueError", () => {
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     "CLUSTERDOWN The cluster is down",
     "TRYAGAIN Multiple keys request during rehashing of slot",
-    "MOVED 3999 127.0.0.1:6381",
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
     "OOM command not allowed when used memory > 'maxmemory'.",
     "NOREPLICAS Not enough good replicas to write.",
@@ -23,6 +22,8 @@ describe("asQueueError", () => {
 
   it.each([
     "WRONGPASS invalid username-password pair or user is disabled.",
+    // Nothing but another address or a client for clusters helps.
+    "MOVED 3999 127.0.0.1:6381",
     "NOAUTH Authentication required.",
     "NOPERM this user has no permissions to run the 'set' command",
     "WRONGTYPE Operation against a key holding the wrong kind of value",

@@ -32,6 +32,9 @@ local function text(number) return string.format('%.0f', number) end`;
  * KEYS 3: BullMQ's waiting jobs, scored priority * 2^32 + counter. ARGV: prefix of the queue's keys, then tenant and
  * deduplication id of each ref. A ref costs its tenant a turn only if this call makes a run of it, not if it joins one. To
  * joining the run that follows an active one, the newest call brings the tag: that of the tenant's newest job.
+ *
+ * A job that nobody waits for, runs or will find is no run to join, though BullMQ takes it for one for ever: what is left of a
+ * script that Redis ended half way, for a command of it was forbidden. It is removed.
  */
 const takeTurns = new LuaScript(`${readClock}
 local PRIORITY = 4294967296
@@ -44,8 +47,17 @@ end
 local function joins(id)
   local jobId = redis.call('GET', ARGV[1] .. 'de:' .. id)
   if not jobId or redis.call('EXISTS', ARGV[1] .. jobId) == 0 then return false end
-  if redis.call('EXISTS', ARGV[1] .. jobId .. ':lock') == 0 then return true end
-  return redis.call('EXISTS', ARGV[1] .. 'dn:' .. id) == 1
+  if redis.call('EXISTS', ARGV[1] .. jobId .. ':lock') == 1 then
+    return redis.call('EXISTS', ARGV[1] .. 'dn:' .. id) == 1
+  end
+  for _, set in ipairs({ 'delayed', 'prioritized' }) do
+    if redis.call('ZSCORE', ARGV[1] .. set, jobId) then return true end
+  end
+  for _, list in ipairs({ 'wait', 'active', 'paused' }) do
+    if redis.call('LPOS', ARGV[1] .. list, jobId) then return true end
+  end
+  redis.call('DEL', ARGV[1] .. 'de:' .. id, ARGV[1] .. 'dn:' .. id, ARGV[1] .. jobId)
+  return false
 end
 
 local next, changed, priorities = {}, {}, {}

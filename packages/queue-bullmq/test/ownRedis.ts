@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@es/tooling-services";
+import { Redis } from "ioredis";
 
 /** A Redis of one test's own, to be stopped, killed, frozen and started again on the same port. Keeps nothing on disk. */
 export class OwnRedis {
@@ -25,6 +26,23 @@ export class OwnRedis {
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** The address for a user of an access list. Its password is `secret`. */
+  urlFor(user: string): string {
+    return `redis://${user}:secret@127.0.0.1:${this.port}`;
+  }
+
+  /** Runs commands as its administrator, on a connection of their own. */
+  async admin(...commands: readonly (readonly [string, ...(string | number)[]])[]): Promise<unknown[]> {
+    const redis = new Redis(this.url, { replyMapping: "legacy", enableReadyCheck: false });
+    try {
+      const answers: unknown[] = [];
+      for (const [name, ...values] of commands) answers.push(await redis.call(name, ...values.map(String)));
+      return answers;
+    } finally {
+      redis.disconnect();
+    }
   }
 
   async start(): Promise<void> {
