@@ -13,6 +13,7 @@ import {
   ConfigurationError,
   type Logger,
   OWN_TELEMETRY_ATTRIBUTE,
+  type ReadinessCheck,
   type RunningService,
   startHttpServer,
 } from "@es/service";
@@ -28,6 +29,8 @@ export interface IngestDependencies {
   readonly store: Pick<TraceStore, "isReady" | "schemaIsReady">;
   readonly access: Pick<Access, "authorize" | "needsKey">;
   readonly logger: Logger;
+  /** What `/readyz` asks besides the store. */
+  readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
 }
 
 export interface RunningIngest extends RunningService {
@@ -106,7 +109,7 @@ export async function startIngest(
       }
       return handler(request, response);
     },
-    readiness: { clickhouse: traceStore.isReady },
+    readiness: { clickhouse: traceStore.isReady, ...dependencies.readiness },
     maxConnections: config.INGEST_MAX_CONNECTIONS,
     handlerChecksHeaders: true,
     onError: (error) => logger.error({ error }, "A request failed"),

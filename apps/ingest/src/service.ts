@@ -16,7 +16,7 @@ export async function startIngestService(
     queueName: config.QUEUE_NAME,
     prefix: config.QUEUE_PREFIX,
     delayMs: config.QUEUE_DELAY_MS,
-    onError: (error) => logger.warn({ error }, "Redis does not answer"),
+    onError: (error) => logger.warn({ error }, "Redis fails the queue"),
   });
   const store = openTraceStore(config, logger, { needs: ["ingest"] });
   const close = async () => {
@@ -31,7 +31,22 @@ export async function startIngestService(
       logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
   });
   try {
-    const ingest = await startIngest(config, { repository, store, access, logger });
+    const ingest = await startIngest(config, {
+      repository,
+      store,
+      access,
+      logger,
+      readiness: {
+        // Without Redis it still acknowledges: that is no reason to send clients elsewhere.
+        async redis() {
+          try {
+            return await queue.check();
+          } catch (error) {
+            return `spans are stored but not scheduled, the reconciler of a worker will: ${error instanceof Error ? error.message : String(error)}`;
+          }
+        },
+      },
+    });
     return {
       url: ingest.url,
       async stop() {

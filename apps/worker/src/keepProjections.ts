@@ -18,8 +18,8 @@ import type { WorkerConfig } from "./config.js";
 /** The queue of one kind of projection, and who takes runs off it. */
 export interface WorkedQueue {
   readonly queue: Pick<ProjectionQueue, "schedule" | "deadLetters">;
-  /** Takes runs off the queue. */
-  readonly work: (run: ProjectionRun) => ProjectionWorker;
+  /** Takes runs off the queue. `onRecovered`: the queue works again after it did not, so schedule calls may be missing. */
+  readonly work: (run: ProjectionRun, events: { readonly onRecovered: () => void }) => ProjectionWorker;
 }
 
 export interface KeepProjectionsOptions extends WorkedQueue {
@@ -35,6 +35,8 @@ export interface KeepProjectionsOptions extends WorkedQueue {
 export interface KeptUp extends RunningService {
   /** Schedules everything that lags behind its events, now. @throws EventSourcingError `STORE_UNAVAILABLE` before the schema is there */
   readonly reconcile: ReconcileNow;
+  /** Looks soon for what lags, one of all workers: an engine is back. */
+  lookSoon(): void;
 }
 
 /** Rebuilds what is scheduled of one kind of projection, and schedules what lags behind. */
@@ -84,7 +86,11 @@ export function keepProjections(
     };
   }
 
-  const worker = work(waitForEngine(projections.projector.run, availability));
+  const stopping = new AbortController();
+  const lookSoon = () => current?.lookSoon();
+  const worker = work(waitForEngine(projections.projector.run, availability, { signal: stopping.signal }), {
+    onRecovered: lookSoon,
+  });
   const reconcilers = startGenerationReconcilers({
     generations: projections.view,
     runnable: projections.runnable,
@@ -93,12 +99,15 @@ export function keepProjections(
   });
 
   return {
+    lookSoon,
     async reconcile() {
       if (current === undefined) throw notYet();
       const { scheduled } = await current.look({ everything: true, graceMs: 0 });
       return scheduled;
     },
     async stop() {
+      // Runs that wait for an engine that is away would wait for as long as it is.
+      stopping.abort(new EventSourcingError("ABORTED", "The worker closes; the run goes back to the queue."));
       // At once: a store that hangs delays them all, and a look needs no runs.
       await Promise.all([reconcilers.stop(), worker.close()]);
       await projections.projector.drain();

@@ -1,4 +1,9 @@
-import { LeasesRedis, ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
+import {
+  LeasesRedis,
+  ProjectionQueueBullMQ,
+  ProjectionWorkerBullMQ,
+  type ProjectionWorkerBullMQOptions,
+} from "@es/queue-bullmq";
 import type { Logger, RunningService } from "@es/service";
 import { openTraceStore, readTraceProjectionOptions, sessionSchedule } from "@es/trace-service";
 import type { WorkerServiceConfig } from "./config.js";
@@ -15,7 +20,7 @@ export async function startWorkerService(
   const redis = {
     connection: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
-    onError: (error: unknown) => logger.warn({ error }, "Redis does not answer"),
+    onError: (error: unknown) => logger.warn({ error }, "Redis fails the queue"),
   };
   const shared = { ...redis, queueName: config.QUEUE_NAME };
   const sharedBySessions = { ...redis, queueName: config.SESSION_QUEUE_NAME };
@@ -31,24 +36,46 @@ export async function startWorkerService(
     lockDurationMs: config.WORKER_LOCK_MS,
     stalledIntervalMs: config.WORKER_STALLED_INTERVAL_MS,
   };
+  /** Those that take runs, once the schema is there. */
+  const working: ProjectionWorkerBullMQ[] = [];
+  const work = (options: ProjectionWorkerBullMQOptions) => {
+    const made = new ProjectionWorkerBullMQ(options);
+    working.push(made);
+    return made;
+  };
+  let advised: string | undefined;
+  const redisIsReady = async () => {
+    const [advice] = await Promise.all([
+      queue.check(),
+      sessionQueue.check(),
+      leases.check(),
+      ...working.map((one) => one.check()),
+    ]);
+    if (advice !== undefined && advice !== advised)
+      logger.warn({ advice }, "Redis works, but should be set up otherwise");
+    advised = advice;
+    return advice;
+  };
   const worker = startWorker(config, {
     store,
     queue,
     leases,
-    work: (run) =>
-      new ProjectionWorkerBullMQ({
+    work: (run, { onRecovered }) =>
+      work({
         ...shared,
         run,
+        onRecovered,
         ...locks,
         concurrency: config.WORKER_CONCURRENCY,
         limiter: config.WORKER_RATE_LIMIT === 0 ? null : { max: config.WORKER_RATE_LIMIT, durationMs: 1_000 },
       }),
     sessions: {
       queue: sessionQueue,
-      work: (run) =>
-        new ProjectionWorkerBullMQ({
+      work: (run, { onRecovered }) =>
+        work({
           ...sharedBySessions,
           run,
+          onRecovered,
           ...locks,
           concurrency: config.SESSION_CONCURRENCY,
           limiter: null,
@@ -58,10 +85,7 @@ export async function startWorkerService(
   });
   const closeEngines = async () => {
     await worker.stop();
-    await queue.close();
-    await sessionQueue.close();
-    await leases.close();
-    await store.close();
+    await Promise.all([queue.close(), sessionQueue.close(), leases.close(), store.close()]);
   };
   try {
     const server = await startWorkerServer(config, {
@@ -75,10 +99,12 @@ export async function startWorkerService(
       readiness: {
         clickhouse: store.isReady,
         generations: store.generations.isReady,
-        redis: async () => void (await queue.counts()),
+        redis: redisIsReady,
       },
       logger,
     });
+    // Once by itself: what is to be mended is in the log, whether somebody asks for it or not.
+    redisIsReady().catch(() => undefined);
     return {
       url: server.url,
       async stop() {

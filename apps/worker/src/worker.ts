@@ -36,7 +36,11 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
   const availability = new EngineProbe({
     probe: store.isReady,
     onAway: (error) => logger.warn({ error }, "ClickHouse is away; rebuilds wait for it"),
-    onBack: () => logger.info("ClickHouse is back; rebuilds go on"),
+    onBack: () => {
+      logger.info("ClickHouse is back; rebuilds go on");
+      running?.traces.lookSoon();
+      running?.sessions?.lookSoon();
+    },
   });
   let stopped = false;
   let running:
