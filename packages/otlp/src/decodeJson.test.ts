@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { makeCorpus } from "../fuzz/corpus.js";
+import { mutateJson } from "../fuzz/mutate.js";
+import { Random } from "../fuzz/random.js";
 import { lengthDelimited, messageBytes } from "../test/fixtures/arbitraries.js";
 import { TraceRequest } from "../test/fixtures/reference.js";
+import { decodeJson } from "./decodeJson.js";
+import { DecodeReport } from "./decodeReport.js";
+import { runSteps } from "./decodeTurns.js";
 import {
   type AttributeValue,
   type DecodedTraceRequest,
@@ -237,9 +243,82 @@ describe("reading JSON", () => {
     );
   });
 
-  it("counts what a text would become before it is parsed", () => {
-    const text = Buffer.from(`{"unknown":[${"{},".repeat(2_000)}"{{{"]}`);
-    expect(() => decodeTraceRequest(text, "json", { maxItems: 1_500 })).toThrow(/more than 1500 spans/);
-    expect(decodeTraceRequest(text, "json", { maxItems: 2_002 }).spans).toEqual([]);
+  it("skips what it does not know without counting it, and counts all that it keeps", () => {
+    const unknown = `"unknown":[${"{},".repeat(2_000)}"{{{"]`;
+    const beside = Buffer.from(`{${unknown},"resourceSpans":[]}`);
+    expect(decodeTraceRequest(beside, "json", { maxItems: 1 }).spans).toEqual([]);
+    const inSpan = Buffer.from(request(`,"attributes":[${"{},".repeat(98)}{}],${unknown}`));
+    // Of each request: a resource, a scope and a span, which are found first, and what the span becomes.
+    expect(decodeTraceRequest(inSpan, "json", { maxItems: 100 }).spans).toHaveLength(1);
+    expect(() => decodeTraceRequest(inSpan, "json", { maxItems: 99 })).toThrow(/more than 99 spans/);
+  });
+
+  it("reads a large span as it reads a small one", () => {
+    const steps = (bytes: Uint8Array, largeBytes?: number) => {
+      const report = new DecodeReport(100);
+      try {
+        const spans = runSteps(decodeJson(bytes, 1_000_000, report, undefined, largeBytes));
+        return { spans, rejected: report.rejected, warnings: report.warnings };
+      } catch (error) {
+        if (!(error instanceof OtlpDecodeError)) throw error;
+        return { code: error.code };
+      }
+    };
+    // Which of several faults of a span is named first may differ.
+    const plain = ({ rejected, ...rest }: ReturnType<typeof steps>) => ({
+      ...rest,
+      rejected: rejected?.map(({ reason: _, ...named }) => named),
+    });
+    let spans = 0;
+    for (const [place, text] of makeCorpus(20_261_130).json.entries()) {
+      const random = new Random(place, 0);
+      for (const body of [
+        Buffer.from(text),
+        mutateJson(text, text, random),
+        mutateJson(text, text, random),
+      ]) {
+        const small = steps(body);
+        spans += small.spans?.length ?? 0;
+        expect(plain(steps(body, random.below(60)))).toStrictEqual(plain(small));
+      }
+    }
+    expect(spans).toBeGreaterThan(100);
+  });
+
+  it.each<[string, string]>([
+    ["attributes", `,"attributes":[${Array.from({ length: 60_000 }, (_, i) => `{"key":"${i}"}`)}]`],
+    ["events", `,"events":[${Array(60_000).fill("{}")}]`],
+    ["links", `,"links":[${Array(60_000).fill("{}")}]`],
+    [
+      "list members",
+      `,"attributes":[{"key":"k","value":{"arrayValue":{"values":[${Array(60_000).fill('{"intValue":1}')}]}}}]`,
+    ],
+    [
+      "map members",
+      `,"attributes":[{"key":"k","value":{"kvlistValue":{"values":[${Array(60_000).fill('{"key":"a"}')}]}}}]`,
+    ],
+    ["unknown members", Array.from({ length: 60_000 }, (_, i) => `,"u${i}":12345678901234567890`).join("")],
+  ])("reads a span of many %s in steps", (_, fields) => {
+    const steps = decodeJson(Buffer.from(request(fields)), 1_000_000, new DecodeReport(1));
+    let count = 1;
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        expect(step.value).toHaveLength(1);
+        break;
+      }
+      count++;
+    }
+    expect(count).toBeGreaterThan(3);
+  });
+
+  it("names a large span that it rejects", () => {
+    const text = request(`,"attributes":[{"key":5},${Array(20_000).fill("{}")}],"name":"wide"`);
+    expect(decode(text).rejected).toMatchObject([
+      { name: "wide", traceId: TRACE_ID, spanId: SPAN_ID, reason: "key must be a string, not 5" },
+    ]);
+    const notObject = `{"resourceSpans":[{"scopeSpans":[{"spans":[[${Array(50_000).fill("1")}]]}]}]}`;
+    expect(decode(notObject).rejected).toMatchObject([
+      { reason: "the span must be an object, not an array" },
+    ]);
   });
 });

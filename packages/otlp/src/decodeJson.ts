@@ -1,8 +1,18 @@
 import { OtlpDecodeError } from "./decodeError.js";
 import { clip, type DecodeReport, type SpanPath } from "./decodeReport.js";
 import type { Steps } from "./decodeTurns.js";
-import { countJsonContainers, exactNumberText, parseExactJson } from "./exactJson.js";
-import { indexJson, type JsonRange, type ResourceSpansIndex } from "./jsonIndex.js";
+import { exactNumberText, parseExactJson } from "./exactJson.js";
+import { indexJson, type RequestIndex, TooManyGroups, WrongJson } from "./jsonIndex.js";
+import {
+  END_OF_OBJECT,
+  type JsonRange,
+  JsonScanner,
+  JsonSyntaxError,
+  MemberNames,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  UNKNOWN_MEMBER,
+} from "./jsonScanner.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
 import type { SpanEncoder } from "./spanEncoder.js";
 import {
@@ -31,6 +41,14 @@ const STATUS_CODES = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"
 
 /** Spans, and groups of them, read in one step: less than a millisecond's work. */
 const STEP_READS = 64;
+/** A step ends after so many bytes of them. */
+const STEP_BYTES = 64 * 1024;
+/** Values of more bytes are not parsed at once, but member by member and element by element. */
+const LARGE_BYTES = 16 * 1024;
+/** Bytes of such a value that are read in one step. */
+const LARGE_STEP_BYTES = 16 * 1024;
+/** Events, links, attributes and list members that an encoder takes of one span in one step. */
+const MAX_ENCODED_ITEMS = 4_096;
 
 const UINT64_MAX = 2n ** 64n - 1n;
 const INT64_MAX = 2n ** 63n - 1n;
@@ -42,33 +60,100 @@ const HALF_SURROGATE = /\\u[dD][89a-fA-F]/;
 /** A field that does not hold what it must; refuses its span, or the request when it is outside of any span. */
 class InvalidField extends Error {}
 
+/** What the elements of a large list have become already. */
+class Built {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+}
+
+/** A list whose elements are made something of at once: those of a kvlist are its entries. */
+type ListName = "attributes" | "events" | "links" | "values" | "entries";
+
+/** The members that are known of a large object; a list that may be large has a name, an object a shape of its own. */
+interface Shape {
+  readonly names: MemberNames;
+  readonly members: Readonly<Record<string, ListName | Shape | undefined>>;
+}
+
+function shape(texts: string, members: Shape["members"] = {}): Shape {
+  return { names: new MemberNames(...texts.split(" "), ...Object.keys(members)), members };
+}
+
+const DROPPED = "droppedAttributesCount dropped_attributes_count";
+const LIST_VALUE = shape("", { values: "values" });
+const MAP_VALUE = shape("", { values: "entries" });
+const ANY_VALUE = shape(
+  "stringValue string_value boolValue bool_value intValue int_value doubleValue double_value bytesValue bytes_value",
+  { arrayValue: LIST_VALUE, array_value: LIST_VALUE, kvlistValue: MAP_VALUE, kvlist_value: MAP_VALUE },
+);
+const KEY_VALUE = shape("key", { value: ANY_VALUE });
+const RESOURCE = shape(DROPPED, { attributes: "attributes" });
+const SCOPE = shape(`name version ${DROPPED}`, { attributes: "attributes" });
+const EVENT = shape(`timeUnixNano time_unix_nano name ${DROPPED}`, { attributes: "attributes" });
+const LINK = shape(`traceId trace_id spanId span_id traceState trace_state flags ${DROPPED}`, {
+  attributes: "attributes",
+});
+const SPAN_NAMES = shape("name traceId trace_id spanId span_id");
+const SPAN = shape(
+  `name traceId trace_id spanId span_id parentSpanId parent_span_id traceState trace_state flags kind ${DROPPED} ` +
+    "startTimeUnixNano start_time_unix_nano endTimeUnixNano end_time_unix_nano " +
+    "droppedEventsCount dropped_events_count droppedLinksCount dropped_links_count",
+  { attributes: "attributes", events: "events", links: "links", status: shape("code message") },
+);
+const elementShapes: Readonly<Record<ListName, Shape>> = {
+  attributes: KEY_VALUE,
+  entries: KEY_VALUE,
+  values: ANY_VALUE,
+  events: EVENT,
+  links: LINK,
+};
+
+function emptyOf(bracket: number | undefined): unknown {
+  return bracket === OPEN_LIST ? [] : {};
+}
+
 /**
  * Reads an ExportTraceServiceRequest in OTLP's JSON encoding.
  *
- * With an encoder it is not parsed as a whole: its spans are looked for, given to the encoder as bytes, and parsed where
- * that leaves them. So of several faults of a request another may be the first.
+ * It is not parsed as a whole: its spans are looked for, given to the encoder as bytes if there is one, and parsed where that
+ * leaves them. Members that OTLP does not know are skipped, a large span is read in steps, and only known values take memory.
  */
 export function* decodeJson(
   bytes: Uint8Array,
   maxItems: number,
   report: DecodeReport,
   encoder?: SpanEncoder<unknown>,
+  largeBytes = LARGE_BYTES,
 ): Steps<OtlpSpan[]> {
-  return yield* new JsonDecoder(maxItems, report, encoder).decode(bytes);
+  return yield* new JsonDecoder(maxItems, report, encoder, largeBytes).decode(bytes);
 }
 
 class JsonDecoder {
   readonly #spans: OtlpSpan[] = [];
   readonly #report: DecodeReport;
   readonly #maxItems: number;
+  readonly #largeBytes: number;
   readonly #encoder: SpanEncoder<unknown> | undefined;
   #encodes = false;
+  readonly #decoder = new TextDecoder();
+  #bytes: Uint8Array = new Uint8Array();
+  #path: SpanPath = { resource: -1, scope: -1, span: -1 };
   #items = 0;
   #reads = 0;
+  #stepBytes = 0;
   /** Whether strings may hold halves of surrogate pairs, which UTF-8 cannot store. */
   #repairStrings = false;
 
-  constructor(maxItems: number, report: DecodeReport, encoder: SpanEncoder<unknown> | undefined) {
+  constructor(
+    maxItems: number,
+    report: DecodeReport,
+    encoder: SpanEncoder<unknown> | undefined,
+    largeBytes: number,
+  ) {
+    this.#largeBytes = largeBytes;
     this.#maxItems = maxItems;
     this.#report = report;
     this.#encoder = encoder;
@@ -76,16 +161,15 @@ class JsonDecoder {
 
   *decode(bytes: Uint8Array): Steps<OtlpSpan[]> {
     const path: SpanPath = { resource: -1, scope: -1, span: -1 };
+    this.#bytes = bytes;
     try {
-      const index = this.#encoder === undefined ? undefined : yield* indexJson(bytes, this.#maxItems);
-      if (index !== undefined) yield* this.#readIndexed(bytes, index, path);
-      else {
-        const request = this.#parse(bytes);
-        // Parsing cannot be interrupted; at least nothing follows it in the same step.
-        yield;
-        yield* this.#readRequest(asObject(request, "the request"), path);
-      }
+      yield* this.#readRequest(yield* indexJson(bytes, this.#maxItems), path);
     } catch (error) {
+      if (error instanceof TooManyGroups) this.#tooManyItems();
+      if (error instanceof JsonSyntaxError)
+        throw new OtlpDecodeError("invalid_json", `Malformed OTLP JSON: ${error.message}.`, undefined, {
+          cause: error,
+        });
       if (!(error instanceof InvalidField)) throw error;
       const where = path.resource < 0 ? "" : ` at resourceSpans[${path.resource}]`;
       const scope = path.scope < 0 ? "" : `.scopeSpans[${path.scope}]`;
@@ -94,73 +178,176 @@ class JsonDecoder {
     return this.#spans;
   }
 
-  #parse(bytes: Uint8Array): unknown {
-    let text: string;
-    try {
-      // Replaces invalid UTF-8 by U+FFFD and drops a byte order mark.
-      text = new TextDecoder().decode(bytes);
-    } catch (cause) {
-      throw new OtlpDecodeError(
-        "invalid_json",
-        "Malformed OTLP JSON: the text is too long to read.",
-        undefined,
-        {
-          cause,
-        },
-      );
-    }
-    // Only a body of more bytes than items can hold too many; others need no count before they are parsed.
-    if (text.length > this.#maxItems && countJsonContainers(text) > this.#maxItems) this.#tooManyItems();
-    this.#repairStrings = HALF_SURROGATE.test(text);
-    try {
-      return parseExactJson(text);
-    } catch (cause) {
-      const problem = text.trim() === "" ? "the body is empty" : clip((cause as Error).message, 200);
-      throw new OtlpDecodeError("invalid_json", `Malformed OTLP JSON: ${problem}.`, undefined, { cause });
-    }
-  }
-
-  *#readIndexed(bytes: Uint8Array, index: readonly ResourceSpansIndex[], path: SpanPath): Steps<void> {
-    const decoder = new TextDecoder();
-    const textOf = ({ start, end }: JsonRange) => decoder.decode(bytes.subarray(start, end));
-    const parse = (text: string): unknown => {
-      this.#repairStrings = HALF_SURROGATE.test(text);
-      // Exact numbers are told by what is before them.
-      const [value] = parseExactJson(`[${text}]`) as readonly unknown[];
-      return value;
-    };
-    const parseMembers = (ranges: Readonly<Record<string, JsonRange | undefined>>): JsonObject => {
-      const members = Object.entries(ranges).flatMap(([name, range]) =>
-        range === undefined ? [] : `"${name}":${textOf(range)}`,
-      );
-      return asObject(parse(`{${members.join()}}`), "the request");
-    };
-    for (const { resource: resourceRange, schemaUrl, scopes } of index) {
+  *#readRequest(index: RequestIndex, path: SpanPath): Steps<void> {
+    for (const resourceSpans of this.#checked(index)) {
       path.resource++;
       path.scope = -1;
-      if (this.#endsStep()) yield;
-      const resource = this.#resource(parseMembers({ resource: resourceRange, schemaUrl }));
-      for (const { scope: scopeRange, schemaUrl, spans } of scopes) {
+      if (this.#endsStep(0)) yield;
+      const { resource: resourceRange, schemaUrl, scopes } = this.#checked(resourceSpans);
+      const resource = this.#resource({
+        resource: yield* this.#read(resourceRange, RESOURCE),
+        schemaUrl: yield* this.#read(schemaUrl, undefined),
+      });
+      for (const scopeSpans of this.#checked(scopes)) {
         path.scope++;
         path.span = -1;
-        if (this.#endsStep()) yield;
-        const scope = this.#scope(parseMembers({ scope: scopeRange, schemaUrl }));
+        if (this.#endsStep(0)) yield;
+        const { scope: scopeRange, schemaUrl, spans } = this.#checked(scopeSpans);
+        const scope = this.#scope({
+          scope: yield* this.#read(scopeRange, SCOPE),
+          schemaUrl: yield* this.#read(schemaUrl, undefined),
+        });
         this.#startGroup(resource, scope);
-        for (let i = 0; i < spans.length; i += 2) {
-          const [start, end] = [spans[i] as number, spans[i + 1] as number];
+        const ranges = this.#checked(spans);
+        for (let i = 0; i < ranges.length; i += 2) {
+          const [start, end] = [ranges[i] as number, ranges[i + 1] as number];
           path.span++;
           this.#report.startSpan();
           this.#countItem();
-          if (!this.#encodes || !this.#encodeSpan(bytes, start, end))
-            this.#readSpanOf(resource, scope, parse(textOf({ start, end })), path);
-          if (this.#endsStep()) yield;
+          if (!this.#encodes || !this.#encodeSpan(start, end)) {
+            if (end - start > this.#largeBytes)
+              yield* this.#readLargeSpanOf(resource, scope, { start, end }, path);
+            else this.#readSpanOf(resource, scope, this.#parse(start, end), path);
+          }
+          if (this.#endsStep(end - start)) yield;
         }
       }
     }
   }
 
-  #encodeSpan(bytes: Uint8Array, start: number, end: number): boolean {
-    const items = this.#encoder?.addEncodedJson(bytes, start, end, this.#maxItems - this.#items) ?? -1;
+  /** @throws InvalidField for what is not of the type it must be */
+  #checked<T>(value: T | WrongJson): T {
+    if (!(value instanceof WrongJson)) return value;
+    const { name, wanted, range } = value;
+    const { start, end } = range;
+    const isContainer = this.#bytes[start] === OPEN_OBJECT || this.#bytes[start] === OPEN_LIST;
+    throw wrongType(
+      name,
+      wanted,
+      isContainer ? emptyOf(this.#bytes[start]) : JSON.parse(this.#slice(start, end)),
+    );
+  }
+
+  #slice(start: number, end: number): string {
+    // Replaces invalid UTF-8 by U+FFFD.
+    return this.#decoder.decode(this.#bytes.subarray(start, end));
+  }
+
+  /** What is parsed is JSON: the index has gone through it. */
+  #parse(start: number, end: number): unknown {
+    const text = this.#slice(start, end);
+    this.#repairStrings ||= HALF_SURROGATE.test(text);
+    // Exact numbers are told by what is before them.
+    const [value] = parseExactJson(`[${text}]`) as readonly unknown[];
+    return value;
+  }
+
+  *#read(range: JsonRange | undefined, shape: Shape | undefined): Steps<unknown> {
+    if (range === undefined) return undefined;
+    const { start, end } = range;
+    if (end - start <= this.#largeBytes) return this.#parse(start, end);
+    const scanner = new JsonScanner(this.#bytes, range, LARGE_STEP_BYTES);
+    return yield* this.#readLarge(scanner, shape, 0);
+  }
+
+  /** A large value that begins at the scanner: an object of this shape has its known members, others are as they are. */
+  *#readLarge(scanner: JsonScanner, shape: Shape | undefined, depth: number): Steps<unknown> {
+    const first = yield* scanner.next();
+    if (first === OPEN_OBJECT && shape !== undefined) {
+      const read: Record<string, unknown> = {};
+      yield* this.#readMembers(scanner, shape, depth, read);
+      return read;
+    }
+    const { start, end } = yield* scanner.range();
+    // What should be a text or a number, and is none, need not be built to say so.
+    return first === OPEN_OBJECT || first === OPEN_LIST ? emptyOf(first) : this.#parse(start, end);
+  }
+
+  *#readMembers(
+    scanner: JsonScanner,
+    shape: Shape,
+    depth: number,
+    read: Record<string, unknown>,
+  ): Steps<void> {
+    scanner.enter();
+    for (let isFirst = true; ; isFirst = false) {
+      const place = yield* scanner.member(shape.names, isFirst);
+      if (place === END_OF_OBJECT) return;
+      const first = yield* scanner.next();
+      const start = scanner.position;
+      if (place === UNKNOWN_MEMBER) {
+        if (!scanner.skipWithin(this.#largeBytes)) yield* scanner.skip();
+      } else {
+        const name = shape.names.texts[place] as string;
+        const member = shape.members[name];
+        if (scanner.skipWithin(this.#largeBytes)) read[name] = this.#parse(start, scanner.position);
+        else if (first === OPEN_LIST && typeof member === "string")
+          read[name] = new Built(yield* this.#readList(scanner, member, depth));
+        else
+          read[name] = yield* this.#readLarge(
+            scanner,
+            typeof member === "object" ? member : undefined,
+            depth,
+          );
+      }
+      if (scanner.endsStep()) yield;
+    }
+  }
+
+  /** Makes of each element at once what it becomes. */
+  *#readList(scanner: JsonScanner, list: ListName, depth: number): Steps<unknown> {
+    const shape = elementShapes[list];
+    const attributes = new Map<string, AttributeValue>();
+    const items: unknown[] = [];
+    if (list === "entries" || list === "values") this.#checkDepth(depth);
+    scanner.enter();
+    for (let isFirst = true; yield* scanner.element(isFirst); isFirst = false) {
+      yield* scanner.next();
+      const start = scanner.position;
+      const element = scanner.skipWithin(this.#largeBytes)
+        ? this.#parse(start, scanner.position)
+        : yield* this.#readLarge(scanner, shape, list === "attributes" ? depth : depth + 1);
+      switch (list) {
+        case "attributes":
+          this.#keyValue(attributes, asObject(element, "attributes"), depth);
+          break;
+        case "entries":
+          this.#keyValue(attributes, asObject(element, "values"), depth + 1);
+          break;
+        case "values":
+          this.#countItem();
+          items.push(element === null ? null : this.#anyValue(asObject(element, "values"), depth + 1));
+          break;
+        case "events":
+          items.push(this.#event(asObject(element, "events")));
+          break;
+        default:
+          items.push(this.#link(asObject(element, "links"), this.#path));
+      }
+      if (scanner.endsStep()) yield;
+    }
+    return list === "attributes" || list === "entries" ? attributes : items;
+  }
+
+  *#readLargeSpanOf(resource: Resource, scope: Scope, range: JsonRange, path: SpanPath): Steps<void> {
+    this.#path = path;
+    const span: Record<string, unknown> = {};
+    try {
+      if (this.#bytes[range.start] !== OPEN_OBJECT) asObject(emptyOf(OPEN_LIST), "the span");
+      yield* this.#readMembers(new JsonScanner(this.#bytes, range, LARGE_STEP_BYTES), SPAN, 0, span);
+      this.#readSpan(resource, scope, span, path);
+    } catch (error) {
+      if (!(error instanceof InvalidField)) throw error;
+      const named: Record<string, unknown> = {};
+      if (this.#bytes[range.start] === OPEN_OBJECT)
+        yield* this.#readMembers(new JsonScanner(this.#bytes, range, LARGE_STEP_BYTES), SPAN_NAMES, 0, named);
+      this.#reject(named, path, error.message);
+    }
+  }
+
+  #encodeSpan(start: number, end: number): boolean {
+    const maxItems = Math.min(this.#maxItems - this.#items, MAX_ENCODED_ITEMS);
+    const items = this.#encoder?.addEncodedJson(this.#bytes, start, end, maxItems) ?? -1;
     if (items < 0) return false;
     this.#items += items;
     return true;
@@ -170,39 +357,11 @@ class JsonDecoder {
     this.#encodes = this.#encoder?.startGroup(resource, scope) ?? false;
   }
 
-  #endsStep(): boolean {
-    return ++this.#reads % STEP_READS === 0;
-  }
-
-  *#readRequest(request: JsonObject, path: SpanPath): Steps<void> {
-    for (const resourceSpans of list(request, "resourceSpans", "resource_spans")) {
-      path.resource++;
-      path.scope = -1;
-      yield* this.#readResourceSpans(asObject(resourceSpans, "resourceSpans"), path);
-    }
-  }
-
-  *#readResourceSpans(resourceSpans: JsonObject, path: SpanPath): Steps<void> {
-    if (this.#endsStep()) yield;
-    const resource = this.#resource(resourceSpans);
-    for (const scopeSpans of list(resourceSpans, "scopeSpans", "scope_spans")) {
-      path.scope++;
-      path.span = -1;
-      yield* this.#readScopeSpans(resource, asObject(scopeSpans, "scopeSpans"), path);
-    }
-  }
-
-  *#readScopeSpans(resource: Resource, scopeSpans: JsonObject, path: SpanPath): Steps<void> {
-    if (this.#endsStep()) yield;
-    const scope = this.#scope(scopeSpans);
-    this.#startGroup(resource, scope);
-    for (const span of list(scopeSpans, "spans", "spans")) {
-      path.span++;
-      this.#report.startSpan();
-      this.#countItem();
-      this.#readSpanOf(resource, scope, span, path);
-      if (this.#endsStep()) yield;
-    }
+  #endsStep(bytes: number): boolean {
+    this.#stepBytes += bytes;
+    if (++this.#reads % STEP_READS !== 0 && this.#stepBytes < STEP_BYTES) return false;
+    this.#stepBytes = 0;
+    return true;
   }
 
   #resource(resourceSpans: JsonObject): Resource {
@@ -230,19 +389,21 @@ class JsonDecoder {
       this.#readSpan(resource, scope, asObject(span, "the span"), path);
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error;
-      const fields = (typeof span === "object" && span !== null ? span : {}) as JsonObject;
-      const text = (camel: string, snake: string): string => {
-        const value = field(fields, camel, snake);
-        return typeof value === "string" ? value : "";
-      };
-      this.#report.reject(
+      this.#reject(
+        (typeof span === "object" && span !== null ? span : {}) as JsonObject,
         path,
-        text("name", "name"),
-        text("traceId", "trace_id"),
-        text("spanId", "span_id"),
         error.message,
       );
     }
+  }
+
+  #reject(span: JsonObject, path: SpanPath, reason: string): void {
+    const text = (camel: string, snake: string): string => {
+      const value = field(span, camel, snake);
+      return typeof value === "string" ? value : "";
+    };
+    const [traceId, spanId] = [text("traceId", "trace_id"), text("spanId", "span_id")];
+    this.#report.reject(path, text("name", "name"), traceId, spanId, reason);
   }
 
   #readSpan(resource: Resource, scope: Scope, span: JsonObject, path: SpanPath): void {
@@ -253,22 +414,19 @@ class JsonDecoder {
     const problem = idProblem(traceId, spanId, parentSpanId);
     if (problem !== undefined) throw new InvalidField(problem);
 
-    const eventList = list(span, "events", "events");
-    const linkList = list(span, "links", "links");
-    let badLinks = 0;
-    let links = NO_LINKS;
-    if (linkList.length > 0) {
-      const kept: SpanLink[] = [];
-      for (const link of linkList) {
-        const read = this.#link(asObject(link, "links"), path);
-        if (read === undefined) badLinks++;
-        else kept.push(read);
-      }
-      links = kept.length === 0 ? NO_LINKS : kept;
-    }
+    const events =
+      span.events instanceof Built
+        ? (span.events.value as readonly TimedEvent[])
+        : list(span, "events", "events").map((event) => this.#event(asObject(event, "events")));
+    const read =
+      span.links instanceof Built
+        ? (span.links.value as readonly (SpanLink | undefined)[])
+        : list(span, "links", "links").map((link) => this.#link(asObject(link, "links"), path));
+    const links = read.filter((link) => link !== undefined);
+    const badLinks = read.length - links.length;
     const statusField = object(span, "status", "status");
     const droppedLinksCount = uint32(span, "droppedLinksCount", "dropped_links_count");
-    const read: OtlpSpan = {
+    const made: OtlpSpan = {
       traceId,
       spanId,
       parentSpanId,
@@ -280,10 +438,9 @@ class JsonDecoder {
       endTimeUnixNano: uint64(span, "endTimeUnixNano", "end_time_unix_nano"),
       attributes: this.#attributes(span),
       droppedAttributesCount: uint32(span, "droppedAttributesCount", "dropped_attributes_count"),
-      events:
-        eventList.length === 0 ? NO_EVENTS : eventList.map((event) => this.#event(asObject(event, "events"))),
+      events: events.length === 0 ? NO_EVENTS : events,
       droppedEventsCount: uint32(span, "droppedEventsCount", "dropped_events_count"),
-      links,
+      links: links.length === 0 ? NO_LINKS : links,
       droppedLinksCount:
         badLinks === 0 ? droppedLinksCount : Math.min(droppedLinksCount + badLinks, 0xffffffff),
       status: {
@@ -293,8 +450,8 @@ class JsonDecoder {
       resource,
       scope,
     };
-    if (this.#encodes) this.#encoder?.addSpan(read);
-    else this.#spans.push(read);
+    if (this.#encodes) this.#encoder?.addSpan(made);
+    else this.#spans.push(made);
   }
 
   #event(event: JsonObject): TimedEvent {
@@ -335,6 +492,7 @@ class JsonDecoder {
   }
 
   #attributes(holder: JsonObject): Attributes {
+    if (holder.attributes instanceof Built) return holder.attributes.value as Attributes;
     const entries = list(holder, "attributes", "attributes");
     if (entries.length === 0) return NO_ATTRIBUTES;
     const attributes = new Map<string, AttributeValue>();
@@ -396,8 +554,10 @@ class JsonDecoder {
       case "arrayValue":
       case "array_value": {
         this.#checkDepth(depth);
+        const holder = asObject(member, "arrayValue");
+        if (holder.values instanceof Built) return holder.values.value as readonly AttributeValue[];
         const values: AttributeValue[] = [];
-        for (const element of list(asObject(member, "arrayValue"), "values", "values")) {
+        for (const element of list(holder, "values", "values")) {
           this.#countItem();
           values.push(element === null ? null : this.#anyValue(asObject(element, "values"), depth + 1));
         }
@@ -406,8 +566,12 @@ class JsonDecoder {
       case "kvlistValue":
       case "kvlist_value": {
         this.#checkDepth(depth);
+        const holder = asObject(member, "kvlistValue");
+        if (holder.values instanceof Built) return holder.values.value as Attributes;
+        const members = list(holder, "values", "values");
+        if (members.length === 0) return NO_ATTRIBUTES;
         const entries = new Map<string, AttributeValue>();
-        for (const entry of list(asObject(member, "kvlistValue"), "values", "values")) {
+        for (const entry of members) {
           this.#keyValue(entries, asObject(entry, "values"), depth + 1);
         }
         return entries;

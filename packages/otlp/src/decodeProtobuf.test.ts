@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { lengthDelimited, messageBytes, varint, varintField } from "../test/fixtures/arbitraries.js";
 import { decodeByReference } from "../test/fixtures/reference.js";
-import { type AttributeValue, decodeTraceRequest, OtlpDecodeError } from "./index.js";
+import { decodeProtobuf } from "./decodeProtobuf.js";
+import { DecodeReport } from "./decodeReport.js";
+import { runSteps } from "./decodeTurns.js";
+import { type AttributeValue, decodeTraceRequest, OtlpDecodeError, type SpanEncoder } from "./index.js";
 
 const TRACE_ID = Buffer.from("0102030405060708090a0b0c0d0e0f10", "hex");
 const SPAN_ID = Buffer.from("0102030405060708", "hex");
@@ -57,6 +60,15 @@ function ours(bytes: Uint8Array) {
   return { spans, rejectedCount };
 }
 
+/** Leaves all spans to be decoded. */
+const idleEncoder: SpanEncoder<never> = {
+  startGroup: () => true,
+  addEncoded: () => -1,
+  addEncodedJson: () => -1,
+  addSpan: () => {},
+  finish: () => undefined,
+};
+
 describe("reading protobuf", () => {
   it("gives what protobufjs gives for anything the wire format allows", () => {
     let spans = 0;
@@ -92,6 +104,92 @@ describe("reading protobuf", () => {
       { numRuns: 2000 },
     );
     expect(Math.min(outcomes.refused, outcomes.accepted)).toBeGreaterThan(100);
+  });
+
+  it.each([
+    ["takes", 10],
+    ["refuses", 11],
+  ] as const)(
+    "%s a varint of %i bytes in a field that it does not know, and so does the oracle",
+    (_, length) => {
+      const long = Buffer.concat([Buffer.alloc(length - 1, 0x80), Buffer.from([0])]);
+      for (const unknown of [
+        Buffer.concat([Buffer.from([0x78]), long]),
+        Buffer.concat([Buffer.from([0x0b, 0x78]), long, Buffer.from([0x0c])]),
+      ]) {
+        const bytes = request(...IDS, unknown);
+        const expected = length === 10 ? expect.objectContaining({ rejectedCount: 0 }) : "refused";
+        expect(attempt(() => decodeByReference(bytes))).toEqual(expected);
+        expect(attempt(() => ours(bytes))).toEqual(expected);
+      }
+    },
+  );
+
+  it("reads a large message as it reads a small one", () => {
+    const read = (bytes: Uint8Array, largeBytes?: number) => {
+      const report = new DecodeReport(100);
+      const spans = attempt(() => runSteps(decodeProtobuf(bytes, 1_000_000, report, undefined, largeBytes)));
+      return spans === "refused" ? spans : { spans, rejected: report.rejected, warnings: report.warnings };
+    };
+    let spans = 0;
+    const goodSpan = messageBytes("Span", 2).map((bytes) => request(bytes, ...IDS));
+    fc.assert(
+      fc.property(
+        messageBytes("ExportTraceServiceRequest"),
+        goodSpan,
+        fc.nat(40),
+        fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 1 }),
+        (bytes, span, largeBytes, edits) => {
+          const all = Buffer.concat([bytes, span]);
+          for (const [at, byte] of edits) all[at % all.length] = byte;
+          const small = read(all);
+          if (small !== "refused") spans += small.spans.length;
+          expect(read(all, largeBytes)).toStrictEqual(small);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+    expect(spans).toBeGreaterThan(200);
+  });
+
+  const many = (...bytes: readonly number[]) => Buffer.alloc(bytes.length * 100_000, Buffer.from(bytes));
+
+  it.each<[string, Buffer]>([
+    ["attributes", request(...IDS, many(0x4a, 0))],
+    ["events", request(...IDS, many(0x5a, 0))],
+    ["links", request(...IDS, many(0x6a, 0))],
+    ["list members", request(...IDS, attribute(lengthDelimited(5, many(0x0a, 0))))],
+    ["map members", request(...IDS, attribute(lengthDelimited(6, many(0x0a, 0))))],
+    ["lists in a list", request(...IDS, attribute(lengthDelimited(5, many(0x0a, 2, 0x2a, 0))))],
+    ["attributes of an event", request(...IDS, lengthDelimited(11, many(0x1a, 0)))],
+    ["attributes of a link", request(...IDS, lengthDelimited(13, many(0x22, 0)))],
+    ["unknown fields of a span", request(...IDS, many(0xf8, 1, 0))],
+    ["unknown fields of a status", request(...IDS, lengthDelimited(15, many(0x78, 0)))],
+    ["unknown fields of an attribute", request(...IDS, attribute(many(0x78, 0)))],
+    ["fields in a group of a span", request(...IDS, Buffer.of(0x7b), many(8, 0), Buffer.of(0x7c))],
+    ["unknown fields of a request", Buffer.concat([request(...IDS), many(8, 0)])],
+    [
+      "fields in a group of a request",
+      Buffer.concat([request(...IDS), Buffer.of(0x0b), many(8, 0), Buffer.of(0x0c)]),
+    ],
+    [
+      "fields of a resource",
+      Buffer.concat([request(...IDS), lengthDelimited(1, lengthDelimited(1, many(0x0a, 0)))]),
+    ],
+    [
+      "fields of a scope",
+      Buffer.concat([
+        request(...IDS),
+        lengthDelimited(1, lengthDelimited(2, lengthDelimited(1, many(0x1a, 0)))),
+      ]),
+    ],
+  ])("reads many %s in steps", (_, bytes) => {
+    for (const encoder of [undefined, idleEncoder]) {
+      const steps = decodeProtobuf(bytes, 1_000_000, new DecodeReport(1), encoder);
+      let count = 1;
+      for (; steps.next().done !== true; count++);
+      expect(count).toBeGreaterThan(2);
+    }
   });
 
   it("throws nothing but its own error, whatever the bytes", () => {

@@ -30,6 +30,12 @@ const MAX_GROUP_DEPTH = 100;
 const MAX_LENGTH = 0x7fffffff;
 /** Bytes of spans decoded in one step: less than a millisecond's work. */
 const STEP_BYTES = 64 * 1024;
+/** Messages of more bytes are read in steps. */
+const LARGE_BYTES = 16 * 1024;
+/** Bytes of such a message that are read in one step. */
+const LARGE_STEP_BYTES = 16 * 1024;
+/** Events, links, attributes and list members that an encoder takes of one span in one step. */
+const MAX_ENCODED_ITEMS = 4_096;
 
 // A tag is `field number << 3 | wire type`. A known field with another wire type is an unknown field, as the protobuf
 // specification has it, so a `switch` over whole tags needs no further check.
@@ -51,14 +57,46 @@ export function* decodeProtobuf(
   maxItems: number,
   report: DecodeReport,
   encoder?: SpanEncoder<unknown>,
+  largeBytes = LARGE_BYTES,
 ): Steps<OtlpSpan[]> {
-  const decoder = new ProtobufDecoder(bytes, maxItems, report, encoder);
+  const decoder = new ProtobufDecoder(bytes, maxItems, report, encoder, largeBytes);
   yield* decoder.readRequest();
   return decoder.spans;
 }
 
 /** Thrown inside a span for what refuses only that span. */
 class SpanTooDeep {}
+
+interface Entry {
+  key: string;
+  value: AttributeValue;
+}
+
+/** A span whose fields are being read. */
+class SpanFields {
+  traceId = "";
+  spanId = "";
+  parentSpanId = "";
+  traceState = "";
+  flags = 0;
+  name = "";
+  kind = 0;
+  startTimeUnixNano = 0n;
+  endTimeUnixNano = 0n;
+  attributes = NO_ATTRIBUTES;
+  droppedAttributesCount = 0;
+  events: TimedEvent[] | undefined;
+  droppedEventsCount = 0;
+  links: SpanLink[] | undefined;
+  droppedLinksCount = 0;
+  badLinks = 0;
+  readonly status = { code: 0 as 0 | 1 | 2, message: "" };
+
+  addEvent(event: TimedEvent): void {
+    if (this.events === undefined) this.events = [event];
+    else this.events.push(event);
+  }
+}
 
 class ProtobufDecoder {
   readonly spans: OtlpSpan[] = [];
@@ -67,6 +105,7 @@ class ProtobufDecoder {
   readonly #report: DecodeReport;
   readonly #path: SpanPath = { resource: -1, scope: -1, span: -1 };
   readonly #maxItems: number;
+  readonly #largeBytes: number;
   readonly #encoder: SpanEncoder<unknown> | undefined;
   #encodes = false;
   #pos = 0;
@@ -79,7 +118,9 @@ class ProtobufDecoder {
     maxItems: number,
     report: DecodeReport,
     encoder: SpanEncoder<unknown> | undefined,
+    largeBytes: number,
   ) {
+    this.#largeBytes = largeBytes;
     this.#encoder = encoder;
     this.#buffer = slicingBuffer(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -92,7 +133,8 @@ class ProtobufDecoder {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       if (t === tag(1, BYTES)) yield* this.#readResourceSpans(this.#readEnd(end));
-      else this.#skip(t, end, 0);
+      else yield* this.#skipInSteps(t, end);
+      if (this.#endsStep()) yield;
     }
   }
 
@@ -110,9 +152,12 @@ class ProtobufDecoder {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
-        case tag(1, BYTES):
-          this.#readResource(resource, this.#readEnd(end));
+        case tag(1, BYTES): {
+          const resourceEnd = this.#readEnd(end);
+          if (this.#isLarge(resourceEnd)) yield* this.#readLargeResource(resource, resourceEnd);
+          else this.#readResource(resource, resourceEnd);
           break;
+        }
         case tag(2, BYTES):
           if (this.#encoder === undefined) yield* this.#readScopeSpans(resource, this.#readEnd(end));
           else this.#skip(t, end, 0);
@@ -121,15 +166,17 @@ class ProtobufDecoder {
           resource.schemaUrl = this.#readString(end);
           break;
         default:
-          this.#skip(t, end, 0);
+          yield* this.#skipInSteps(t, end);
       }
+      if (this.#endsStep()) yield;
     }
     if (this.#encoder === undefined) return;
-    this.#pos = start;
+    this.#goBack(start);
     while (this.#pos < end) {
       const t = this.#readTag(end);
       if (t === tag(2, BYTES)) yield* this.#readScopeSpans(resource, this.#readEnd(end));
-      else this.#skip(t, end, 0);
+      else yield* this.#skipInSteps(t, end);
+      if (this.#endsStep()) yield;
     }
   }
 
@@ -165,34 +212,241 @@ class ProtobufDecoder {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
-        case tag(1, BYTES):
-          this.#readScope(scope, this.#readEnd(end));
+        case tag(1, BYTES): {
+          const scopeEnd = this.#readEnd(end);
+          if (this.#isLarge(scopeEnd)) yield* this.#readLargeScope(scope, scopeEnd);
+          else this.#readScope(scope, scopeEnd);
           break;
+        }
         case tag(2, BYTES):
           if (this.#encoder !== undefined) this.#skip(t, end, 0);
           else {
-            this.#readSpanOf(resource, scope, this.#readEnd(end));
-            if (this.#endsStep()) yield;
+            const spanEnd = this.#readEnd(end);
+            if (!this.#readSpanOf(resource, scope, spanEnd))
+              yield* this.#readLargeSpanOf(resource, scope, spanEnd);
           }
           break;
         case tag(3, BYTES):
           scope.schemaUrl = this.#readString(end);
           break;
         default:
-          this.#skip(t, end, 0);
+          yield* this.#skipInSteps(t, end);
       }
+      if (this.#endsStep()) yield;
     }
     if (this.#encoder === undefined) return;
     this.#encodes = this.#encoder.startGroup(resource, scope);
-    this.#pos = start;
+    this.#goBack(start);
     while (this.#pos < end) {
       const t = this.#readTag(end);
-      if (t !== tag(2, BYTES)) this.#skip(t, end, 0);
+      if (t !== tag(2, BYTES)) yield* this.#skipInSteps(t, end);
       else {
-        this.#readSpanOf(resource, scope, this.#readEnd(end));
-        if (this.#endsStep()) yield;
+        const spanEnd = this.#readEnd(end);
+        if (!this.#readSpanOf(resource, scope, spanEnd))
+          yield* this.#readLargeSpanOf(resource, scope, spanEnd);
       }
+      if (this.#endsStep()) yield;
     }
+  }
+
+  /** To read the same bytes again, in steps again. */
+  #goBack(start: number): void {
+    this.#pos = start;
+    this.#stepEnd = Math.min(this.#stepEnd, start + STEP_BYTES);
+  }
+
+  #isLarge(end: number): boolean {
+    return end - this.#pos > this.#largeBytes;
+  }
+
+  /**
+   * Reads a large message in steps: a message is the merge of its parts. `merge` reads the fields up to a place into the
+   * message. `large` reads a large field that is a message itself; undefined where it is none.
+   */
+  *#inSteps(
+    end: number,
+    merge: (end: number) => void,
+    large: (t: number, end: number) => Steps<void> | undefined,
+  ): Steps<void> {
+    let from = this.#pos;
+    const mergeUpTo = (place: number, next: number): void => {
+      this.#pos = from;
+      merge(place);
+      this.#pos = next;
+      from = next;
+    };
+    while (this.#pos < end) {
+      const fieldStart = this.#pos;
+      const t = this.#readTag(end);
+      if ((t & 7) === START_GROUP) {
+        mergeUpTo(fieldStart, this.#pos);
+        yield* this.#skipInSteps(t, end);
+        from = this.#pos;
+      } else if ((t & 7) === BYTES) {
+        const fieldEnd = this.#readEnd(end);
+        if (this.#isLarge(fieldEnd)) {
+          // What comes before it is merged before it.
+          mergeUpTo(fieldStart, this.#pos);
+          const steps = large(t, fieldEnd);
+          if (steps === undefined) {
+            from = fieldStart;
+            this.#pos = fieldEnd;
+          } else {
+            yield* steps;
+            from = this.#pos;
+          }
+        } else this.#pos = fieldEnd;
+      } else this.#skip(t, end, 0);
+      if (this.#pos - from < LARGE_STEP_BYTES) continue;
+      mergeUpTo(this.#pos, this.#pos);
+      yield;
+    }
+    mergeUpTo(end, end);
+  }
+
+  *#readLargeSpanOf(resource: Resource, scope: Scope, end: number): Steps<void> {
+    const start = this.#pos;
+    const span = new SpanFields();
+    this.#inSpan = true;
+    try {
+      yield* this.#inSteps(
+        end,
+        (part) => this.#mergeSpan(span, part),
+        (t, fieldEnd) => {
+          switch (t) {
+            case tag(9, BYTES):
+              return this.#readLargeSpanAttribute(span, fieldEnd);
+            case tag(11, BYTES):
+              return this.#readLargeEvent(span, fieldEnd);
+            case tag(13, BYTES):
+              return this.#readLargeLink(span, fieldEnd);
+            case tag(15, BYTES):
+              return this.#inSteps(fieldEnd, (part) => this.#readStatus(span.status, part), noMessage);
+            default:
+              return undefined;
+          }
+        },
+      );
+      this.#endSpan(span, resource, scope);
+    } catch (error) {
+      if (!(error instanceof SpanTooDeep)) throw error;
+      const named = new SpanFields();
+      this.#pos = start;
+      yield* this.#inSteps(end, (part) => this.#mergeSpanName(named, part), noMessage);
+      this.#rejectTooDeep(named);
+    } finally {
+      this.#inSpan = false;
+    }
+  }
+
+  #readLargeSpanAttribute(span: SpanFields, end: number): Steps<void> {
+    const attributes = owned(span.attributes);
+    span.attributes = attributes;
+    return this.#readLargeKeyValue(attributes, end, 0);
+  }
+
+  #readLargeResource(resource: Mutable<Resource>, end: number): Steps<void> {
+    return this.#inSteps(
+      end,
+      (part) => this.#readResource(resource, part),
+      (t, fieldEnd) => {
+        if (t !== tag(1, BYTES)) return undefined;
+        const attributes = owned(resource.attributes);
+        resource.attributes = attributes;
+        return this.#readLargeKeyValue(attributes, fieldEnd, 0);
+      },
+    );
+  }
+
+  #readLargeScope(scope: Mutable<Scope>, end: number): Steps<void> {
+    return this.#inSteps(
+      end,
+      (part) => this.#readScope(scope, part),
+      (t, fieldEnd) => {
+        if (t !== tag(3, BYTES)) return undefined;
+        const attributes = owned(scope.attributes);
+        scope.attributes = attributes;
+        return this.#readLargeKeyValue(attributes, fieldEnd, 0);
+      },
+    );
+  }
+
+  *#readLargeEvent(span: SpanFields, end: number): Steps<void> {
+    const event = this.#newEvent();
+    yield* this.#inSteps(
+      end,
+      (part) => this.#mergeEvent(event, part),
+      (t, fieldEnd) => {
+        if (t !== tag(3, BYTES)) return undefined;
+        const attributes = owned(event.attributes);
+        event.attributes = attributes;
+        return this.#readLargeKeyValue(attributes, fieldEnd, 0);
+      },
+    );
+    span.addEvent(event);
+  }
+
+  *#readLargeLink(span: SpanFields, end: number): Steps<void> {
+    const link = this.#newLink();
+    yield* this.#inSteps(
+      end,
+      (part) => this.#mergeLink(link, part),
+      (t, fieldEnd) => {
+        if (t !== tag(4, BYTES)) return undefined;
+        const attributes = owned(link.attributes);
+        link.attributes = attributes;
+        return this.#readLargeKeyValue(attributes, fieldEnd, 0);
+      },
+    );
+    this.#endLink(span, link);
+  }
+
+  *#readLargeKeyValue(map: Map<string, AttributeValue>, end: number, depth: number): Steps<void> {
+    this.#countItem();
+    const entry: Entry = { key: "", value: null };
+    yield* this.#inSteps(
+      end,
+      (part) => this.#mergeKeyValue(entry, part, depth),
+      (t, fieldEnd) => (t === tag(2, BYTES) ? this.#readLargeAnyValue(entry, fieldEnd, depth) : undefined),
+    );
+    map.set(entry.key, entry.value);
+  }
+
+  #readLargeAnyValue(holder: { value: AttributeValue }, end: number, depth: number): Steps<void> {
+    return this.#inSteps(
+      end,
+      (part) => {
+        holder.value = this.#readAnyValue(holder.value, part, depth);
+      },
+      (t, fieldEnd) => {
+        if (t === tag(5, BYTES)) {
+          const values = this.#listIn(holder.value, depth);
+          holder.value = values;
+          return this.#inSteps(
+            fieldEnd,
+            (part) => this.#readArray(values, part, depth + 1),
+            (member, memberEnd) =>
+              member === tag(1, BYTES) ? this.#readLargeElement(values, memberEnd, depth + 1) : undefined,
+          );
+        }
+        if (t !== tag(6, BYTES)) return undefined;
+        const entries = owned(this.#mapIn(holder.value, depth));
+        holder.value = entries;
+        return this.#inSteps(
+          fieldEnd,
+          (part) => this.#readKeyValueList(entries, part, depth + 1),
+          (member, memberEnd) =>
+            member === tag(1, BYTES) ? this.#readLargeKeyValue(entries, memberEnd, depth + 1) : undefined,
+        );
+      },
+    );
+  }
+
+  *#readLargeElement(values: AttributeValue[], end: number, depth: number): Steps<void> {
+    this.#countItem();
+    const element: { value: AttributeValue } = { value: null };
+    yield* this.#readLargeAnyValue(element, end, depth);
+    values.push(element.value);
   }
 
   #endsStep(): boolean {
@@ -201,23 +455,34 @@ class ProtobufDecoder {
     return true;
   }
 
-  #readSpanOf(resource: Resource, scope: Scope, end: number): void {
+  /** False, and nothing read, for one that is to be read in steps. */
+  #readSpanOf(resource: Resource, scope: Scope, end: number): boolean {
     this.#path.span++;
     this.#report.startSpan();
     this.#countItem();
-    if (this.#encodes && this.#encodeSpan(end)) return;
+    if (this.#encodes && this.#encodeSpan(end)) return true;
+    if (this.#isLarge(end)) return false;
+    const start = this.#pos;
+    const span = new SpanFields();
     this.#inSpan = true;
     try {
-      this.#readSpan(resource, scope, end);
+      this.#mergeSpan(span, end);
+      this.#endSpan(span, resource, scope);
     } catch (error) {
       if (!(error instanceof SpanTooDeep)) throw error;
-      this.#rejectTooDeep(end);
+      // Only the ids and the name are still wanted: read the span again, skipping everything else.
+      this.#pos = start;
+      const named = new SpanFields();
+      this.#mergeSpanName(named, end);
+      this.#rejectTooDeep(named);
     }
     this.#inSpan = false;
+    return true;
   }
 
   #encodeSpan(end: number): boolean {
-    const items = this.#encoder?.addEncoded(this.#buffer, this.#pos, end, this.#maxItems - this.#items) ?? -1;
+    const maxItems = Math.min(this.#maxItems - this.#items, MAX_ENCODED_ITEMS);
+    const items = this.#encoder?.addEncoded(this.#buffer, this.#pos, end, maxItems) ?? -1;
     if (items < 0) return false;
     this.#items += items;
     this.#pos = end;
@@ -246,90 +511,73 @@ class ProtobufDecoder {
     }
   }
 
-  #spanStart = 0;
-
-  #readSpan(resource: Resource, scope: Scope, end: number): void {
-    this.#spanStart = this.#pos;
-    let traceId = "";
-    let spanId = "";
-    let parentSpanId = "";
-    let traceState = "";
-    let flags = 0;
-    let name = "";
-    let kind = 0;
-    let startTimeUnixNano = 0n;
-    let endTimeUnixNano = 0n;
-    let attributes = NO_ATTRIBUTES;
-    let droppedAttributesCount = 0;
-    let events: TimedEvent[] | undefined;
-    let droppedEventsCount = 0;
-    let links: SpanLink[] | undefined;
-    let droppedLinksCount = 0;
-    let badLinks = 0;
-    const status = { code: 0 as 0 | 1 | 2, message: "" };
+  #mergeSpan(span: SpanFields, end: number): void {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
         case tag(1, BYTES):
-          traceId = this.#readHex(end);
+          span.traceId = this.#readHex(end);
           break;
         case tag(2, BYTES):
-          spanId = this.#readHex(end);
+          span.spanId = this.#readHex(end);
           break;
         case tag(3, BYTES):
-          traceState = this.#readString(end);
+          span.traceState = this.#readString(end);
           break;
         case tag(4, BYTES):
-          parentSpanId = this.#readHex(end);
+          span.parentSpanId = this.#readHex(end);
           break;
         case tag(5, BYTES):
-          name = this.#readString(end);
+          span.name = this.#readString(end);
           break;
         case tag(6, VARINT):
-          kind = this.#readUint32(end) | 0;
+          span.kind = this.#readUint32(end) | 0;
           break;
         case tag(7, FIXED64):
-          startTimeUnixNano = this.#readFixed64(end);
+          span.startTimeUnixNano = this.#readFixed64(end);
           break;
         case tag(8, FIXED64):
-          endTimeUnixNano = this.#readFixed64(end);
+          span.endTimeUnixNano = this.#readFixed64(end);
           break;
         case tag(9, BYTES):
-          attributes = this.#readAttribute(attributes, this.#readEnd(end));
+          span.attributes = this.#readAttribute(span.attributes, this.#readEnd(end));
           break;
         case tag(10, VARINT):
-          droppedAttributesCount = this.#readUint32(end);
+          span.droppedAttributesCount = this.#readUint32(end);
           break;
         case tag(11, BYTES): {
-          const event = this.#readEvent(this.#readEnd(end));
-          if (events === undefined) events = [event];
-          else events.push(event);
+          const event = this.#newEvent();
+          this.#mergeEvent(event, this.#readEnd(end));
+          span.addEvent(event);
           break;
         }
         case tag(12, VARINT):
-          droppedEventsCount = this.#readUint32(end);
+          span.droppedEventsCount = this.#readUint32(end);
           break;
         case tag(13, BYTES): {
-          const link = this.#readLink(this.#readEnd(end));
-          if (link === undefined) badLinks++;
-          else if (links === undefined) links = [link];
-          else links.push(link);
+          const link = this.#newLink();
+          this.#mergeLink(link, this.#readEnd(end));
+          this.#endLink(span, link);
           break;
         }
         case tag(14, VARINT):
-          droppedLinksCount = this.#readUint32(end);
+          span.droppedLinksCount = this.#readUint32(end);
           break;
         case tag(15, BYTES):
-          this.#readStatus(status, this.#readEnd(end));
+          this.#readStatus(span.status, this.#readEnd(end));
           break;
         case tag(16, FIXED32):
-          flags = this.#readFixed32(end);
+          span.flags = this.#readFixed32(end);
           break;
         default:
           this.#skip(t, end, 0);
       }
     }
-    if (parentSpanId === ZERO_SPAN_ID) parentSpanId = "";
+  }
+
+  #endSpan(fields: SpanFields, resource: Resource, scope: Scope): void {
+    const { traceId, spanId, name, badLinks } = fields;
+    const parentSpanId = fields.parentSpanId === ZERO_SPAN_ID ? "" : fields.parentSpanId;
     const problem = idProblem(traceId, spanId, parentSpanId);
     if (problem !== undefined) {
       this.#report.reject(this.#path, name, traceId, spanId, problem);
@@ -339,19 +587,20 @@ class ProtobufDecoder {
       traceId,
       spanId,
       parentSpanId,
-      traceState,
-      flags,
+      traceState: fields.traceState,
+      flags: fields.flags,
       name,
-      kind,
-      startTimeUnixNano,
-      endTimeUnixNano,
-      attributes,
-      droppedAttributesCount,
-      events: events ?? NO_EVENTS,
-      droppedEventsCount,
-      links: links ?? NO_LINKS,
-      droppedLinksCount: badLinks === 0 ? droppedLinksCount : addUint32(droppedLinksCount, badLinks),
-      status,
+      kind: fields.kind,
+      startTimeUnixNano: fields.startTimeUnixNano,
+      endTimeUnixNano: fields.endTimeUnixNano,
+      attributes: fields.attributes,
+      droppedAttributesCount: fields.droppedAttributesCount,
+      events: fields.events ?? NO_EVENTS,
+      droppedEventsCount: fields.droppedEventsCount,
+      links: fields.links ?? NO_LINKS,
+      droppedLinksCount:
+        badLinks === 0 ? fields.droppedLinksCount : addUint32(fields.droppedLinksCount, badLinks),
+      status: fields.status,
       resource,
       scope,
     };
@@ -359,97 +608,100 @@ class ProtobufDecoder {
     else this.spans.push(span);
   }
 
-  #rejectTooDeep(end: number): void {
-    // Only the ids and the name are still wanted: read the span again, skipping everything else.
-    this.#pos = this.#spanStart;
-    let traceId = "";
-    let spanId = "";
-    let name = "";
+  #mergeSpanName(span: SpanFields, end: number): void {
     while (this.#pos < end) {
       const t = this.#readTag(end);
-      if (t === tag(1, BYTES)) traceId = this.#readHex(end);
-      else if (t === tag(2, BYTES)) spanId = this.#readHex(end);
-      else if (t === tag(5, BYTES)) name = this.#readString(end);
+      if (t === tag(1, BYTES)) span.traceId = this.#readHex(end);
+      else if (t === tag(2, BYTES)) span.spanId = this.#readHex(end);
+      else if (t === tag(5, BYTES)) span.name = this.#readString(end);
       else this.#skip(t, end, 0);
     }
+  }
+
+  #rejectTooDeep({ name, traceId, spanId }: SpanFields): void {
     const reason = `an attribute nests values deeper than ${MAX_VALUE_DEPTH} levels`;
     this.#report.reject(this.#path, name, traceId, spanId, reason);
   }
 
-  #readEvent(end: number): TimedEvent {
+  #newEvent(): Mutable<TimedEvent> {
     this.#countItem();
-    let timeUnixNano = 0n;
-    let name = "";
-    let attributes = NO_ATTRIBUTES;
-    let droppedAttributesCount = 0;
+    return { timeUnixNano: 0n, name: "", attributes: NO_ATTRIBUTES, droppedAttributesCount: 0 };
+  }
+
+  #mergeEvent(event: Mutable<TimedEvent>, end: number): void {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
         case tag(1, FIXED64):
-          timeUnixNano = this.#readFixed64(end);
+          event.timeUnixNano = this.#readFixed64(end);
           break;
         case tag(2, BYTES):
-          name = this.#readString(end);
+          event.name = this.#readString(end);
           break;
         case tag(3, BYTES):
-          attributes = this.#readAttribute(attributes, this.#readEnd(end));
+          event.attributes = this.#readAttribute(event.attributes, this.#readEnd(end));
           break;
         case tag(4, VARINT):
-          droppedAttributesCount = this.#readUint32(end);
+          event.droppedAttributesCount = this.#readUint32(end);
           break;
         default:
           this.#skip(t, end, 0);
       }
     }
-    return { timeUnixNano, name, attributes, droppedAttributesCount };
   }
 
-  #readLink(end: number): SpanLink | undefined {
+  #newLink(): Mutable<SpanLink> {
     this.#countItem();
-    let traceId = "";
-    let spanId = "";
-    let traceState = "";
-    let attributes = NO_ATTRIBUTES;
-    let droppedAttributesCount = 0;
-    let flags = 0;
+    return {
+      traceId: "",
+      spanId: "",
+      traceState: "",
+      attributes: NO_ATTRIBUTES,
+      droppedAttributesCount: 0,
+      flags: 0,
+    };
+  }
+
+  #mergeLink(link: Mutable<SpanLink>, end: number): void {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
         case tag(1, BYTES):
-          traceId = this.#readHex(end);
+          link.traceId = this.#readHex(end);
           break;
         case tag(2, BYTES):
-          spanId = this.#readHex(end);
+          link.spanId = this.#readHex(end);
           break;
         case tag(3, BYTES):
-          traceState = this.#readString(end);
+          link.traceState = this.#readString(end);
           break;
         case tag(4, BYTES):
-          attributes = this.#readAttribute(attributes, this.#readEnd(end));
+          link.attributes = this.#readAttribute(link.attributes, this.#readEnd(end));
           break;
         case tag(5, VARINT):
-          droppedAttributesCount = this.#readUint32(end);
+          link.droppedAttributesCount = this.#readUint32(end);
           break;
         case tag(6, FIXED32):
-          flags = this.#readFixed32(end);
+          link.flags = this.#readFixed32(end);
           break;
         default:
           this.#skip(t, end, 0);
       }
     }
-    const problem = linkProblem(traceId, spanId);
+  }
+
+  /** Adds the link, unless its ids are wrong. */
+  #endLink(span: SpanFields, link: Mutable<SpanLink>): void {
+    const problem = linkProblem(link.traceId, link.spanId);
     if (problem !== undefined) {
       this.#report.warn(this.#path, `a link was dropped: its ${problem}`);
-      return undefined;
+      span.badLinks++;
+      return;
     }
-    return {
-      traceId: traceId === "" ? ZERO_TRACE_ID : traceId,
-      spanId: spanId === "" ? ZERO_SPAN_ID : spanId,
-      traceState,
-      attributes,
-      droppedAttributesCount,
-      flags,
-    };
+    if (link.traceId === "") link.traceId = ZERO_TRACE_ID;
+    if (link.spanId === "") link.spanId = ZERO_SPAN_ID;
+    if (span.links === undefined) span.links = [link];
+    else span.links.push(link);
   }
 
   #readStatus(status: { code: 0 | 1 | 2; message: string }, end: number): void {
@@ -470,29 +722,32 @@ class ProtobufDecoder {
 
   /** Reads one KeyValue into `attributes`, or into a new map when that is the shared empty one. */
   #readAttribute(attributes: Attributes, end: number): Attributes {
-    const map = attributes === NO_ATTRIBUTES ? new Map<string, AttributeValue>() : attributes;
-    this.#readKeyValue(map as Map<string, AttributeValue>, end, 0);
+    const map = owned(attributes);
+    this.#readKeyValue(map, end, 0);
     return map;
   }
 
   #readKeyValue(map: Map<string, AttributeValue>, end: number, depth: number): void {
     this.#countItem();
-    let key = "";
-    let value: AttributeValue = null;
+    const entry: Entry = { key: "", value: null };
+    this.#mergeKeyValue(entry, end, depth);
+    map.set(entry.key, entry.value);
+  }
+
+  #mergeKeyValue(entry: Entry, end: number, depth: number): void {
     while (this.#pos < end) {
       const t = this.#readTag(end);
       switch (t) {
         case tag(1, BYTES):
-          key = this.#readString(end);
+          entry.key = this.#readString(end);
           break;
         case tag(2, BYTES):
-          value = this.#readAnyValue(value, this.#readEnd(end), depth);
+          entry.value = this.#readAnyValue(entry.value, this.#readEnd(end), depth);
           break;
         default:
           this.#skip(t, end, 0);
       }
     }
-    map.set(key, value);
   }
 
   /** `value` is what earlier occurrences of the same field held: arrays and kvlists are merged into it. */
@@ -514,18 +769,14 @@ class ProtobufDecoder {
           break;
         case tag(5, BYTES): {
           const valuesEnd = this.#readEnd(end);
-          if (depth >= MAX_VALUE_DEPTH) this.#tooDeep();
-          const values: AttributeValue[] = Array.isArray(value) ? (value as AttributeValue[]) : [];
+          const values = this.#listIn(value, depth);
           value = values;
           this.#readArray(values, valuesEnd, depth + 1);
           break;
         }
         case tag(6, BYTES): {
           const entriesEnd = this.#readEnd(end);
-          if (depth >= MAX_VALUE_DEPTH) this.#tooDeep();
-          const entries = value instanceof Map ? (value as Map<string, AttributeValue>) : new Map();
-          value = entries;
-          this.#readKeyValueList(entries, entriesEnd, depth + 1);
+          value = this.#readKeyValueList(this.#mapIn(value, depth), entriesEnd, depth + 1);
           break;
         }
         case tag(7, BYTES):
@@ -538,6 +789,18 @@ class ProtobufDecoder {
     return value;
   }
 
+  /** The list that a value already is, or a new one. */
+  #listIn(value: AttributeValue, depth: number): AttributeValue[] {
+    if (depth >= MAX_VALUE_DEPTH) this.#tooDeep();
+    return Array.isArray(value) ? (value as AttributeValue[]) : [];
+  }
+
+  /** The map that a value already is, or the shared empty one: an empty map takes a hundred times its bytes. */
+  #mapIn(value: AttributeValue, depth: number): Attributes {
+    if (depth >= MAX_VALUE_DEPTH) this.#tooDeep();
+    return value instanceof Map ? (value as Attributes) : NO_ATTRIBUTES;
+  }
+
   #readArray(values: AttributeValue[], end: number, depth: number): void {
     while (this.#pos < end) {
       const t = this.#readTag(end);
@@ -548,12 +811,17 @@ class ProtobufDecoder {
     }
   }
 
-  #readKeyValueList(entries: Map<string, AttributeValue>, end: number, depth: number): void {
+  #readKeyValueList(before: Attributes, end: number, depth: number): Attributes {
+    let entries = before;
     while (this.#pos < end) {
       const t = this.#readTag(end);
-      if (t === tag(1, BYTES)) this.#readKeyValue(entries, this.#readEnd(end), depth);
-      else this.#skip(t, end, 0);
+      if (t === tag(1, BYTES)) {
+        const map = owned(entries);
+        this.#readKeyValue(map, this.#readEnd(end), depth);
+        entries = map;
+      } else this.#skip(t, end, 0);
     }
+    return entries;
   }
 
   // --- the wire ------------------------------------------------------------------------------------------------------
@@ -738,16 +1006,44 @@ class ProtobufDecoder {
     }
   }
 
-  #skipGroup(start: number, end: number, depth: number): void {
-    if (depth >= MAX_GROUP_DEPTH) {
-      this.#fail("invalid_group", this.#pos, `groups nest deeper than ${MAX_GROUP_DEPTH} levels`);
+  /** A field outside of spans; only a group takes more than one step. */
+  *#skipInSteps(t: number, end: number): Steps<void> {
+    if ((t & 7) !== START_GROUP) {
+      this.#skip(t, end, 0);
+      return;
     }
-    const closing = (start & ~7) | END_GROUP;
+    const open = [t];
+    for (;;) {
+      if (this.#endsStep()) yield;
+      const start = open.at(-1) as number;
+      if (this.#pos >= end) this.#unendedGroup(start);
+      const inner = this.#readTag(end);
+      if ((inner & 7) === START_GROUP) {
+        if (open.length >= MAX_GROUP_DEPTH) this.#tooDeepGroup();
+        open.push(inner);
+      } else if (inner >>> 0 === groupEnd(start)) {
+        open.pop();
+        if (open.length === 0) return;
+      } else this.#skip(inner, end, 0);
+    }
+  }
+
+  #skipGroup(start: number, end: number, depth: number): void {
+    if (depth >= MAX_GROUP_DEPTH) this.#tooDeepGroup();
+    const closing = groupEnd(start);
     while (this.#pos < end) {
       const t = this.#readTag(end);
-      if (t >>> 0 === closing >>> 0) return;
+      if (t >>> 0 === closing) return;
       this.#skip(t, end, depth + 1);
     }
+    this.#unendedGroup(start);
+  }
+
+  #tooDeepGroup(): never {
+    this.#fail("invalid_group", this.#pos, `groups nest deeper than ${MAX_GROUP_DEPTH} levels`);
+  }
+
+  #unendedGroup(start: number): never {
     this.#fail("invalid_group", this.#pos, `group ${start >>> 3} does not end within its message`);
   }
 
@@ -769,6 +1065,20 @@ class ProtobufDecoder {
   #fail(code: OtlpDecodeErrorCode, offset: number, problem: string): never {
     throw new OtlpDecodeError(code, `Malformed OTLP protobuf at byte ${offset}: ${problem}.`, offset);
   }
+}
+
+/** The tag that ends the group which this tag starts. */
+function groupEnd(start: number): number {
+  return ((start & ~7) | END_GROUP) >>> 0;
+}
+
+/** The map, or a new one instead of the shared empty one. */
+function owned(attributes: Attributes): Map<string, AttributeValue> {
+  return attributes === NO_ATTRIBUTES ? new Map() : (attributes as Map<string, AttributeValue>);
+}
+
+function noMessage(): undefined {
+  return undefined;
 }
 
 function addUint32(a: number, b: number): number {

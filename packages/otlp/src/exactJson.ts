@@ -32,21 +32,6 @@ export function exactNumberText(value: object): string | undefined {
   return typeof text === "string" ? text : undefined;
 }
 
-/** How many objects and arrays JSON text holds, without parsing it. Commas and braces inside of strings do not count. */
-export function countJsonContainers(text: string): number {
-  let count = 0;
-  let pos = 0;
-  while (pos < text.length) {
-    const code = text.charCodeAt(pos);
-    if (code === 0x22) pos = endOfString(text, pos);
-    else {
-      if (code === 0x7b || code === 0x5b) count++;
-      pos++;
-    }
-  }
-  return count;
-}
-
 function wrapLongNumbers(text: string): string {
   const parts: string[] = [];
   let pos = 0;

@@ -104,6 +104,7 @@ export class PlainJsonSpanWriter extends RequestReader {
   #buffer: Buffer = Buffer.alloc(0);
   #pos = 0;
   #items = 0;
+  #maxItems = 0;
   /** Of the last string, without its quotes. */
   #start = 0;
   #end = 0;
@@ -126,9 +127,10 @@ export class PlainJsonSpanWriter extends RequestReader {
    * How many events, attributes and list members the span has that is the JSON from `start` to `end`; -1, and nothing written, if
    * it is not plain. It has been seen to be JSON.
    */
-  write(block: SpanBlock, group: SpanGroup, start: number, end: number): number {
+  write(block: SpanBlock, group: SpanGroup, start: number, end: number, maxItems: number): number {
     block.beginSpan();
     this.#items = 0;
+    this.#maxItems = maxItems;
     this.#pos = start;
     if (this.#span(block, group) && this.#pos === end) return this.#items;
     block.takeBack();
@@ -253,7 +255,7 @@ export class PlainJsonSpanWriter extends RequestReader {
     let seen = 0;
     let dropped = 0;
     let member = NOT_PLAIN;
-    this.#items++;
+    if (++this.#items > this.#maxItems) return false;
     row.beginEvent(block);
     if (!this.#takes(OPEN_OBJECT)) return false;
     if (this.#takes(CLOSE_OBJECT)) return false;
@@ -294,7 +296,7 @@ export class PlainJsonSpanWriter extends RequestReader {
 
   /** A key and a value, once each and in this order. */
   #attribute(attributes: PlainAttributes): boolean {
-    this.#items++;
+    if (++this.#items > this.#maxItems) return false;
     if (!this.#takes(OPEN_OBJECT) || this.#member(KEY, 0) < 0) return false;
     if (!this.#string() || this.#hasEscapes) return false;
     const values = attributes.key(this.#source, this.#start, this.#end);
@@ -338,7 +340,7 @@ export class PlainJsonSpanWriter extends RequestReader {
     if (!this.#takes(OPEN_OBJECT) || this.#member(VALUES, 0) < 0 || !this.#takes(OPEN_LIST)) return false;
     if (!this.#takes(CLOSE_LIST)) {
       do {
-        this.#items++;
+        if (++this.#items > this.#maxItems) return false;
         if (!this.#takes(OPEN_OBJECT) || this.#member(STRING_VALUE, 0) < 0) return false;
         if (!this.#string() || !isPlainJson(source, this.#start, this.#end)) return false;
         if (!isUtf8(source.subarray(this.#start, this.#end))) return false;

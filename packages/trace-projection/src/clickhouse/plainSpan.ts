@@ -27,6 +27,7 @@ export class PlainSpanWriter extends RequestReader {
   #view: DataView = new DataView(new ArrayBuffer(8));
   #pos = 0;
   #items = 0;
+  #maxItems = 0;
 
   /** Bytes held for what may come, about. */
   get capacity(): number {
@@ -39,10 +40,11 @@ export class PlainSpanWriter extends RequestReader {
     this.#view = new DataView(request.buffer, request.byteOffset, request.byteLength);
   }
 
-  /** How many events, attributes and list members the span has; -1, and nothing written, if it is not plain. */
-  write(block: SpanBlock, group: SpanGroup, start: number, end: number): number {
+  /** How many events, attributes and list members the span has; -1, and nothing written, if it is not plain or has more than `maxItems`. */
+  write(block: SpanBlock, group: SpanGroup, start: number, end: number, maxItems: number): number {
     block.beginSpan();
     this.#items = 0;
+    this.#maxItems = maxItems;
     if (this.#span(block, group, start, end)) return this.#items;
     block.takeBack();
     return NOT_PLAIN;
@@ -175,7 +177,7 @@ export class PlainSpanWriter extends RequestReader {
     if (end < 0) return false;
     const source = this.#source;
     const row = this.#row;
-    this.#items++;
+    if (++this.#items > this.#maxItems) return false;
     row.beginEvent(block);
     let seen = 0;
     let dropped = 0;
@@ -218,7 +220,7 @@ export class PlainSpanWriter extends RequestReader {
   #attribute(attributes: PlainAttributes, end: number): boolean {
     if (end < 0) return false;
     const source = this.#source;
-    this.#items++;
+    if (++this.#items > this.#maxItems) return false;
     if (this.#pos >= end || source[this.#pos++] !== KEY) return false;
     const keyEnd = this.#fieldEnd(end);
     if (keyEnd < 0) return false;
@@ -267,7 +269,7 @@ export class PlainSpanWriter extends RequestReader {
       const valueEnd = this.#fieldEnd(end);
       if (valueEnd < 0 || source[this.#pos++] !== 0x0a) return false;
       if (this.#fieldEnd(valueEnd) !== valueEnd) return false;
-      this.#items++;
+      if (++this.#items > this.#maxItems) return false;
       if (out.length > 1) out.byte(0x2c);
       if (!isPlainJson(source, this.#pos, valueEnd)) return false;
       if (!isUtf8(source.subarray(this.#pos, valueEnd))) return false;

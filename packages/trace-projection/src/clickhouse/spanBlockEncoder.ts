@@ -195,12 +195,8 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
     this.#group ??= new SpanGroup(this.#of.resource, this.#of.scope);
     const group = this.#group;
     const block = this.#block;
-    const items = writer.write(block, group, start, end);
+    const items = writer.write(block, group, start, end, maxItems);
     if (items < 0) return items;
-    if (items > maxItems) {
-      block.takeBack();
-      return -1;
-    }
     this.#added(block);
     return items;
   }
