@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { warningListener } from "@es/core";
 import { ApiKeyRing } from "./apiKeyRing.js";
 import { ApiKeysError } from "./apiKeysError.js";
 import { parseApiKeys } from "./parseApiKeys.js";
@@ -9,7 +10,10 @@ export interface ApiKeysFileOptions {
   readonly intervalMs?: number;
   /** Hears of every change that was taken over. */
   readonly onReload?: (ring: ApiKeyRing) => void;
-  /** Hears why a change was not taken over; the keys from before stay. Once for each state of the file. */
+  /**
+   * Gets why a change was not taken over; the keys from before stay. Once for each state of the file.
+   * @default a warning of the process
+   */
   readonly onError?: (error: ApiKeysError) => void;
 }
 
@@ -31,7 +35,7 @@ export interface ApiKeysFile {
  * @throws ApiKeysError when it cannot be read now
  */
 export async function openApiKeysFile(path: string, options: ApiKeysFileOptions = {}): Promise<ApiKeysFile> {
-  const { intervalMs = 1_000, onReload, onError } = options;
+  const { intervalMs = 1_000, onReload, onError = warningListener("openApiKeysFile") } = options;
   const closing = new AbortController();
   // Before the keys are read: a change in between is seen at the next look.
   let seen = await stateOf(path);
@@ -57,7 +61,7 @@ export async function openApiKeysFile(path: string, options: ApiKeysFileOptions 
       if (isNews) broken = { state, reported: false };
       if (broken === undefined || broken.reported || (isNews && !sayAtOnce)) return;
       broken.reported = true;
-      onError?.(error as ApiKeysError);
+      onError(error as ApiKeysError);
     }
   }
 

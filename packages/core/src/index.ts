@@ -72,12 +72,13 @@ export {
 } from "./generations/watchGenerations.js";
 export { wholeNumber } from "./options/wholeNumber.js";
 export { type DeadLetterReason, describeFailure } from "./processing/deadLetterReason.js";
-export type {
-  DeadLetter,
-  DeadLetterSelection,
-  DeadLetters,
-  RedriveOptions,
-  RedriveProgress,
+export {
+  assertSelectable,
+  type DeadLetter,
+  type DeadLetterSelection,
+  type DeadLetters,
+  type RedriveOptions,
+  type RedriveProgress,
 } from "./processing/deadLetters.js";
 export {
   type EngineAvailability,

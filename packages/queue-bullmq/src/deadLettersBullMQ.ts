@@ -1,10 +1,12 @@
 import {
   type AggregateRef,
+  assertSelectable,
   type DeadLetter,
   type DeadLetterSelection,
   type DeadLetters,
   type Page,
   type PageOptions,
+  parseTenantId,
   type RedriveOptions,
   redriveInSteps,
   type TenantId,
@@ -29,6 +31,7 @@ export class DeadLettersBullMQ implements DeadLetters {
   }
 
   async list(options: PageOptions & { readonly tenantId?: TenantId } = {}): Promise<Page<DeadLetter>> {
+    assertSelectable(options);
     const page = await this.#host.call(() => this.#store.list(options));
     return { items: page.items.map(({ letter }) => letter), nextCursor: page.nextCursor };
   }
@@ -38,6 +41,7 @@ export class DeadLettersBullMQ implements DeadLetters {
   }
 
   async findByRefs(refs: readonly AggregateRef[]): Promise<readonly (DeadLetter | null)[]> {
+    for (const { tenantId } of refs) parseTenantId(tenantId);
     const found: (DeadLetter | null)[] = [];
     for (let from = 0; from === 0 || from < refs.length; from += PAGE) {
       const ids = refs.slice(from, from + PAGE).map(deadLetterId);
@@ -47,7 +51,8 @@ export class DeadLettersBullMQ implements DeadLetters {
     return found;
   }
 
-  redrive(selection: DeadLetterSelection = {}, options: RedriveOptions = {}): Promise<number> {
+  async redrive(selection: DeadLetterSelection = {}, options: RedriveOptions = {}): Promise<number> {
+    assertSelectable(selection);
     return redriveInSteps(this.#select(selection), options, async (ids) => {
       // Read again: at a slow rate much may have become of them since they were selected.
       const letters = await this.#existing(ids);
@@ -60,6 +65,7 @@ export class DeadLettersBullMQ implements DeadLetters {
   }
 
   async discard(selection: DeadLetterSelection = {}): Promise<number> {
+    assertSelectable(selection);
     let discarded = 0;
     for await (const ids of this.#select(selection)) {
       discarded += await this.#removeAll(await this.#existing(ids));

@@ -1,6 +1,7 @@
 import {
   type AggregateRef,
   aggregateRefKey,
+  assertSelectable,
   type DeadLetter,
   type DeadLetterSelection,
   type DeadLetters,
@@ -8,6 +9,7 @@ import {
   type Page,
   type PageOptions,
   pageLimit,
+  parseTenantId,
   type RedriveOptions,
   redriveInSteps,
   type TenantId,
@@ -52,6 +54,7 @@ export class DeadLettersMemory implements DeadLetters {
 
   async list(options: PageOptions & { readonly tenantId?: TenantId } = {}): Promise<Page<DeadLetter>> {
     this.#host.assertOpen();
+    assertSelectable(options);
     const after = options.cursor === undefined ? 0 : cursorPosition(options.cursor);
     const limit = pageLimit(options);
     const items: DeadLetter[] = [];
@@ -72,11 +75,13 @@ export class DeadLettersMemory implements DeadLetters {
 
   async findByRefs(refs: readonly AggregateRef[]): Promise<readonly (DeadLetter | null)[]> {
     this.#host.assertOpen();
+    for (const { tenantId } of refs) parseTenantId(tenantId);
     return refs.map((ref) => this.#byKey.get(aggregateRefKey(ref)) ?? null);
   }
 
   async redrive(selection: DeadLetterSelection = {}, options: RedriveOptions = {}): Promise<number> {
     this.#host.assertOpen();
+    assertSelectable(selection);
     const ids = this.#select(selection).map(({ id }) => id);
     return redriveInSteps([ids], options, async (some) => {
       this.#host.assertOpen();
@@ -91,6 +96,7 @@ export class DeadLettersMemory implements DeadLetters {
 
   async discard(selection: DeadLetterSelection = {}): Promise<number> {
     this.#host.assertOpen();
+    assertSelectable(selection);
     const letters = this.#select(selection);
     for (const letter of letters) this.heal(aggregateRefKey(letter.ref));
     return letters.length;

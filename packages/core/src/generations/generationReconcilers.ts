@@ -1,3 +1,4 @@
+import { warningListener } from "../errors/warningListener.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import type { Reconciler } from "../processing/reconciler.js";
 import { liveGenerations } from "./projectionGeneration.js";
@@ -14,13 +15,13 @@ export interface GenerationReconcilersOptions {
   readonly start: (generation: number, role: { readonly serving: boolean }) => Pick<Reconciler, "stop">;
   /** Between two looks at which generations are live, milliseconds. @default 1 000 */
   readonly intervalMs?: number;
-  /** The generations could not be read; they stay as they are until they can. */
+  /** The generations could not be read; they stay as they are until they can. @default a warning of the process, each once a minute */
   readonly onError?: (error: unknown) => void;
 }
 
 /** Keeps one reconciler at work for each live generation. */
 export function startGenerationReconcilers(options: GenerationReconcilersOptions): Pick<Reconciler, "stop"> {
-  const { generations, runnable, start, onError } = options;
+  const { generations, runnable, start, onError = warningListener("startGenerationReconcilers") } = options;
   const intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 1_000, 1);
   const running = new Map<
     number,
@@ -47,7 +48,7 @@ export function startGenerationReconcilers(options: GenerationReconcilersOptions
       }
       await Promise.all(ended);
     } catch (error) {
-      onError?.(error);
+      onError(error);
     }
     if (!stopped) {
       timer = setTimeout(() => {

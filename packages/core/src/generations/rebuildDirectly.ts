@@ -1,4 +1,5 @@
 import { isEventSourcingError } from "../errors/eventSourcingError.js";
+import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import { wholeNumber } from "../options/wholeNumber.js";
@@ -13,7 +14,7 @@ export interface RebuildDirectlyOptions {
   readonly restPerWork?: number;
   /** Stops between batches; what is left still lags. */
   readonly signal?: AbortSignal;
-  /** An aggregate cannot be rebuilt. The others are. */
+  /** An aggregate cannot be rebuilt. The others are. @default a warning of the process, each once a minute */
   readonly onFailure?: (error: unknown, ref: AggregateRef) => void;
 }
 
@@ -27,7 +28,7 @@ export function rebuildDirectly(
   options: RebuildDirectlyOptions = {},
 ): Pick<ProjectionQueue, "schedule"> {
   const batchSize = wholeNumber("batchSize", options.batchSize ?? 100, 1);
-  const { restPerWork = 1, signal, onFailure } = options;
+  const { restPerWork = 1, signal, onFailure = warningListener("rebuildDirectly") } = options;
 
   async function rebuild(ref: AggregateRef): Promise<void> {
     const context = { tenantId: ref.tenantId };
@@ -38,7 +39,7 @@ export function rebuildDirectly(
       });
     } catch (error) {
       if (isEventSourcingError(error) && error.retryable) throw error;
-      onFailure?.(error, ref);
+      onFailure(error, ref);
     }
   }
 

@@ -1,5 +1,6 @@
 import { metrics } from "@opentelemetry/api";
 import { EventSourcingError } from "../errors/eventSourcingError.js";
+import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import { wholeNumber } from "../options/wholeNumber.js";
@@ -33,7 +34,10 @@ export interface SideBySideProjectorOptions<TEvent extends Event> {
    * that a generation whose store is slow keeps no events in memory. @default 1 000
    */
   readonly maxBeside?: number;
-  /** A generation beside the serving one could not be made: it lags until it is reconciled. */
+  /**
+   * A generation beside the serving one could not be made: it lags until it is reconciled.
+   * @default a warning of the process, each once a minute
+   */
   readonly onBesideError?: (error: unknown, generation: number, ref: AggregateRef) => void;
 }
 
@@ -47,6 +51,7 @@ const { attributes } = telemetryNames;
  */
 export class SideBySideProjector<TEvent extends Event> {
   readonly #options: SideBySideProjectorOptions<TEvent>;
+  readonly #warn = warningListener("SideBySideProjector");
   readonly #services: ReadonlyMap<number, RunnableGeneration<TEvent>["service"]>;
   readonly #maxBeside: number;
   readonly #beside = new Set<Promise<void>>();
@@ -179,7 +184,8 @@ export class SideBySideProjector<TEvent extends Event> {
 
   #report(error: unknown, generation: number, ref: AggregateRef): void {
     try {
-      this.#options.onBesideError?.(error, generation, ref);
+      const { onBesideError = this.#warn } = this.#options;
+      onBesideError(error, generation, ref);
     } catch {
       // A listener that throws must not become an unhandled rejection.
     }

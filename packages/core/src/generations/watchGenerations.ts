@@ -1,3 +1,4 @@
+import { warningListener } from "../errors/warningListener.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import type { GenerationSet } from "./projectionGeneration.js";
 import type { ProjectionGenerations } from "./projectionGenerations.js";
@@ -5,7 +6,7 @@ import type { ProjectionGenerations } from "./projectionGenerations.js";
 export interface WatchGenerationsOptions {
   /** How old what is given may be, milliseconds: a change is seen that much later at the latest. @default 500 */
   readonly maxAgeMs?: number;
-  /** A read failed, and what was known before is given instead. */
+  /** A read failed, and what was known before is given instead. @default a warning of the process, each once a minute */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -21,6 +22,7 @@ export function watchGenerations(
   options: WatchGenerationsOptions = {},
 ): GenerationsView {
   const maxAgeMs = wholeNumber("maxAgeMs", options.maxAgeMs ?? 500, 0);
+  const onError = options.onError ?? warningListener("watchGenerations");
   let known: { readonly set: GenerationSet; readonly asOf: number } | undefined;
   let reading: Promise<GenerationSet> | undefined;
 
@@ -32,7 +34,7 @@ export function watchGenerations(
       known = { set, asOf };
     } catch (error) {
       if (known === undefined) throw error;
-      options.onError?.(error);
+      onError(error);
       // Not asked again at once by every call: a store that is down has enough to do.
       known = { set: known.set, asOf: performance.now() };
     } finally {

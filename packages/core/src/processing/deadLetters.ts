@@ -1,6 +1,6 @@
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Page, PageOptions } from "../stores/page.js";
-import type { TenantId } from "../tenancy/tenantId.js";
+import { parseTenantId, type TenantId } from "../tenancy/tenantId.js";
 import type { DeadLetterReason } from "./deadLetterReason.js";
 
 /** A run that failed for good. */
@@ -36,6 +36,16 @@ export interface RedriveOptions {
   readonly signal?: AbortSignal;
   /** Called, and awaited, after each step. */
   readonly onProgress?: (progress: RedriveProgress) => void | Promise<void>;
+}
+
+/**
+ * What every queue checks before it selects dead letters. A selection that names a tenant which is `undefined` is refused, or
+ * it would select those of all tenants.
+ *
+ * @throws EventSourcingError `INVALID_TENANT_ID`
+ */
+export function assertSelectable(selection: { readonly tenantId?: TenantId }): void {
+  if ("tenantId" in selection) parseTenantId(selection.tenantId as string);
 }
 
 /** The parked runs of a queue, at most one per ref. Neither ids nor tenant selected means all. */

@@ -1,4 +1,5 @@
 import { metrics, type ObservableResult, trace } from "@opentelemetry/api";
+import { warningListener } from "../errors/warningListener.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import { telemetryNames } from "../telemetry/names.js";
 import { secondsBuckets } from "../telemetry/secondsBuckets.js";
@@ -29,7 +30,10 @@ export interface ReconcilerOptions {
   /** What lags for less is taken as being processed, but at the first look, milliseconds. @default 5 000 */
   readonly graceMs?: number;
   readonly onLook?: (look: Look) => void;
-  /** A look failed; the next covers what it should have. Or the lease could not be asked for; the look goes on. */
+  /**
+   * A look failed; the next covers what it should have. Or the lease could not be asked for; the look goes on.
+   * @default a warning of the process, each once a minute
+   */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -92,6 +96,7 @@ export class Reconciler {
   readonly #graceMs: number;
   readonly #stopping = new AbortController();
   readonly #telemetry: ReconcilerTelemetry;
+  readonly #onError: (error: unknown) => void;
   #covered: Covered | undefined;
   #coveredEverythingAt = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -102,6 +107,7 @@ export class Reconciler {
   /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#onError = options.onError ?? warningListener("Reconciler");
     this.#name = options.name ?? "projections";
     this.#intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 30_000, 0);
     this.#overlapMs = wholeNumber("overlapMs", options.overlapMs ?? 120_000, 0);
@@ -208,7 +214,7 @@ export class Reconciler {
     leaseMs: number,
     look: LookOptions,
   ): Promise<"looked" | "failed" | "left to another"> {
-    const { leases, onError } = this.#options;
+    const { leases } = this.#options;
     const { signal } = this.#stopping;
     if (signal.aborted) return "failed";
     try {
@@ -221,7 +227,7 @@ export class Reconciler {
             try {
               return await leases.acquire(name, durationMs);
             } catch (error) {
-              onError?.(error);
+              this.#onError(error);
               return unleased(name);
             }
           },
@@ -237,7 +243,7 @@ export class Reconciler {
       this.#failedInARow = 0;
       return looked ? "looked" : "left to another";
     } catch (error) {
-      if (!signal.aborted) onError?.(error);
+      if (!signal.aborted) this.#onError(error);
       this.#failedInARow++;
       return "failed";
     }

@@ -1,5 +1,6 @@
 import { metrics } from "@opentelemetry/api";
 import { classifyError, isEventSourcingError } from "../errors/eventSourcingError.js";
+import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import { wholeNumber } from "../options/wholeNumber.js";
@@ -37,9 +38,15 @@ export interface ReplayRunnerOptions<TAggregateId extends string, TEvent extends
   readonly onStarted?: (replay: Replay<TAggregateId>) => void;
   /** Nothing is left to do of it: it is done, paused, cancelled or failed. */
   readonly onEnded?: (replay: Replay<TAggregateId>) => void;
-  /** The store does not answer, or is overloaded; it goes on when that is over. */
+  /**
+   * The store does not answer, or is overloaded; it goes on when that is over.
+   * @default a warning of the process, each once a minute
+   */
   readonly onWaiting?: (error: unknown, replayId: string) => void;
-  /** Replays could not be looked for, or one not be taken up; the next look tries again. */
+  /**
+   * Replays could not be looked for, or one not be taken up; the next look tries again.
+   * @default a warning of the process, each once a minute
+   */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -75,6 +82,7 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
     description: "Aggregates replayed, by outcome",
   });
   readonly #stopping = new AbortController();
+  readonly #warn = warningListener("startReplayRunner");
   /** Aborted to end the wait between two looks. */
   #waking = new AbortController();
   readonly #ended: Promise<void>;
@@ -109,7 +117,7 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
   }
 
   async #look(): Promise<void> {
-    const { store, leases, onError } = this.#options;
+    const { store, leases, onError = this.#warn } = this.#options;
     try {
       for (const id of await store.listOpenReplayIds()) {
         if (this.#stopping.signal.aborted) return;
@@ -118,11 +126,11 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
           signal: this.#stopping.signal,
         }).catch((error: unknown) => {
           // One that cannot be taken up does not keep the others waiting.
-          if (!this.#stopping.signal.aborted) onError?.(error);
+          if (!this.#stopping.signal.aborted) onError(error);
         });
       }
     } catch (error) {
-      if (!this.#stopping.signal.aborted) onError?.(error);
+      if (!this.#stopping.signal.aborted) onError(error);
     }
   }
 
@@ -182,7 +190,7 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
     pace: Pace | null,
     signal: AbortSignal,
   ): Promise<Partial<ReplayProgress> | undefined> {
-    const { source, onWaiting } = this.#options;
+    const { source, onWaiting = this.#warn } = this.#options;
     const { definition, control, progress } = replay;
     const { ratePerSecond } = control;
     const limit =
@@ -200,7 +208,7 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
       signal,
       retryDelayMs: this.#retryDelayMs,
       maxDelayMs: MAX_DELAY_MS,
-      onWaiting: (error) => onWaiting?.(error, definition.id),
+      onWaiting: (error) => onWaiting(error, definition.id),
     });
     if (outcome === null) return undefined;
     this.#measure(outcome);
@@ -250,7 +258,7 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
       } catch (error) {
         if (classifyError(error) !== "transient") throw error;
         if (signal.aborted) return undefined;
-        this.#options.onWaiting?.(error, id);
+        (this.#options.onWaiting ?? this.#warn)(error, id);
         await rest(delayMs, signal);
         if (signal.aborted) return undefined;
       }

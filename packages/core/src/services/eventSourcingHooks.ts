@@ -43,6 +43,6 @@ export interface EventSourcingHooks<
     record: ProjectionRecord<TAggregateId, TProjection>,
     ref: AggregateRef<TAggregateId>,
   ): MaybePromise<void>;
-  /** Told of a throw in `afterPersist`. */
+  /** Gets what `afterPersist` throws. @default a warning of the process, each once a minute */
   onHookError?(error: unknown, ref: AggregateRef<TAggregateId>): void;
 }

@@ -1,5 +1,6 @@
 import { metrics, type Span, trace } from "@opentelemetry/api";
 import { EventSourcingError, isEventSourcingError } from "../errors/eventSourcingError.js";
+import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
 import type { EventFold } from "../processing/eventFold.js";
@@ -98,6 +99,7 @@ const RECALLS = 3;
  * keeps save work, and nothing rests on them.
  */
 export class EventSourcingService<TAggregateId extends string, TEvent extends Event, TProjection> {
+  readonly #warn = warningListener("EventSourcingService");
   readonly #definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>;
   readonly #duration = metrics.getMeter("@es/core").createHistogram(metricNames.rebuildDuration, {
     unit: "s",
@@ -490,7 +492,8 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
       await hooks.afterPersist(record, ref);
     } catch (error) {
       trace.getActiveSpan()?.addEvent(events.hookFailed, { reason: String(error) });
-      hooks.onHookError?.(error, ref);
+      if (hooks.onHookError === undefined) this.#warn(error);
+      else hooks.onHookError(error, ref);
     }
   }
 

@@ -6,6 +6,7 @@ import {
   type ProjectionRun,
   type ProjectionWorker,
   parseTenantId,
+  type TenantId,
 } from "@es/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
@@ -761,6 +762,34 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
         }
         expect((await queue.counts()).pending).toBe(0);
       });
+    });
+
+    describe("refuses a tenant there cannot be", () => {
+      const wrong = [undefined, null, 5, "", "a\nb", {}, ["acme"], "x".repeat(257), "\ud800"];
+
+      it.each(wrong.map((tenantId) => ({ tenantId })))(
+        "$tenantId: in refs, and in selections of dead letters",
+        async ({ tenantId }) => {
+          const { queue, work } = await setUp({ attempts: 1 });
+          const recorder = new RunRecorder(() => {
+            throw new Error("no");
+          });
+          work(recorder.run, { concurrency: 1 });
+          await queue.schedule([ref("a")]);
+          await until(async () => (await queue.counts()).deadLetters === 1, "the run is parked");
+          await idle(queue);
+          const refs = [ref("b"), { tenantId, aggregateId: "a" } as unknown as AggregateRef];
+          await expect(queue.schedule(refs)).rejects.toMatchObject({ code: "QUEUE_REJECTED" });
+          const selection = { tenantId: tenantId as TenantId };
+          const invalid = { code: "INVALID_TENANT_ID" };
+          await expect(queue.deadLetters.findByRefs(refs)).rejects.toMatchObject(invalid);
+          await expect(queue.deadLetters.list(selection)).rejects.toMatchObject(invalid);
+          await expect(queue.deadLetters.redrive(selection)).rejects.toMatchObject(invalid);
+          await expect(queue.deadLetters.discard(selection)).rejects.toMatchObject(invalid);
+          expect(await queue.counts()).toEqual({ pending: 0, active: 0, deadLetters: 1 });
+          expect(recorder.started).toHaveLength(1);
+        },
+      );
     });
 
     describe("closes", () => {

@@ -9,6 +9,7 @@ import {
   type ProjectionQueue,
   type TenantId,
   telemetryNames,
+  warningListener,
   withSpan,
 } from "@es/core";
 import type { OtlpSpan, Resource, SpanEncoder } from "@es/otlp";
@@ -33,7 +34,10 @@ export interface SpanIngestionWriteRepositoryOptions {
   readonly clock?: AcceptedClock;
   /** How long a slow queue may hold up a call whose spans are already stored. @default 2 000 */
   readonly scheduleTimeoutMs?: number;
-  /** Told when spans were stored and their traces were not scheduled: the reconciler has to. */
+  /**
+   * Spans were stored and their traces were not scheduled: the reconciler has to.
+   * @default a warning of the process, each once a minute
+   */
   readonly onScheduleError?: (error: EventSourcingError, refs: readonly AggregateRef[]) => void;
 }
 
@@ -57,6 +61,7 @@ const LEAST_BYTES_OF_BLOCK = 4_096;
 /** Stores spans, then schedules the projections of their traces. */
 export class SpanIngestionWriteRepositoryClickHouse {
   readonly #options: SpanIngestionWriteRepositoryOptions;
+  readonly #warn = warningListener("SpanIngestionWriteRepositoryClickHouse");
   readonly #clock: AcceptedClock;
   readonly #blocks = new SpanBlockPool();
   /** Of each tenant the small requests that were last given to be stored. */
@@ -176,7 +181,8 @@ export class SpanIngestionWriteRepositoryClickHouse {
         [attributes.aggregateCount]: refs.length,
       });
       try {
-        this.#options.onScheduleError?.(error, refs);
+        const { onScheduleError = this.#warn } = this.#options;
+        onScheduleError(error, refs);
       } catch (failure) {
         // The spans are stored, whatever the listener thinks.
         active.recordException(failure instanceof Error ? failure : String(failure));
