@@ -106,6 +106,35 @@ describe("startHttpServer", () => {
     await expect(fetch(url)).rejects.toThrow();
   });
 
+  it("does not wait for connections on which no request is under way", { timeout: 8_000 }, async () => {
+    const url = await start();
+    const silent = sendRaw(url, "");
+    const begun = sendRaw(url, "GET / HTTP/1.1\r\nHo");
+    const kept = sendRaw(url, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await new Promise((resolve) => kept.socket.once("data", resolve));
+    await server?.close(60_000);
+    await Promise.all([silent.closed, begun.closed]);
+    expect(await kept.closed).toMatch(/handled/);
+  });
+
+  it("takes no further request on a connection once it closes", { timeout: 8_000 }, async () => {
+    const { promise: entered, resolve: enter } = withResolvers();
+    const { promise: released, resolve: release } = withResolvers();
+    const url = await start({
+      async handler(_request, response) {
+        enter();
+        await released;
+        response.end("handled");
+      },
+    });
+    const busy = sendRaw(url, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await entered;
+    const closed = server?.close(60_000);
+    release();
+    await closed;
+    expect(await busy.closed).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it("cuts requests that do not finish in time", async () => {
     const reached = withResolvers();
     const url = await start({ handler: () => reached.resolve() });

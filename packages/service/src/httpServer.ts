@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { ConfigurationError } from "./configurationError.js";
 import { createHealthRoutes, type ReadinessCheck } from "./health.js";
 import { openFilesLimit } from "./openFilesLimit.js";
@@ -61,6 +61,8 @@ export interface RunningHttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const health = createHealthRoutes(options.readiness);
   let closing = false;
+  /** Requests by connection. Node takes a connection that has sent nothing yet for busy. */
+  const underWay = new Map<Socket, number>();
   const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const limits = {
     ...(options.maxHeaderBytes === undefined ? {} : { maxHeaderSize: options.maxHeaderBytes }),
@@ -70,9 +72,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     connectionsCheckingInterval: Math.min(CHECKING_INTERVAL_MS, headersTimeout),
   };
   const server = createServer(limits, (request, response) => {
-    // A connection whose last request ends while we close would stay open for as long as it may be kept alive.
+    const { socket } = request;
+    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+    // No further request on it once we close.
+    if (closing) response.shouldKeepAlive = false;
     response.once("close", () => {
-      if (closing) server.closeIdleConnections();
+      const left = (underWay.get(socket) ?? 1) - 1;
+      underWay.set(socket, left);
+      if (closing && left === 0) socket.destroySoon();
     });
     handle(request, response).catch((error: unknown) => {
       options.onError(error);
@@ -97,6 +104,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       .end(JSON.stringify({ error: { code: "REPEATED_HEADER", message } }));
   }
 
+  server.on("connection", (socket) => {
+    underWay.set(socket, 0);
+    socket.once("close", () => underWay.delete(socket));
+  });
   server.maxConnections =
     options.maxConnections ?? Math.min(MAX_CONNECTIONS, Math.floor(openFilesLimit() / 4));
   reportDrops(server, options.onError);
@@ -108,7 +119,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     beginDrain: () => health.beginDrain(),
     close(timeoutMs = 10_000) {
       closing = true;
-      return close(server, timeoutMs);
+      const closed = close(server, timeoutMs);
+      for (const [socket, requests] of underWay) if (requests === 0) socket.destroy();
+      return closed;
     },
   };
 }
