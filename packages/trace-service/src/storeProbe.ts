@@ -6,6 +6,7 @@ import {
   insertSettings,
   type MigrationSet,
   qualifiedName,
+  readSettings,
   repeating,
 } from "@es/store-clickhouse";
 import { spanTable, traceProjectionTable } from "@es/trace-projection/clickhouse";
@@ -48,6 +49,7 @@ export interface StoreProbeOptions {
   readonly needs: readonly StoreNeed[];
   /** The generation whose tables are used. */
   readonly serving: () => Promise<number>;
+  readonly readSettings: ClickHouseSettings;
   readonly insertSettings: ClickHouseSettings;
 }
 
@@ -61,6 +63,7 @@ export function createStoreProbe(client: ClickHouseClient, options: StoreProbeOp
   const { database, needs } = options;
   const safe = repeating(client);
   const settings = { ...insertSettings, ...options.insertSettings };
+  const reads = { ...readSettings, ...options.readSettings };
   const probes = qualifiedName(database, TABLE);
 
   async function check(signal: AbortSignal): Promise<void> {
@@ -72,7 +75,12 @@ export function createStoreProbe(client: ClickHouseClient, options: StoreProbeOp
       selects.length === 0
         ? undefined
         : reported("read", read.map(name).join(", "), () =>
-            safe.command({ query: selects.join(" UNION ALL "), abort_signal: signal }),
+            safe.command({
+              query: selects.join(" UNION ALL "),
+              // Those of all reads: a user may be refused for them.
+              clickhouse_settings: reads,
+              abort_signal: signal,
+            }),
           ),
       ...written.map((table) =>
         reported("write", name(table), () =>

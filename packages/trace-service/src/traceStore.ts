@@ -184,6 +184,7 @@ export function openTraceStore(
     database,
     needs,
     serving,
+    readSettings: stores.readSettings,
     insertSettings: stores.insertSettings,
   });
   return {
@@ -212,6 +213,7 @@ export function openTraceStore(
     schemaIsReady,
     async isReady() {
       await schemaIsReady();
+      await permitted.check();
       await probe();
     },
     opened: schema.finished,

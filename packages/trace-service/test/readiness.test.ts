@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { parseTenantId } from "@es/core";
 import { createLogger } from "@es/service";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openTraceStore, type StoreNeed, type TraceStore } from "../src/index.js";
@@ -102,8 +106,81 @@ describe("readiness of a trace store", () => {
     }
   });
 
-  it("names the settings that the profile of a read-only user lacks, and goes on when it has them", async () => {
+  it("names the settings that the profile of a read-only user lacks", async () => {
     const { session_timezone: _, ...lacking } = READ_PROFILE;
     await eventually(open(["read"], lacking), /readonly = 1.*lacks.*ALTER USER.*session_timezone = 'UTC'/s);
   });
+
+  it("leaves settings out once the user may no longer set them, and sends them again once it may", async () => {
+    // The embedded engine has one user: what a profile would forbid is forbidden here, in its words.
+    const forbidding = await startForbidding();
+    try {
+      const store = openTraceStore(
+        { CLICKHOUSE_URL: forbidding.url, CLICKHOUSE_DATABASE: database },
+        logger,
+        {
+          needs: ["read"],
+        },
+      );
+      opened.push(store);
+      await store.opened;
+      const list = () => store.reads.listTraces({ tenantId: parseTenantId("acme") });
+      expect((await list()).traces).toEqual([]);
+      forbidding.profile = READ_PROFILE;
+      expect((await list()).traces).toEqual([]);
+      expect(forbidding.sent.at(-1)).not.toContain("output_format_json_quote_64bit_integers");
+      forbidding.profile = { readonly: "1" };
+      expect(await reason(store)).toMatch(/readonly = 1.*lacks/s);
+      await expect(list()).rejects.toMatchObject({ code: "STORE_REJECTED" });
+      forbidding.profile = {};
+      expect(await reason(store)).toBeNull();
+      expect((await list()).traces).toEqual([]);
+      expect(forbidding.sent.at(-1)).toContain("output_format_json_quote_64bit_integers");
+    } finally {
+      forbidding.close();
+    }
+  });
 });
+
+/** An HTTP proxy that has a profile, and with `readonly` refuses every other setting. */
+async function startForbidding() {
+  const sent: (readonly string[])[] = [];
+  const server = createServer(async (incoming, outgoing) => {
+    const { readonly, ...profile } = proxy.profile;
+    const target = new URL(incoming.url ?? "/", url);
+    const settings = [...target.searchParams.keys()].filter(
+      (name) => !/^(query|wait_end|param_|database)/.test(name),
+    );
+    const changed = settings.find((name) => proxy.profile[name] !== target.searchParams.get(name));
+    sent.push(settings);
+    if (readonly === "1" && changed !== undefined) {
+      outgoing.writeHead(500, { "x-clickhouse-exception-code": "164" });
+      outgoing.end(
+        `Code: 164. DB::Exception: Cannot modify '${changed}' setting in readonly mode. (READONLY) (version 26)`,
+      );
+      return;
+    }
+    for (const [name, value] of Object.entries(profile)) target.searchParams.set(name, value);
+    if (readonly === "1") target.searchParams.set("readonly", readonly);
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const { host: _, ...headers } = incoming.headers;
+    const passed = request(target, { method: incoming.method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    passed.end(Buffer.concat(chunks));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const proxy = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    profile: {} as Readonly<Record<string, string>>,
+    sent,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+  return proxy;
+}
