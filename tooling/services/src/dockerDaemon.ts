@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { runCommand } from "./command.js";
 import { docker, dockerIsUsable } from "./docker.js";
 import { ensureSystemPackage, isOnPath } from "./systemPackage.js";
 
+const repository = fileURLToPath(new URL("../../../", import.meta.url));
 /** Of root, on a file system without history: sockets and what containers need while they run. */
 const RUN_DIR = "/run/es-test-docker";
 const BRIDGE = "/sys/class/net/docker0";
@@ -25,7 +26,7 @@ export interface DockerDaemon {
 }
 
 /**
- * The Docker daemon that answers; else one of our own, until `close()`: images stay in the user's cache directory, and
+ * The Docker daemon that answers; else one of our own, until `close()`: images stay below the repository's node_modules, and
  * nothing of it is reachable from other machines. Sets `DOCKER_HOST` meanwhile. One process at a time has it, others wait.
  * @throws with what to do, where none answers and none can be started
  */
@@ -57,7 +58,7 @@ export async function ensureDockerDaemon(signal?: AbortSignal): Promise<DockerDa
 }
 
 async function startDaemon(signal: AbortSignal | undefined): Promise<DockerDaemon> {
-  const dataDir = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "es-test-docker");
+  const dataDir = join(repository, "node_modules/.cache/es-test-docker");
   mkdirSync(dataDir, { recursive: true });
   mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
   const pidFile = join(RUN_DIR, "dockerd.pid");
