@@ -104,6 +104,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       apiKeys,
       without,
       onCrash: (how) => offences.add({ kind: "crashed", detail: `${how}; see its log` }),
+      onOffence: (offence) => offences.add(offence),
     });
     try {
       await assertDefencesRemoved(folder, without);
@@ -146,15 +147,7 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
     patienceMs: 30_000,
   });
   const signal = run.signal ?? new AbortController().signal;
-  const queues = [QUEUE_NAME, SESSION_QUEUE_NAME].map(
-    (queueName) =>
-      new ProjectionQueueBullMQ({
-        connection: system.redisUrl,
-        queueName,
-        prefix: QUEUE_PREFIX,
-        telemetry: null,
-      }),
-  );
+  let queues: readonly ProjectionQueueBullMQ[] = [];
   try {
     const watching = new AbortController();
     const freshness = watchFreshness(rows, watching.signal);
@@ -181,11 +174,28 @@ async function breakAndCheck(system: System, run: Run): Promise<Omit<ChaosReport
     const [faultReport] = await Promise.all([faults, load]);
     signal.throwIfAborted();
     onLine("Traffic has ended and every fault is healed.");
+    // Where Redis is now.
+    queues = [QUEUE_NAME, SESSION_QUEUE_NAME].map(
+      (queueName) =>
+        new ProjectionQueueBullMQ({
+          connection: system.redisUrl,
+          queueName,
+          prefix: QUEUE_PREFIX,
+          telemetry: null,
+        }),
+    );
 
     const healedAt = performance.now();
     const limitMs = run.convergenceLimitMs ?? 90_000;
-    await system.ready({ timeoutMs: limitMs, signal });
-    const converged = await untilConverged({ rows, queues, limitMs, signal });
+    const ready = await system.ready({ timeoutMs: limitMs, signal }).then(
+      () => true,
+      (error: Error) => {
+        signal.throwIfAborted();
+        onLine(error.message);
+        return false;
+      },
+    );
+    const converged = ready && (await untilConverged({ rows, queues, limitMs, signal }));
     const convergenceMs = converged ? performance.now() - healedAt : null;
     onLine(converged ? "Converged; checking." : "Not converged in time; checking all the same.");
 

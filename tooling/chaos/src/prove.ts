@@ -71,6 +71,18 @@ export const proofs: readonly Proof[] = [
     seconds: 14,
     expected: outdated,
   },
+  {
+    without: ["new-connection"],
+    planned: [fault("failover-redis", "redis", 4)],
+    seconds: 14,
+    expected: outdated,
+  },
+  {
+    without: ["pauses"],
+    planned: [{ ...fault("forbid-redis", "redis", 4, 2), severity: 0 }],
+    seconds: 14,
+    expected: ["spinning"],
+  },
   // No fault is needed: until its root comes, a trace is part of the session that a span of it names.
   { without: ["tell-of-leaving"], planned: [], seconds: 14, expected: ["doubled"] },
 ];

@@ -10,6 +10,8 @@ export type DefenceName =
   | "tenant-in-key"
   | "redis-clock"
   | "stalled-check"
+  | "new-connection"
+  | "pauses"
   | "tell-of-leaving";
 
 /** One change of one built module. The pattern must match exactly once. */
@@ -126,6 +128,33 @@ export const defences: readonly Defence[] = [
         module: "packages/queue-bullmq/dist/projectionWorkerBullMQ.js",
         pattern: /\n\s*stalledInterval,/,
         replacement: "\n            skipStalledCheck: true,",
+      },
+    ],
+  },
+  {
+    name: "new-connection",
+    without: "a connection to a Redis that was failed over is kept, and every write on it refused",
+    changes: [
+      {
+        module: "packages/queue-bullmq/dist/redisConnection.js",
+        pattern: /if \(!asksForNewConnection\(error\)\)/,
+        replacement: "if (error !== undefined)",
+      },
+    ],
+  },
+  {
+    name: "pauses",
+    without: "a worker asks again at once, as often as it can, while Redis refuses a command",
+    changes: [
+      {
+        module: "packages/queue-bullmq/dist/redisGate.js",
+        pattern: /for \(let delay = FIRST_DELAY_MS; !this\.#open;/,
+        replacement: "for (let delay = FIRST_DELAY_MS; false;",
+      },
+      {
+        module: "packages/queue-bullmq/dist/steadyBackend.js",
+        pattern: /await sleep\(ms, undefined, \{ signal: this\.#closing \}\)\.catch\(\(\) => undefined\);/,
+        replacement: "void ms;",
       },
     ],
   },

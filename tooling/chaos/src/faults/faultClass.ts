@@ -12,6 +12,8 @@ export type FaultName =
   | "restart-worker"
   | "freeze-worker"
   | "flush-redis"
+  | "failover-redis"
+  | "forbid-redis"
   | "cut-clickhouse"
   | "cut-redis"
   | "cut-clients"

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { cpuMsOf } from "../system/cpuTime.js";
 import { untilTrue } from "../system/managedProcess.js";
 import { makeReadOnly, makeWritable } from "../system/mountNamespace.js";
 import { LOCK_MS, type Service, type System } from "../system/system.js";
@@ -71,6 +72,52 @@ function shifting(name: FaultName, targets: readonly string[], shiftMs: number):
     inject: (system, { target }) => restart(system, target, { CHAOS_CLOCK_SHIFT_MS: String(shiftMs) }),
     heal: (system, { target }) => restart(system, target, {}),
   };
+}
+
+/** Without any of these no run can be fetched. */
+const NEEDED_COMMANDS = ["evalsha", "zadd", "hgetall", "lrange", "time"];
+/** Of one core, for a worker that can do nothing but wait. */
+const MOST_CPU = 0.5;
+
+/** A command that the queue needs forbidden for a while: workers must wait for it, not try as fast as they can. */
+function forbidding(): FaultClass {
+  const allow = async (system: System, change: readonly string[]) => {
+    const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: 1, retryStrategy: () => null });
+    redis.on("error", () => undefined);
+    await redis.call("ACL", "SETUSER", "default", ...change).finally(() => redis.disconnect());
+  };
+  return {
+    name: "forbid-redis",
+    description: `one of ${NEEDED_COMMANDS.join(", ")} forbidden, as by a change of rights`,
+    targets: ["redis"],
+    durationMs: [1_000, 3_000],
+    async inject(system, { severity }) {
+      const command = NEEDED_COMMANDS[Math.floor(severity * NEEDED_COMMANDS.length)] ?? "evalsha";
+      await allow(system, [`-${command}`]);
+      // What was under way ends first.
+      await sleep(1_500);
+      const before = await Promise.all(system.workers.map(cpuMs));
+      const since = performance.now();
+      await sleep(2_500);
+      const elapsed = performance.now() - since;
+      for (const [i, worker] of system.workers.entries()) {
+        const from = before[i];
+        const to = await cpuMs(worker);
+        if (from === undefined || to === undefined || from.pid !== to.pid) continue;
+        const share = (to.ms - from.ms) / elapsed;
+        if (share < MOST_CPU) continue;
+        const detail = `${worker.process.name} took ${(100 * share).toFixed(0)} % of a core while Redis forbade ${command}`;
+        system.onOffence({ kind: "spinning", detail });
+      }
+    },
+    heal: (system) => allow(system, ["+@all"]),
+  };
+}
+
+/** What a service has taken of the processor; `undefined` while it does not run. */
+async function cpuMs({ process: { pid, isRunning } }: Service) {
+  const ms = isRunning ? await cpuMsOf(pid).catch(() => undefined) : undefined;
+  return ms === undefined ? undefined : { pid, ms };
 }
 
 /** Bad weather on some connections. */
@@ -179,6 +226,15 @@ export const faultClasses: readonly FaultClass[] = [
     },
     heal: async () => {},
   },
+  {
+    name: "failover-redis",
+    description: "a replica of Redis promoted behind the same name; old connections stay with the old server",
+    targets: ["redis"],
+    durationMs: [0, 0],
+    inject: (system) => system.failOverRedis(),
+    heal: async () => {},
+  },
+  forbidding(),
   weather(
     "cut-clickhouse",
     "answers of ClickHouse cut in their middle, connections reset",

@@ -8,6 +8,7 @@ export const offenceKinds = [
   "refused",
   "deadLetters",
   "crashed",
+  "spinning",
 ] as const;
 
 export type OffenceKind = (typeof offenceKinds)[number];
@@ -32,6 +33,7 @@ export class Offences {
     refused: 0,
     deadLetters: 0,
     crashed: 0,
+    spinning: 0,
   };
   readonly #first: Offence[] = [];
 

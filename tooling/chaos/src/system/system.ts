@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { NewApiKey } from "@es/api-keys";
 import { ensureSystemPackage, isOnPath } from "@es/tooling-services";
+import { Redis } from "ioredis";
 import { type DefenceName, defenceEnvironment } from "../defences/defences.js";
+import type { Offence } from "../oracle/offence.js";
 import { builtFile, inRepository } from "../repository.js";
 import { ManagedProcess, untilTrue } from "./managedProcess.js";
 import { ownMounts, whyNoMounts } from "./mountNamespace.js";
@@ -18,6 +20,7 @@ export interface SystemOptions {
   /** Defences to run without. */
   readonly without: readonly DefenceName[];
   readonly onCrash: (how: string) => void;
+  readonly onOffence: (offence: Offence) => void;
 }
 
 /** A service and the network around it. */
@@ -42,11 +45,19 @@ export interface System {
   readonly ingests: readonly IngestService[];
   readonly workers: readonly Service[];
   readonly console: Service;
+  /** That which has the name now. */
   readonly redis: ManagedProcess;
   readonly clickhouse: ManagedProcess;
   /** Around every proxy: for whoever watches. */
   readonly redisUrl: string;
   readonly clickhouseUrl: string;
+  /**
+   * Makes a replica the primary and gives it the name: new connections reach it, old ones stay with the server that is its
+   * replica from then on.
+   */
+  failOverRedis(): Promise<void>;
+  /** A service did something that no fault excuses. */
+  readonly onOffence: (offence: Offence) => void;
   /** Of ClickHouse's parts: what becomes read-only. `null` with the reason where that can't be done. */
   readonly disk: { readonly folder: string } | { readonly impossible: string };
   /** Resolves when all processes run and say they are ready. */
@@ -76,7 +87,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       "Chaos needs a Redis it may kill: install redis-server (apt-get install redis-server, brew install redis).",
   });
   const logs = join(folder, "logs");
-  for (const path of [logs, join(folder, "redis")]) mkdirSync(path, { recursive: true });
+  mkdirSync(logs, { recursive: true });
 
   // A harness that is killed takes its processes with it, where the system can do that.
   const leash = (await isOnPath("setpriv")) ? ["setpriv", "--pdeathsig", "KILL"] : [];
@@ -108,12 +119,18 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     keys: [...options.apiKeys].map(([tenant, { hash }]) => ({ tenant, hash, scopes: ["ingest", "read"] })),
   });
 
-  const redisPort = await stablePort();
-  const redis = manage("redis", [
-    "redis-server",
-    ...["--port", String(redisPort), "--bind", "127.0.0.1", "--dir", join(folder, "redis")],
-    ...["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"],
-  ]);
+  const redisNamed = async (name: string) => {
+    const port = await stablePort();
+    mkdirSync(join(folder, name), { recursive: true });
+    const managed = manage(name, [
+      "redis-server",
+      ...["--port", String(port), "--bind", "127.0.0.1", "--dir", join(folder, name)],
+      ...["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"],
+    ]);
+    return { process: managed, port, url: `redis://127.0.0.1:${port}` };
+  };
+  let primary = await redisNamed("redis");
+  let standby = await redisNamed("redis-standby");
 
   const clickhousePort = await stablePort();
   const noMounts = await whyNoMounts();
@@ -128,6 +145,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     (await fetch(`${clickhouseUrl}/ping`).catch(() => undefined))?.ok === true;
 
   const proxies: TcpProxy[] = [];
+  const redisProxies: TcpProxy[] = [];
   const proxy = async (port: number) => {
     const started = await TcpProxy.start(port);
     proxies.push(started);
@@ -140,7 +158,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   ): Promise<Service & { readonly port: number }> => {
     const port = await stablePort();
     const toClickhouse = await proxy(clickhousePort);
-    const toRedis = await proxy(redisPort);
+    const toRedis = await proxy(primary.port);
+    redisProxies.push(toRedis);
     const preload = (file: string) => ["--import", pathToFileURL(builtFile(file)).href];
     const process_ = manage(
       app === "console" ? app : `${app}-${number}`,
@@ -188,16 +207,30 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const workers = [await worker(1), await worker(2)];
   const console_ = await service("console", 1, {});
   const services = [...ingests, ...workers, console_];
-  const processes = [redis, clickhouse, ...services.map((one) => one.process)];
+  // The standby runs from the first failover on.
+  const processes = [primary.process, standby.process, clickhouse, ...services.map((one) => one.process)];
 
   const system: System = {
     folder,
     ingests,
     workers,
     console: console_,
-    redis,
+    get redis() {
+      return primary.process;
+    },
     clickhouse,
-    redisUrl: `redis://127.0.0.1:${redisPort}`,
+    get redisUrl() {
+      return primary.url;
+    },
+    onOffence: options.onOffence,
+    async failOverRedis() {
+      standby.process.start();
+      await replicate(standby.url, primary.port);
+      await withRedis(standby.url, (redis) => redis.call("REPLICAOF", "NO", "ONE"));
+      for (const one of redisProxies) one.retarget(standby.port);
+      await withRedis(primary.url, (redis) => redis.call("REPLICAOF", "127.0.0.1", String(standby.port)));
+      [primary, standby] = [standby, primary];
+    },
     clickhouseUrl,
     disk: noMounts === null ? { folder: join(folder, "clickhouse", "store") } : { impossible: noMounts },
     clickhouseAnswers,
@@ -219,12 +252,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       for (const one of proxies) one.calm();
       // The services drain while their engines still answer.
       await Promise.all(services.map((one) => one.process.stop(5_000)));
-      await Promise.all([clickhouse.stop(5_000), redis.kill()]);
+      await Promise.all([clickhouse.stop(5_000), primary.process.kill(), standby.process.kill()]);
       await Promise.all(proxies.map((one) => one.close()));
     },
   };
   try {
-    for (const one of processes) one.start();
+    for (const one of processes) if (one !== standby.process) one.start();
     await system.ready({ timeoutMs: 60_000 });
     return system;
   } catch (error) {
@@ -233,4 +266,20 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await Promise.all(proxies.map((one) => one.close()));
     throw error;
   }
+}
+
+async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { maxRetriesPerRequest: 5 });
+  redis.on("error", () => undefined);
+  return work(redis).finally(() => redis.disconnect());
+}
+
+/** Resolves when the server has all that the other one has. */
+async function replicate(url: string, fromPort: number): Promise<void> {
+  await withRedis(url, async (redis) => {
+    await redis.call("REPLICAOF", "127.0.0.1", String(fromPort));
+    await untilTrue("the replica has everything", async () =>
+      (await redis.info("replication")).includes("master_link_status:up"),
+    );
+  });
 }

@@ -16,7 +16,7 @@ export interface Weather {
 export class TcpProxy {
   readonly weather: Weather = { delayMs: 0, cutting: false, blocked: false };
   readonly #server: Server;
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #connections = new Set<() => void>();
   #unblocked: Promise<void> = Promise.resolve();
   #unblock: () => void = () => undefined;
@@ -40,6 +40,11 @@ export class TcpProxy {
   get port(): number {
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** New connections go there, as after a change of a name; those there are stay with the server they have. */
+  retarget(port: number): void {
+    this.#targetPort = port;
   }
 
   /** Drops packets until `unblock`. */
