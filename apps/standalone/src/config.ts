@@ -18,8 +18,10 @@ const standalone = z.object({
   DATA_DIR: variable.text(".data"),
   /** Of the embedded engine, for other tools to read from; without it the system chooses. */
   CLICKHOUSE_PORT: variable.port(0),
-  /** Of the embedded engine's user `default`; without it a new one is made at each start. */
+  /** With it the embedded engine's user `default` may do everything; without it a new one is made at each start. */
   CLICKHOUSE_PASSWORD: z.string().optional(),
+  /** With it the same user may only read, for other tools; without it nobody else may. */
+  CLICKHOUSE_READONLY_PASSWORD: z.string().optional(),
   /** What an acknowledged span survives: the death of the process, or with `fsync` the loss of power as well. */
   CLICKHOUSE_DURABILITY: z
     .enum(["process", "fsync"], { error: 'expected "process" or "fsync"' })

@@ -179,10 +179,13 @@ async function startEngine(config: StandaloneConfig, password: string): Promise<
       port: config.CLICKHOUSE_PORT,
       durability: config.CLICKHOUSE_DURABILITY,
       password,
+      ...(config.CLICKHOUSE_READONLY_PASSWORD === undefined
+        ? {}
+        : { readOnlyPassword: config.CLICKHOUSE_READONLY_PASSWORD }),
     });
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    const message = `Cannot start ClickHouse (DATA_DIR, CLICKHOUSE_PORT): ${error.message}`;
+    const message = `Cannot start ClickHouse (DATA_DIR, CLICKHOUSE_PORT, CLICKHOUSE_READONLY_PASSWORD): ${error.message}`;
     throw new ConfigurationError(message, { cause: error });
   }
 }

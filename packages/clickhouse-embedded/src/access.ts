@@ -41,14 +41,28 @@ export interface Account {
   readonly password: string;
 }
 
+/** The accounts this server knows. */
+export interface Accounts {
+  readonly full: Account;
+  /** Has the same username and a password of its own. */
+  readonly readOnly: Account | undefined;
+}
+
 /**
  * Checks what a request says of its sender: `X-ClickHouse-User`/`-Key`, Basic, or the `user` and `password` URL parameters.
+ * @returns which account it is
  * @throws {ClickHouseError} 516
  */
-export function authenticate(request: IncomingMessage, url: URLSearchParams, account: Account): void {
+export function authenticate(
+  request: IncomingMessage,
+  url: URLSearchParams,
+  { full, readOnly }: Accounts,
+): "full" | "readOnly" {
   const given = credentials(request, url);
-  const right = sameText(given.username, account.username) && sameText(given.password, account.password);
-  if (right) return;
+  const is = (account: Account) =>
+    [sameText(given.username, account.username), sameText(given.password, account.password)].every(Boolean);
+  if (is(full)) return "full";
+  if (readOnly !== undefined && is(readOnly)) return "readOnly";
   throw new ClickHouseError(
     516,
     "AUTHENTICATION_FAILED",

@@ -12,6 +12,9 @@ The ClickHouse engine behind ClickHouse's own HTTP interface.
   --host <address>          default 127.0.0.1; any but loopback needs a password
   --username <name>         default "default"
   --password-file <file>    a file that holds the password; else the environment variable CLICKHOUSE_PASSWORD
+  --read-only-password-file <file>
+                            a file that holds a second password, for other tools: with it a request can only read;
+                            else the environment variable CLICKHOUSE_READONLY_PASSWORD
   --durability <mode>       process (default): inserts survive kill -9; fsync: also the loss of power
   --allowed-host <name>     a host name, besides localhost, requests may be addressed to; may be repeated
   --max-concurrent <number> statements that run at once
@@ -31,6 +34,7 @@ function readOptions(args: readonly string[]): ClickHouseOptions | "help" {
       host: { type: "string" },
       username: { type: "string" },
       "password-file": { type: "string" },
+      "read-only-password-file": { type: "string" },
       durability: { type: "string" },
       "allowed-host": { type: "string", multiple: true },
       "max-concurrent": { type: "string" },
@@ -40,11 +44,8 @@ function readOptions(args: readonly string[]): ClickHouseOptions | "help" {
     },
   });
   if (values.help === true) return "help";
-  const passwordFile = values["password-file"];
-  const password =
-    passwordFile === undefined
-      ? process.env.CLICKHOUSE_PASSWORD
-      : readFileSync(passwordFile, "utf8").replace(/\r?\n$/, "");
+  const password = secret(values["password-file"], "CLICKHOUSE_PASSWORD");
+  const readOnlyPassword = secret(values["read-only-password-file"], "CLICKHOUSE_READONLY_PASSWORD");
   const { durability } = values;
   if (durability !== undefined && durability !== "process" && durability !== "fsync") {
     throw new Error(`--durability ${durability} is not known: use process or fsync`);
@@ -56,12 +57,17 @@ function readOptions(args: readonly string[]): ClickHouseOptions | "help" {
     ...defined("host", values.host),
     ...defined("username", values.username),
     ...defined("password", password),
+    ...defined("readOnlyPassword", readOnlyPassword),
     ...(durability === undefined ? {} : { durability }),
     ...defined("allowedHosts", values["allowed-host"]),
     ...defined("maxConcurrentQueries", numberOf("--max-concurrent", values["max-concurrent"])),
     idleTimeoutMs: (numberOf("--idle-timeout", values["idle-timeout"]) ?? 30) * 1000,
     drainTimeoutMs: (numberOf("--drain-timeout", values["drain-timeout"]) ?? 10) * 1000,
   };
+}
+
+function secret(file: string | undefined, variable: string): string | undefined {
+  return file === undefined ? process.env[variable] : readFileSync(file, "utf8").replace(/\r?\n$/, "");
 }
 
 function defined<K extends string, V>(name: K, value: V | undefined): { [key in K]?: V } {

@@ -9,6 +9,7 @@ import type { Engine, EngineConnection, ExecutionResult } from "./engine.js";
 import { withinIdleTime } from "./idleTime.js";
 import { multipartBoundary, parseMultipart } from "./multipart.js";
 import { fileError, type PipePool, PipeReader, PipeWriter } from "./pipePool.js";
+import type { ReadOnlyAccount } from "./readOnlyAccount.js";
 import { type BodyStart, readBodyStart, readWhole } from "./requestBody.js";
 import { type RequestParameters, readParameters } from "./requestParameters.js";
 import { applyRequest, quoteIdentifier, quoteString, shapeOf, tagSetting } from "./requestSettings.js";
@@ -38,6 +39,9 @@ export interface QueryHandlerContext {
   readonly sessions: Sessions;
   readonly pipes: PipePool;
   readonly slots: Slots;
+  /** Of the read-only account, within `slots`. */
+  readonly readOnlySlots: Slots;
+  readonly readOnlyAccount: ReadOnlyAccount;
   readonly version: string;
   readonly timezone: string;
   readonly displayName: string;
@@ -71,7 +75,12 @@ export class QueryHandler {
    * Runs the statement and answers. What the client needs for its next request, its session and the query id, is free again before it
    * can see the end of the answer.
    */
-  async handle(request: IncomingMessage, response: ServerResponse, url: URLSearchParams): Promise<void> {
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URLSearchParams,
+    isReadOnlyAccount: boolean,
+  ): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort(new Error("the client closed the connection")));
     const queryId = url.get("query_id") || randomUUID();
@@ -88,7 +97,7 @@ export class QueryHandler {
     this.#running.set(queryId, tag);
     let end: () => void;
     try {
-      end = await this.#handle(request, response, url, tag, gone.signal);
+      end = await this.#handle(request, response, url, tag, gone.signal, isReadOnlyAccount);
     } finally {
       this.#running.delete(queryId);
     }
@@ -102,8 +111,9 @@ export class QueryHandler {
     url: URLSearchParams,
     tag: string,
     gone: AbortSignal,
+    isReadOnlyAccount: boolean,
   ): Promise<() => void> {
-    const { sessions, slots, maxBodyBytes, idleTimeoutMs } = this.#context;
+    const { sessions, slots, readOnlySlots, readOnlyAccount, maxBodyBytes, idleTimeoutMs } = this.#context;
     const inflate = decompressor(request.headers["content-encoding"]);
     const source: Readable = inflate === undefined ? request : joinStreams(request, inflate);
     const boundary = multipartBoundary(request.headers["content-type"]);
@@ -114,12 +124,29 @@ export class QueryHandler {
       body = { start: Buffer.alloc(0), rest: undefined };
     }
     const externalTables = readExternalTables(url, form?.files ?? new Map());
-    const parameters = readParameters(url, form?.fields ?? new Map());
+    let parameters = readParameters(url, form?.fields ?? new Map());
     const prepared = await prepare(parameters, request, body, maxBodyBytes);
     const readOnly = request.method === "GET" || request.method === "HEAD";
+    if (isReadOnlyAccount) {
+      parameters = { ...parameters, settings: readOnlyAccount.settings(parameters) };
+      readOnlyAccount.assertReads(
+        prepared.text.toString("latin1", 0, prepared.statement.end),
+        sessions.generation,
+      );
+      if (externalTables.length > 0) {
+        throw new ClickHouseError(164, "READONLY", "The read-only account has no external tables.");
+      }
+    }
 
     const shape = externalTables.length > 0 ? undefined : shapeOf(parameters, prepared.statement, readOnly);
-    let lease = sessions.lease(parameters.session, shape);
+    const releaseReader = isReadOnlyAccount ? await readOnlySlots.take(gone, "other") : () => {};
+    let lease: Lease;
+    try {
+      lease = isReadOnlyAccount ? sessions.leaseForReading() : sessions.lease(parameters.session, shape);
+    } catch (error) {
+      releaseReader();
+      throw error;
+    }
     let done = false;
     try {
       if (lease.isSession && readOnly && !isReadOnlyKind(prepared.statement)) {
@@ -153,6 +180,7 @@ export class QueryHandler {
         release();
       }
     } finally {
+      releaseReader();
       lease.release(done);
     }
   }

@@ -108,6 +108,24 @@ export class Sessions {
     };
   }
 
+  /** Changes with every statement that may change tables. */
+  get generation(): number {
+    return this.#kept.generation;
+  }
+
+  /** A connection for one statement that changes no table. */
+  leaseForReading(): Lease {
+    const connection = this.#engine.connect();
+    return {
+      connection,
+      isSession: false,
+      isReused: false,
+      inForce: new Map(),
+      staleParameters: new Set(),
+      release: () => connection.close(),
+    };
+  }
+
   closeAll(): void {
     this.#kept.forget();
     for (const [id, session] of this.#sessions) this.#end(id, session);

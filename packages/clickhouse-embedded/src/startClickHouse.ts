@@ -2,13 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import { type Account, authenticate, isBrowserAttack, isLoopback } from "./access.js";
+import { type Account, type Accounts, authenticate, isBrowserAttack, isLoopback } from "./access.js";
 import { ClickHouseError } from "./clickHouseError.js";
 import { answerClientError } from "./clientError.js";
 import { Engine } from "./engine.js";
 import { connectionLimit, neededFiles, openFileLimit } from "./openFiles.js";
 import { PipePool } from "./pipePool.js";
 import { QueryHandler } from "./queryHandler.js";
+import { ReadOnlyAccount } from "./readOnlyAccount.js";
 import { discardRemainder } from "./requestRemainder.js";
 import { Sessions } from "./sessions.js";
 import { Slots } from "./slots.js";
@@ -21,10 +22,15 @@ export interface ClickHouseOptions {
   readonly host?: string;
   /** The port to listen on; 0, the default, takes a free one. */
   readonly port?: number;
-  /** The only account's name. Default `default`. */
+  /** The account's name. Default `default`. */
   readonly username?: string;
   /** The account's password. Default: none, which only loopback addresses may have. */
   readonly password?: string;
+  /**
+   * A second password of the same user, for other tools: with it a request can only read the engine's own tables, under limits it cannot
+   * change. Needs a `password`, and another one. Default: there is none.
+   */
+  readonly readOnlyPassword?: string;
   /**
    * `process`, the default: an acknowledged insert survives the death of the process, also by kill -9. `fsync`: it survives the loss of
    * power as well, at the price of waiting for the disk on every insert.
@@ -159,7 +165,7 @@ class RunningServer {
   readonly #pipes: PipePool;
   readonly #sessions: Sessions;
   readonly #handler: QueryHandler;
-  readonly #account: Account;
+  readonly #accounts: Accounts;
   readonly #allowedHosts: readonly string[];
   readonly #drainTimeoutMs: number;
   readonly #version: string;
@@ -179,7 +185,14 @@ class RunningServer {
     this.#engine = engine;
     this.#pipes = pipes;
     this.#sessions = new Sessions(engine);
-    this.#account = account;
+    const { readOnlyPassword } = options;
+    this.#accounts = {
+      full: account,
+      readOnly:
+        readOnlyPassword === undefined
+          ? undefined
+          : { username: account.username, password: readOnlyPassword },
+    };
     this.#allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 10_000;
     const facts = JSON.parse(
@@ -198,6 +211,9 @@ class RunningServer {
       pipes,
       sessions: this.#sessions,
       slots: new Slots(concurrency),
+      // Other tools must not hold up those that the engine is for.
+      readOnlySlots: new Slots(Math.max(1, Math.floor(concurrency / 4))),
+      readOnlyAccount: new ReadOnlyAccount(engine),
       version: facts.version,
       timezone: facts.timezone,
       displayName: facts.host,
@@ -226,7 +242,7 @@ class RunningServer {
     const url = new URLSearchParams(question === -1 ? "" : target.slice(question + 1));
     const reading = request.method === "GET" || request.method === "HEAD";
 
-    if (this.#account.password === "" && isBrowserAttack(request, this.#allowedHosts)) {
+    if (this.#accounts.full.password === "" && isBrowserAttack(request, this.#allowedHosts)) {
       throw new ClickHouseError(
         497,
         "ACCESS_DENIED",
@@ -247,8 +263,8 @@ class RunningServer {
       response.setHeader("Allow", "GET, HEAD, POST, OPTIONS");
       return plain(response, 405, `Method ${request.method} is not supported; use POST, GET or HEAD.\n`);
     }
-    authenticate(request, url, this.#account);
-    await this.#handler.handle(request, response, url);
+    const account = authenticate(request, url, this.#accounts);
+    await this.#handler.handle(request, response, url, account === "readOnly");
   }
 
   #fail(response: ServerResponse, cause: unknown): void {
@@ -345,6 +361,14 @@ function validate(options: ClickHouseOptions, host: string, port: number, accoun
   for (const name of ["maxBodyBytes", "idleTimeoutMs", "drainTimeoutMs"] as const) {
     const value = options[name] ?? 1;
     if (!(Number.isFinite(value) && value >= 0)) throw invalid(`${name} is ${value}: use a number from 0 on`);
+  }
+  if (options.readOnlyPassword !== undefined) {
+    if (options.readOnlyPassword === "" || account.password === "")
+      throw invalid("readOnlyPassword needs a password beside it, and neither may be empty");
+    if (options.readOnlyPassword === account.password)
+      throw invalid(
+        "readOnlyPassword is the password of the account that may do everything: choose another one",
+      );
   }
   if (!isLoopback(host) && account.password === "") {
     throw new StartError(

@@ -1,6 +1,6 @@
 import { ClickHouseError } from "./clickHouseError.js";
 
-interface Token {
+export interface Token {
   readonly kind: "word" | "string" | "identifier" | "symbol";
   /** Words in upper case, symbols as they are, the rest empty. */
   readonly text: string;
@@ -67,6 +67,14 @@ function* tokenize(sql: string, from = 0): Generator<Token> {
       if (char === "(" || char === "[" || char === "{") depth += 1;
     }
   }
+}
+
+/**
+ * The tokens of a whole statement.
+ * @throws {ClickHouseError} 62 for a comment or quotation that never ends
+ */
+export function tokensOf(sql: string): Generator<Token> {
+  return tokenize(sql);
 }
 
 function isWordCode(c: number): boolean {

@@ -1,5 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createClient } from "@clickhouse/client";
+import { freePort } from "@es/tooling-services";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, temporaryFolder, until } from "./processes.js";
@@ -104,6 +106,33 @@ describe("the data folder of a running standalone", () => {
     } finally {
       process.umask(umask);
     }
+  });
+});
+
+describe("the password of standalone's engine for other tools", () => {
+  it("reads every table and view of the database, and no file", { timeout: 180_000 }, async () => {
+    const port = String(await freePort());
+    const standalone = await startStandalone(await folder(), {
+      CLICKHOUSE_PORT: port,
+      CLICKHOUSE_READONLY_PASSWORD: "for other tools",
+    });
+    const span = makeSpan();
+    expect(await sendSpans(standalone.ingestUrl, [span])).toBe(200);
+    await completeProjection(standalone.consoleUrl, span.traceId, 1);
+    const client = createClient({
+      url: `http://127.0.0.1:${port}`,
+      password: "for other tools",
+      database: "es",
+    });
+    const rows = async (query: string) => (await client.query({ query, format: "JSONEachRow" })).json();
+    const tables = (await rows("SHOW TABLES")) as { readonly name: string }[];
+    expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(["otel_traces", "spans"]));
+    for (const { name } of tables) await rows(`SELECT count() FROM ${name}`);
+    expect(await rows("SELECT TraceId FROM otel_traces")).toEqual([{ TraceId: span.traceId }]);
+    await expect(rows("SELECT file('/etc/hostname')")).rejects.toMatchObject({ code: "164" });
+    await expect(client.command({ query: "DROP TABLE spans" })).rejects.toMatchObject({ code: "164" });
+    await client.close();
+    expect(await standalone.process.stop()).toBe(0);
   });
 });
 
