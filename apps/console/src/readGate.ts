@@ -15,7 +15,7 @@ export interface ReadSizes {
   readonly page: number;
 }
 
-/** What a byte of a page takes while it is read, made an answer and sent. Measured; docs/limits.md has the figures. */
+/** What a byte of a page may take at once: as rows, as spans, as the answer's text and as its bytes. */
 const MEMORY_PER_PAGE_BYTE = 8;
 const SINGLE_BYTES = 4 * 2 ** 20;
 

@@ -39,7 +39,7 @@ export interface ClickHouseOptions {
   /** Host names, besides `localhost` and IP addresses, that requests without a password may be addressed to. */
   readonly allowedHosts?: readonly string[];
   /**
-   * How many statements run at once; more wait in line. Each holds a thread of Node's pool while it runs. Default: the size of that
+   * How many statements run at once; more wait in line. Of several places one is for inserts, which so wait for no read. Each holds a thread of Node's pool while it runs. Default: the size of that
    * pool (`UV_THREADPOOL_SIZE`, 4 if unset) less one, which must stay free for compression; more is refused.
    */
   readonly maxConcurrentQueries?: number;

@@ -2,10 +2,11 @@ import type { Contender, Target } from "../../harness/comparison.js";
 import type { Scenario } from "../../harness/scenario.js";
 import type { HostileRow } from "./hostileRow.js";
 import { ingestRows } from "./ingestRows.js";
+import { readRows } from "./readRows.js";
 import { runRow } from "./runRow.js";
 
 /** Rows of each area are in a file of their own. */
-export const hostileRows: readonly HostileRow[] = [...ingestRows];
+export const hostileRows: readonly HostileRow[] = [...ingestRows, ...readRows];
 
 const MAX_STOP_MS = 250;
 const QUICK_ROWS = 2;
