@@ -10,13 +10,14 @@ export const clickhouseVariables = {
   /** Made by the migrations if it is not there. */
   CLICKHOUSE_DATABASE: z
     .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
-      error: "expected letters, digits and underscores, no digit first",
+    // As the stores quote names: see `quoteIdentifier` of @es/store-clickhouse.
+    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,199}$/u, {
+      error: "expected letters, digits, _, - and ., at most 200",
     })
     .default("es"),
   /** Spreads the tables over a cluster, by its name in `system.clusters`. Read when the tables are made. */
   CLICKHOUSE_CLUSTER: z.string().min(1).optional(),
-  /** Added to every read, such as `select_sequential_consistency=1`. */
+  /** Added to every read, such as `load_balancing=in_order`. */
   CLICKHOUSE_READ_SETTINGS: variable.pairs(),
   /** Added to every insert, such as `insert_quorum=auto`. */
   CLICKHOUSE_INSERT_SETTINGS: variable.pairs(),

@@ -56,6 +56,13 @@ describe("readEnvironment", () => {
     );
   });
 
+  it.each(["my-db-1", "2024.daten", "größe_東京"])(
+    "takes %j for a database, as ClickHouse does",
+    (database) => {
+      expect(read({ CLICKHOUSE_DATABASE: database })).toMatchObject({ CLICKHOUSE_DATABASE: database });
+    },
+  );
+
   it("reads what is set", () => {
     const given = { INGEST_PORT: "0", VERBOSE: "true", CLICKHOUSE_URL: "https://user:word@db:8443/" };
     expect(read(given)).toMatchObject({
@@ -74,7 +81,7 @@ describe("readEnvironment", () => {
     ["CLICKHOUSE_URL", "localhost:8123", "http:// or https://"],
     ["CLICKHOUSE_URL", "not a url", "http:// or https://"],
     ["REDIS_URL", "http://localhost", "redis:// or rediss://"],
-    ["CLICKHOUSE_DATABASE", "a`; DROP", "letters, digits and underscores"],
+    ["CLICKHOUSE_DATABASE", "a`; DROP", "letters, digits, _, - and ."],
     ["SPAN_RETENTION_DAYS", "0", "a whole number of days"],
     ["QUEUE_NAME", "a:b", "without a colon"],
   ])("says what is wrong with %s=%s", (name, value, expected) => {

@@ -1,7 +1,7 @@
 import { EventSourcingError } from "@es/core";
 
 /** Letters, digits, `_`, `-` and `.`, so that no name ever needs escaping inside its backquotes. */
-const identifier = /^[\p{L}_][\p{L}\p{N}_.-]{0,199}$/u;
+const identifier = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,199}$/u;
 
 /** Names of databases, tables and columns come from code and options only; this is what keeps it so. */
 export function quoteIdentifier(name: string): string {
@@ -9,7 +9,7 @@ export function quoteIdentifier(name: string): string {
     throw new EventSourcingError(
       "INVALID_OPTIONS",
       `Not a usable name for a database, table or column: ${JSON.stringify(name)}. ` +
-        "Use letters, digits, _, - and ., starting with a letter or _.",
+        "Use letters, digits, _, - and ., at most 200, starting with a letter, a digit or _.",
     );
   }
   return `\`${name}\``;
