@@ -14,6 +14,7 @@ export { type AcceptedClock, createAcceptedClock } from "./events/acceptedClock.
 export { assertAggregateId, isAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./events/aggregateId.js";
 export { type AggregateRef, aggregateRefKey } from "./events/aggregateRef.js";
 export { assertEvent, MAX_EVENT_ID_LENGTH } from "./events/assertEvent.js";
+export { compareIds } from "./events/compareIds.js";
 export type { Event, EventMetadata } from "./events/event.js";
 export {
   type CompareGenerationsOptions,
@@ -70,6 +71,8 @@ export {
   type WatchGenerationsOptions,
   watchGenerations,
 } from "./generations/watchGenerations.js";
+export { finiteNumber } from "./options/finiteNumber.js";
+export { milliseconds } from "./options/milliseconds.js";
 export { wholeNumber } from "./options/wholeNumber.js";
 export { type DeadLetterReason, describeFailure } from "./processing/deadLetterReason.js";
 export {
@@ -116,6 +119,7 @@ export { type WaitForEngineOptions, waitForEngine } from "./processing/waitForEn
 export { type Leased, type WithLeaseOptions, withLease } from "./processing/withLease.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";
 export type { ProjectionRecord } from "./projections/projectionRecord.js";
+export { type ProjectionTexts, projectionTexts, readProjectionTexts } from "./projections/projectionTexts.js";
 export {
   makeProjectionVersion,
   type ProjectionVersion,
@@ -148,10 +152,15 @@ export {
   type ReplaysOptions,
 } from "./replay/replays.js";
 export { canonicalJson } from "./serialization/canonicalJson.js";
+export { freezeJson } from "./serialization/freezeJson.js";
+export { jsonText } from "./serialization/jsonText.js";
 export {
+  type AsyncHandlerRefused,
   createEventSourcingPipeline,
   type EventSourcingPipeline,
   type EventSourcingPipelineDefinition,
+  type EventsDoNotFit,
+  type ProjectionsDoNotFit,
 } from "./services/createEventSourcingPipeline.js";
 export type { EventSourcingHooks } from "./services/eventSourcingHooks.js";
 export type { EventSourcingOptions } from "./services/eventSourcingOptions.js";
@@ -169,12 +178,19 @@ export {
 } from "./services/eventSourcingService.js";
 export { defaultKeptFolds, type KeptFoldsOptions } from "./services/keptFolds.js";
 export type { AggregateSelection, AggregateSource } from "./stores/aggregateSource.js";
+export type { EventCodec, ProjectionCodec } from "./stores/codec.js";
 export { decodeCursor, encodeCursor, invalidCursor, pageLimit } from "./stores/cursor.js";
 export type { AggregateWatermark, EventStore, KnownEvents, ListChangedOptions } from "./stores/eventStore.js";
 export type { Page, PageOptions } from "./stores/page.js";
 export type { ProjectionRead, ProjectionStore } from "./stores/projectionStore.js";
 export { decodeRefCursor, encodeRefCursor } from "./stores/refCursor.js";
-export type { EventStoreContext, ProjectionStoreContext, StoreContext } from "./stores/storeContext.js";
+export {
+  type EventStoreContext,
+  type ProjectionStoreContext,
+  type StoreContext,
+  tenantOf,
+  tenantOfBoth,
+} from "./stores/storeContext.js";
 export {
   compareByTimestamp,
   type EventComparator,

@@ -10,6 +10,7 @@ import {
   type Page,
   type PageOptions,
   pageLimit,
+  parseTenantId,
   telemetryNames,
   withSpan,
 } from "@es/core";
@@ -120,6 +121,7 @@ export class AggregateSourceClickHouse<TAggregateId extends string = string>
     { tenantId, aggregateIds, acceptedFrom = 0n, acceptedTo = TIME_LIMIT }: AggregateSelection<TAggregateId>,
     after: readonly [tenantId: string, aggregateId: string] | undefined,
   ): Conditions | null {
+    if (tenantId !== undefined) parseTenantId(tenantId);
     if (acceptedTo <= 0n || acceptedFrom >= TIME_LIMIT || aggregateIds?.length === 0) return null;
     const conditions = [areText(this.#tenant, this.#aggregate)];
     const parameters: Record<string, unknown> = {};

@@ -20,6 +20,8 @@ import {
   pageLimit,
   type TenantId,
   telemetryNames,
+  tenantOf,
+  wholeNumber,
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
@@ -128,7 +130,11 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     this.#insertSettings = { ...insertSettings, ...options.insertSettings };
     const writeLimits = mergeLimits(defaultWriteLimits, options.writeLimits);
     this.#maxWriteBytes = writeLimits.maxBytes;
-    this.#maxAggregateBytes = readMaxAggregateBytes(options.maxAggregateBytes);
+    this.#maxAggregateBytes = wholeNumber(
+      "maxAggregateBytes",
+      options.maxAggregateBytes ?? DEFAULT_MAX_AGGREGATE_BYTES,
+      1,
+    );
     const isolates = (error: unknown) => isEventSourcingError(error) && mayBeFaultOfOne(error);
     const reads = {
       ...mergeLimits(defaultReadLimits, options.readLimits),
@@ -165,27 +171,29 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     });
   }
 
-  storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
-    const about = { [attributes.tenantId]: context.tenantId, [attributes.eventCount]: events.length };
+  async storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
+    const tenantId = tenantOf(context);
+    const about = { [attributes.tenantId]: tenantId, [attributes.eventCount]: events.length };
     return this.#call("storeEvents", about, async (span) => {
-      await this.#submit(await this.#encodeAll(events, context.tenantId), context.tenantId, span);
+      await this.#submit(await this.#encodeAll(events, tenantId), tenantId, span);
     });
   }
 
   /**
    * `storeEvents` for a caller who has encoded the rows: of events that `assertEvent` accepts, with this tenant, as
-   * `toRow` of the table has them. Nothing of that is checked here.
+   * `toRow` of the table has them. But for the tenant of the context, nothing of that is checked here.
    *
    * @throws EventSourcingError what `storeEvents` throws, but for `INVALID_EVENT` and `INVALID_AGGREGATE_ID`
    */
-  storeEncodedRows(blocks: readonly EncodedRows[], context: EventStoreContext): Promise<void> {
+  async storeEncodedRows(blocks: readonly EncodedRows[], context: EventStoreContext): Promise<void> {
+    const tenantId = tenantOf(context);
     const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
-    const about = { [attributes.tenantId]: context.tenantId, [attributes.eventCount]: rows };
-    return this.#call("storeEncodedRows", about, (span) => this.#submit(blocks, context.tenantId, span));
+    const about = { [attributes.tenantId]: tenantId, [attributes.eventCount]: rows };
+    return this.#call("storeEncodedRows", about, (span) => this.#submit(blocks, tenantId, span));
   }
 
-  getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
-    const { tenantId } = context;
+  async getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
+    const tenantId = tenantOf(context);
     const about = aggregateAttributes(tenantId, aggregateId, this.#table.aggregatesAreTraces);
     return this.#call("getEvents", about, async (span) => {
       assertAggregateId(aggregateId);
@@ -195,30 +203,30 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     });
   }
 
-  getEventsOfMany(
+  async getEventsOfMany(
     aggregateIds: readonly TAggregateId[],
     context: EventStoreContext,
   ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>> {
-    const { tenantId } = context;
+    const tenantId = tenantOf(context);
     const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: aggregateIds.length };
     return this.#call("getEventsOfMany", about, (span) =>
       readDistinct(this.#reads, aggregateIds, { tenantId, link: linkTo(span) }),
     );
   }
 
-  getChangedEvents(
+  async getChangedEvents(
     aggregateId: TAggregateId,
     known: KnownEvents,
     context: EventStoreContext,
   ): Promise<readonly TEvent[] | null> {
-    const ref = { tenantId: context.tenantId, aggregateId };
+    const ref = { tenantId: tenantOf(context), aggregateId };
     return this.#readSome("getChangedEvents", ref, async () => {
       const changedIds = await this.#changedIds(ref, known);
       if (changedIds === null) return null;
       if (changedIds.length > Math.max(MAX_CHANGED, known.eventCount)) return null;
       const events = await this.#eventsById(ref, changedIds);
       // Some have expired meanwhile.
-      return events.length < changedIds.length ? null : events;
+      return events.length < changedIds.length ? null : this.#handOut(events);
     });
   }
 
@@ -227,20 +235,22 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     eventIds: readonly string[],
     context: EventStoreContext,
   ): Promise<readonly TEvent[]> {
-    const ref = { tenantId: context.tenantId, aggregateId };
+    const ref = { tenantId: tenantOf(context), aggregateId };
     const distinct = [...new Set(eventIds)];
-    return (await this.#readSome("getEventsById", ref, () => this.#eventsById(ref, distinct))) ?? [];
+    const events = await this.#readSome("getEventsById", ref, () => this.#eventsById(ref, distinct));
+    return this.#handOut(events ?? []);
   }
 
-  listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
-    return this.#call("listAggregateIds", { [attributes.tenantId]: context.tenantId }, async () => {
+  async listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
+    const tenantId = tenantOf(context);
+    return this.#call("listAggregateIds", { [attributes.tenantId]: tenantId }, async () => {
       const limit = pageLimit(options);
       const after = options?.cursor === undefined ? "" : decodeCursor(options.cursor);
       const rows = await this.#query<{ readonly id: string }>(
         "listAggregateIds",
         this.#sql.listAggregateIds,
         {
-          tenantId: context.tenantId,
+          tenantId,
           after,
           limit: limit + 1,
         },
@@ -253,16 +263,17 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
     });
   }
 
-  listChangedAggregates(
+  async listChangedAggregates(
     context: EventStoreContext,
     options: ListChangedOptions,
   ): Promise<Page<AggregateWatermark<TAggregateId>>> {
-    return this.#call("listChangedAggregates", { [attributes.tenantId]: context.tenantId }, async () => {
+    const tenantId = tenantOf(context);
+    return this.#call("listChangedAggregates", { [attributes.tenantId]: tenantId }, async () => {
       const limit = pageLimit(options);
       const after = options.cursor === undefined ? "" : decodeCursor(options.cursor);
       if (options.since >= TIME_LIMIT) return { items: [], nextCursor: null };
       const rows = await this.#query<WatermarkRow>("listChangedAggregates", this.#sql.listChangedAggregates, {
-        tenantId: context.tenantId,
+        tenantId,
         after,
         since: String(options.since < 0n ? 0n : options.since),
         limit: limit + 1,
@@ -278,6 +289,11 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
         ({ aggregateId }) => aggregateId,
       );
     });
+  }
+
+  /** Where nobody can change the events nobody can change their list either. Else both are the caller's own. */
+  #handOut(events: readonly TEvent[]): readonly TEvent[] {
+    return this.#table.givesFrozen === true ? Object.freeze(events) : events;
   }
 
   async #submit(chunks: readonly (Lines | EncodedRows)[], tenantId: TenantId, span: Span): Promise<void> {
@@ -460,7 +476,8 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
           if (undecodable !== null) {
             return { ok: false, error: this.#undecodable(reads[place] as AggregateAsked, undecodable, rows) };
           }
-          return { ok: true, value: createEventStream(reads[place]?.aggregateId ?? "", events).events };
+          const { events: ordered } = createEventStream(reads[place]?.aggregateId ?? "", events);
+          return { ok: true, value: this.#handOut(ordered) };
         });
       },
     );
@@ -508,14 +525,6 @@ export class EventStoreClickHouse<TEvent extends Event = never, TAggregateId ext
       throw classifyClickHouseError(error, this.#operation(operation));
     }
   }
-}
-
-function readMaxAggregateBytes(bytes = DEFAULT_MAX_AGGREGATE_BYTES): number {
-  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `maxAggregateBytes must be a whole number from 1, got ${bytes}.`,
-  );
 }
 
 function isEncoded(rows: Lines | EncodedRows): rows is EncodedRows {

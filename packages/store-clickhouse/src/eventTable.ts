@@ -61,8 +61,13 @@ export interface EventTable<TEvent extends Event = Event> {
   toRow(event: TEvent, tenantId: TenantId): Row;
   /** What `fromRow` needs; those of `columns` are always there. 64-bit and larger integers arrive as strings. */
   readonly selectColumns: readonly SelectedColumn[];
-  /** A throw is reported as `EVENT_UNDECODABLE` of this aggregate alone. */
+  /** The event that `toRow` was given. A throw is reported as `EVENT_UNDECODABLE` of this aggregate alone. */
   fromRow(row: Row): TEvent;
+  /**
+   * Whether nobody can change anything in the events that `fromRow` returns. Their lists are frozen then, too, and may be
+   * shared. @default false: each caller gets events of its own
+   */
+  readonly givesFrozen?: boolean;
   /** The faster way to read: the same events as by `fromRow`, the same rows refused. @default by `fromRow` */
   readonly binary?: BinaryEventRows<TEvent>;
   /** Puts the aggregate id of every span under `trace.id` too. @default false */

@@ -1,12 +1,26 @@
-import { canonicalJson, type Event, type EventMetadata } from "@es/core";
+import { type Event, type EventMetadata, EventSourcingError, freezeJson, jsonText } from "@es/core";
+import { EVENTS_TABLE, eventsTableDescription } from "./eventsTableDescription.js";
 import type { EventTable } from "./eventTable.js";
-import { assertJson } from "./jsonValue.js";
+import { quoteIdentifier } from "./identifier.js";
+import type { MigrationSet } from "./migration.js";
 import { storeClickHouseMigrations } from "./storeClickHouseMigrations.js";
 
+export interface EventsTableOptions {
+  /** The table's name. Aggregates of two kinds need a table each: they may share ids. @default "events" */
+  readonly name?: string;
+}
+
 /**
- * The generic event table `events`: any event whose data and metadata are JSON values. Its `TEvent` is for the caller to say: `new EventStoreClickHouse<OrderEvent>(client)`.
+ * The generic event table: any event whose data and metadata are JSON values, of one kind of aggregate. The `migrations` of
+ * the table make it; those of `events` are `storeClickHouseMigrations`. Its `TEvent` is for the caller to say:
+ * `eventsTable<CartEvent>({ name: "cart_events" })`, or `new EventStoreClickHouse<OrderEvent>(client)`.
+ *
+ * @throws EventSourcingError `INVALID_OPTIONS` for a name that is none, or is that of another table of this package
  */
-export function eventsTable<TEvent extends Event = Event>(): EventTable<TEvent> {
+export function eventsTable<TEvent extends Event = Event>({
+  name = EVENTS_TABLE,
+}: EventsTableOptions = {}): EventTable<TEvent> {
+  assertName(name);
   const columns = [
     "TenantId",
     "AggregateId",
@@ -18,7 +32,7 @@ export function eventsTable<TEvent extends Event = Event>(): EventTable<TEvent> 
     "Metadata",
   ];
   return {
-    name: "events",
+    name,
     columns: {
       tenantId: "TenantId",
       aggregateId: "AggregateId",
@@ -27,7 +41,8 @@ export function eventsTable<TEvent extends Event = Event>(): EventTable<TEvent> 
     },
     insertColumns: columns,
     selectColumns: columns,
-    migrations: storeClickHouseMigrations,
+    migrations: migrationsOf(name),
+    givesFrozen: true,
     toRow: (event, tenantId) => ({
       TenantId: tenantId,
       AggregateId: event.aggregateId,
@@ -49,17 +64,44 @@ export function eventsTable<TEvent extends Event = Event>(): EventTable<TEvent> 
         data: fromText(row.Data),
         ...(metadata === undefined ? {} : { metadata }),
       };
-      return event as TEvent;
+      return Object.freeze(event) as TEvent;
     },
   };
 }
 
 function toText(value: unknown, field: string): string {
-  if (value === undefined) return "";
-  assertJson(value, field);
-  return canonicalJson(value);
+  return value === undefined ? "" : jsonText(value, field);
 }
 
 function fromText(text: unknown): unknown {
-  return text === "" ? undefined : JSON.parse(String(text));
+  return text === "" ? undefined : freezeJson(JSON.parse(String(text)) as unknown);
+}
+
+/** Other tables of this package, in the same database. */
+const taken: ReadonlySet<string> = new Set([
+  "projections",
+  "projection_generations",
+  "replays",
+  "schema_migrations",
+]);
+
+function assertName(name: string): void {
+  quoteIdentifier(name);
+  if (!taken.has(name) && !name.endsWith("_local")) return;
+  throw new EventSourcingError(
+    "INVALID_OPTIONS",
+    `The table ${JSON.stringify(name)} cannot keep events: ` +
+      (taken.has(name)
+        ? "this package keeps something else in it."
+        : "names that end with _local belong to the parts of tables on a cluster.") +
+      " Choose another name.",
+  );
+}
+
+function migrationsOf(name: string): MigrationSet {
+  if (name === EVENTS_TABLE) return storeClickHouseMigrations;
+  return {
+    component: `store-clickhouse ${name}`,
+    migrations: [{ version: 1, name: `create ${name}`, steps: [eventsTableDescription(name)] }],
+  };
 }

@@ -8,7 +8,7 @@ export type { BinaryColumn } from "./binaryRows.js";
 export { classifyClickHouseError, isResultTooLarge, type Operation } from "./clickHouseErrors.js";
 export { Coalescer, type CoalescerLimits, type CoalescerOptions, type Settled } from "./coalescer.js";
 export { EventStoreClickHouse, type EventStoreClickHouseOptions } from "./eventStoreClickHouse.js";
-export { eventsTable } from "./eventsTable.js";
+export { type EventsTableOptions, eventsTable } from "./eventsTable.js";
 export type {
   BinaryEventRead,
   BinaryEventRows,

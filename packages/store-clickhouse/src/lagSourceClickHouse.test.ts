@@ -7,14 +7,14 @@ import { LagSourceClickHouse, type LagSourceClickHouseOptions } from "./lagSourc
 import { ProjectionStoreClickHouse } from "./projectionStoreClickHouse.js";
 import { projectionsTable } from "./projectionsTable.js";
 
-async function setUp(options: LagSourceClickHouseOptions = {}) {
+async function setUp(options: Partial<LagSourceClickHouseOptions> = {}) {
   const db = await newTestDatabase();
   const { client, database } = db;
   return {
     db,
     eventStore: new EventStoreClickHouse<ContractEvent>(client, { database }),
     projectionStore: new ProjectionStoreClickHouse<unknown>(client, { database }),
-    source: new LagSourceClickHouse(client, { database, ...options }),
+    source: new LagSourceClickHouse(client, { database, projectionTable: projectionsTable(), ...options }),
     tearDown: () => db.drop(),
   };
 }
@@ -41,6 +41,20 @@ describe("LagSourceClickHouse", () => {
   afterAll(() => db.drop());
   const tenantId = parseTenantId("acme");
   const nowNano = () => BigInt(Date.now()) * 1_000_000n;
+
+  it.each([undefined, {}, { database: "accounts" }])(
+    "refuses %j, without the projections to compare with",
+    (options) => {
+      expect(
+        () => new LagSourceClickHouse(db.client, options as unknown as LagSourceClickHouseOptions),
+      ).toThrow(
+        expect.objectContaining({
+          code: "INVALID_OPTIONS",
+          message: expect.stringContaining("projectionTable"),
+        }),
+      );
+    },
+  );
 
   it("compares with the projections it is told to", async () => {
     const { client, database } = db;
@@ -82,7 +96,11 @@ describe("LagSourceClickHouse", () => {
       format: "JSONEachRow",
     });
     for (const aggregatesPerQuery of [1, 20_000]) {
-      const source = new LagSourceClickHouse(client, { database, aggregatesPerQuery });
+      const source = new LagSourceClickHouse(client, {
+        database,
+        projectionTable: projectionsTable(),
+        aggregatesPerQuery,
+      });
       const found: string[] = [];
       let cursor: string | null = null;
       do {
@@ -108,7 +126,11 @@ describe("LagSourceClickHouse", () => {
         refs.map((ref) => `(${ref}, '1', 1)`).join(", "),
     });
     for (const aggregatesPerQuery of [1, 20_000]) {
-      const source = new LagSourceClickHouse(client, { database, aggregatesPerQuery });
+      const source = new LagSourceClickHouse(client, {
+        database,
+        projectionTable: projectionsTable(),
+        aggregatesPerQuery,
+      });
       const found: string[] = [];
       let cursor: string | null = null;
       let pages = 0;
@@ -151,7 +173,10 @@ describe("LagSourceClickHouse", () => {
     const [, read, all] = /Min-?Max[\s\S]*?Parts: (\d+)\/(\d+)/.exec(text) ?? [];
     expect(Number(read), text).toBeLessThan(Number(all));
 
-    const page = await new LagSourceClickHouse(client, { database }).listLagging({
+    const page = await new LagSourceClickHouse(client, {
+      database,
+      projectionTable: projectionsTable(),
+    }).listLagging({
       acceptedWithinMs: 600_000,
     });
     const bulk = page.items.filter((item) => item.tenantId === "bulk");
@@ -170,6 +195,7 @@ describe("LagSourceClickHouse", () => {
     const limited = { max_memory_usage: "20000000", max_threads: 2 };
     const source = new LagSourceClickHouse(client, {
       database,
+      projectionTable: projectionsTable(),
       aggregatesPerQuery: 64,
       readSettings: limited,
     });

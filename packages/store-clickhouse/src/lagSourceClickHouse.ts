@@ -1,6 +1,7 @@
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import {
   decodeRefCursor,
+  EventSourcingError,
   encodeRefCursor,
   isTenantId,
   type LaggingAggregate,
@@ -19,7 +20,6 @@ import { eventsTable } from "./eventsTable.js";
 import type { EventTable, EventTableColumns } from "./eventTable.js";
 import { areText, qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";
 import { repeating } from "./lostConnection.js";
-import { projectionsTable } from "./projectionsTable.js";
 import type { ProjectionTable } from "./projectionTable.js";
 import { readSettings } from "./requestSettings.js";
 import { storeTracer } from "./telemetry.js";
@@ -29,8 +29,11 @@ export interface LagSourceClickHouseOptions {
   readonly database?: string;
   /** Those of the events. @default eventsTable(): the generic `events` */
   readonly eventTable?: Pick<EventTable, "name" | "columns" | "migrations">;
-  /** Those of the projections that should cover them. @default projectionsTable(): the generic `projections` */
-  readonly projectionTable?: Pick<ProjectionTable, "name" | "columns" | "fixed">;
+  /**
+   * Those of the projections that should cover them, such as `projectionsTable({ name: "balances" })`: compared with another
+   * kind, every aggregate would lag for ever.
+   */
+  readonly projectionTable: Pick<ProjectionTable, "name" | "columns" | "fixed">;
   /** Aggregates compared by one query; it takes fewer where the engine has not the memory. @default 20 000 */
   readonly aggregatesPerQuery?: number;
   /** Added to every query, such as `max_threads`. */
@@ -73,8 +76,15 @@ export class LagSourceClickHouse implements LagSource {
   readonly #all: string;
 
   /** @throws EventSourcingError `INVALID_OPTIONS` */
-  constructor(client: ClickHouseClient, options: LagSourceClickHouseOptions = {}) {
-    const { database, eventTable = eventsTable(), projectionTable = projectionsTable() } = options;
+  constructor(client: ClickHouseClient, options: LagSourceClickHouseOptions) {
+    const { database, eventTable = eventsTable(), projectionTable } = options ?? {};
+    if (projectionTable === undefined) {
+      throw new EventSourcingError(
+        "INVALID_OPTIONS",
+        "LagSourceClickHouse needs its projectionTable, the table option of the ProjectionStoreClickHouse: " +
+          'projectionsTable(), or projectionsTable({ name: "balances" }) for a kind with a name.',
+      );
+    }
     this.#client = repeating(client);
     this.#table = qualifiedName(database, eventTable.name);
     this.#component = eventTable.migrations.component;

@@ -1,4 +1,4 @@
-import { canonicalJson, type ProjectionRecord, parseProjectionVersion, type TenantId } from "@es/core";
+import { type ProjectionRecord, parseProjectionVersion, projectionTexts, type TenantId } from "@es/core";
 import { insertStatement } from "./insertLines.js";
 import { NativeBytes } from "./native/nativeBytes.js";
 import { type ValueWriter, valueWriter } from "./native/valueWriter.js";
@@ -25,18 +25,17 @@ export function projectionRows<TProjection>(
   }
   const fixed = Object.values(table.fixed ?? {});
   const rows = new RowBuffer();
-  const { encode = canonicalJson } = table;
   return {
     insert: insertStatement(tableName, names, "RowBinary"),
     encode(record, tenantId) {
+      const { projection, metadata } = projectionTexts(record, table);
       const row = table.toTypedColumns?.(record, tenantId) ?? {};
-      const projection = encode.call(table, record.projection);
       return rows.add((out) => {
         out.text(tenantId);
         out.text(record.aggregateId);
         writeVersion(out, parseProjectionVersion(String(record.version)));
         out.text(projection);
-        out.text(canonicalJson(record.metadata));
+        out.text(metadata);
         for (const value of fixed) out.text(value);
         for (const { name, write } of typed) writeColumn(out, name, write, row[name]);
       });
@@ -50,18 +49,19 @@ function jsonRows<TProjection>(
   table: ProjectionTable<TProjection>,
   names: readonly string[],
 ): ProjectionRows<TProjection> {
-  const { columns, fixed, encode = canonicalJson } = table;
+  const { columns, fixed } = table;
   return {
     insert: insertStatement(tableName, names),
     encode(record, tenantId) {
+      const { projection, metadata } = projectionTexts(record, table);
       const row = {
         ...table.toTypedColumns?.(record, tenantId),
         ...fixed,
         [columns.tenantId]: tenantId,
         [columns.aggregateId]: record.aggregateId,
         [columns.version]: String(parseProjectionVersion(String(record.version))),
-        [columns.projection]: encode.call(table, record.projection),
-        [columns.metadata]: canonicalJson(record.metadata),
+        [columns.projection]: projection,
+        [columns.metadata]: metadata,
       };
       return Buffer.from(`${JSON.stringify(row)}\n`);
     },

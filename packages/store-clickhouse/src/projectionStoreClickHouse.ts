@@ -3,14 +3,15 @@ import {
   assertAggregateId,
   EventSourcingError,
   isEventSourcingError,
-  type ProjectionMetadata,
   type ProjectionRead,
   type ProjectionRecord,
   type ProjectionStore,
   type ProjectionStoreContext,
   parseProjectionVersion,
+  readProjectionTexts,
   type TenantId,
   telemetryNames,
+  tenantOf,
   withSpan,
 } from "@es/core";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
@@ -109,11 +110,11 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   }
 
   /** Emits `projection.not_found` on its span when nothing is stored. */
-  getProjection(
+  async getProjection(
     aggregateId: TAggregateId,
     context: ProjectionStoreContext,
   ): Promise<ProjectionRead<TAggregateId, TProjection>> {
-    const { tenantId } = context;
+    const tenantId = tenantOf(context);
     const about = aggregateAttributes(tenantId, aggregateId, this.#table.aggregatesAreTraces);
     return this.#call("getProjection", about, async (span) => {
       assertAggregateId(aggregateId);
@@ -124,11 +125,11 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
     });
   }
 
-  getProjections(
+  async getProjections(
     aggregateIds: readonly TAggregateId[],
     context: ProjectionStoreContext,
   ): Promise<ReadonlyMap<TAggregateId, ProjectionRead<TAggregateId, TProjection>>> {
-    const { tenantId } = context;
+    const tenantId = tenantOf(context);
     const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: aggregateIds.length };
     return this.#call(
       "getProjections",
@@ -140,26 +141,28 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
     );
   }
 
-  storeProjection(
+  async storeProjection(
     record: ProjectionRecord<TAggregateId, TProjection>,
     context: ProjectionStoreContext,
   ): Promise<void> {
-    const about = aggregateAttributes(context.tenantId, record.aggregateId, this.#table.aggregatesAreTraces);
-    return this.#call("storeProjection", about, (span) => this.#store([record], context, span));
+    const tenantId = tenantOf(context);
+    const about = aggregateAttributes(tenantId, record.aggregateId, this.#table.aggregatesAreTraces);
+    return this.#call("storeProjection", about, (span) => this.#store([record], tenantId, span));
   }
 
   /** When one is refused by ClickHouse the others are stored all the same, and the call rejects with the first refusal. */
-  storeProjections(
+  async storeProjections(
     records: readonly ProjectionRecord<TAggregateId, TProjection>[],
     context: ProjectionStoreContext,
   ): Promise<void> {
-    const about = { [attributes.tenantId]: context.tenantId, [attributes.aggregateCount]: records.length };
-    return this.#call("storeProjections", about, (span) => this.#store(records, context, span));
+    const tenantId = tenantOf(context);
+    const about = { [attributes.tenantId]: tenantId, [attributes.aggregateCount]: records.length };
+    return this.#call("storeProjections", about, (span) => this.#store(records, tenantId, span));
   }
 
   async #store(
     records: readonly ProjectionRecord<TAggregateId, TProjection>[],
-    { tenantId }: ProjectionStoreContext,
+    tenantId: TenantId,
     span: Span,
   ): Promise<void> {
     const link = linkTo(span);
@@ -247,17 +250,18 @@ export class ProjectionStoreClickHouse<TProjection = never, TAggregateId extends
   }
 
   #decode(row: Row): ProjectionRead<string, TProjection> {
-    const { columns, decode } = this.#table;
+    const { columns } = this.#table;
     const aggregateId = String(row[columns.aggregateId]);
     const version = parseProjectionVersion(String(row[VERSION]));
     try {
-      const text = String(row[columns.projection]);
-      const projection =
-        decode === undefined ? (JSON.parse(text) as TProjection) : decode.call(this.#table, text);
-      const metadata = JSON.parse(String(row[columns.metadata])) as ProjectionMetadata;
-      if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata))
-        throw new TypeError("the metadata is no object");
-      return { status: "found", record: { aggregateId, version, projection, metadata } };
+      const texts = {
+        projection: String(row[columns.projection]),
+        metadata: String(row[columns.metadata]),
+      };
+      return {
+        status: "found",
+        record: { aggregateId, version, ...readProjectionTexts(texts, this.#table) },
+      };
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       return {

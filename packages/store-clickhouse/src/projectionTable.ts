@@ -1,4 +1,4 @@
-import type { ProjectionRecord, TenantId } from "@es/core";
+import type { ProjectionCodec, ProjectionRecord, TenantId } from "@es/core";
 import type { Row } from "./eventTable.js";
 import type { MigrationSet } from "./migration.js";
 
@@ -21,9 +21,9 @@ export type TypedColumn = string | { readonly name: string; readonly type: strin
 
 /**
  * Keeps one kind of projection in a table: a `ReplacingMergeTree(version)` with the sorting key
- * (tenantId, …fixed, aggregateId).
+ * (tenantId, …fixed, aggregateId). `encode` and `decode` are for projections that are no JSON values.
  */
-export interface ProjectionTable<TProjection = unknown> {
+export interface ProjectionTable<TProjection = unknown> extends ProjectionCodec<TProjection> {
   /** Without the database. */
   readonly name: string;
   readonly columns: ProjectionTableColumns;
@@ -37,10 +37,6 @@ export interface ProjectionTable<TProjection = unknown> {
   readonly typedColumns?: readonly TypedColumn[];
   /** Columns of their own for what people filter on. JSON values only: 64-bit integers as decimal strings. */
   toTypedColumns?(record: ProjectionRecord<string, TProjection>, tenantId: TenantId): Row;
-  /** @default canonicalJson */
-  encode?(projection: TProjection): string;
-  /** A throw is read as `undecodable`. @default JSON.parse */
-  decode?(text: string): TProjection;
   /** Puts the aggregate id of every span under `trace.id` too. @default false */
   readonly aggregatesAreTraces?: boolean;
   /** What makes the table; error messages name its component. */

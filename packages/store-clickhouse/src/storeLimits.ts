@@ -1,4 +1,4 @@
-import { EventSourcingError } from "@es/core";
+import { milliseconds, wholeNumber } from "@es/core";
 import type { CoalescerLimits } from "./coalescer.js";
 
 const MIB = 2 ** 20;
@@ -38,12 +38,8 @@ export function mergeLimits(
   const limits = { ...defaults, ...given };
   for (const [name, value] of Object.entries(limits)) {
     const least = name === "lingerMs" ? 0 : 1;
-    if (!Number.isFinite(value) || value < least) {
-      throw new EventSourcingError(
-        "INVALID_OPTIONS",
-        `${name} must be a number from ${least}, got ${value}.`,
-      );
-    }
+    if (name.endsWith("Ms")) milliseconds(name, value, least);
+    else wholeNumber(name, value, least);
   }
   return limits;
 }

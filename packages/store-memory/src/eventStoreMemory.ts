@@ -5,38 +5,47 @@ import {
   type AggregateWatermark,
   assertAggregateId,
   assertEvent,
+  compareIds,
   createEventStream,
   decodeCursor,
   decodeRefCursor,
   type Event,
+  type EventCodec,
   EventSourcingError,
   type EventStore,
   type EventStoreContext,
   encodeCursor,
   encodeRefCursor,
+  freezeJson,
+  isEventSourcingError,
+  jsonText,
   type KnownEvents,
   type ListChangedOptions,
   type Page,
   type PageOptions,
   pageLimit,
+  parseTenantId,
   type TenantId,
+  tenantOf,
 } from "@es/core";
-import { compareUtf8 } from "./compareUtf8.js";
-import { freezeDeeply } from "./freezeDeeply.js";
+
+export interface EventStoreMemoryOptions<TEvent extends Event> {
+  /** For events that are no JSON values: those of a table with columns of its own. @default JSON */
+  readonly codec?: EventCodec<TEvent>;
+}
 
 /** An aggregate's events. */
 interface StoredEvents<TEvent> {
+  /** With a codec not for callers: it gives each a copy. */
   readonly byId: Map<string, TEvent>;
   /** In order, frozen; `undefined` when something was stored since. */
   ordered: readonly TEvent[] | undefined;
-  /** Nothing in any of them can be changed. */
-  immutable: boolean;
 }
 
 /**
- * An event store for tests, examples and embedded use: it forgets everything when the process ends. Values are copied
- * in (`structuredClone`), as a real engine would. What comes out is frozen; events with values that cannot be frozen, such
- * as a `Map`, are copied out as well.
+ * An event store for tests, examples and embedded use: it forgets everything when the process ends. It takes and refuses
+ * what the generic table of a database would: JSON values, or what a codec keeps. JSON events come out frozen, those of a
+ * codec as copies.
  *
  * `TEvent` is `never` unless given or inferred, so that a store without a type fits any pipeline and nothing else.
  */
@@ -44,40 +53,47 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
   implements EventStore<TAggregateId, TEvent>, AggregateSource<TAggregateId>
 {
   readonly #tenants = new Map<TenantId, Map<TAggregateId, StoredEvents<TEvent>>>();
+  readonly #codec: EventCodec<TEvent> | undefined;
+
+  constructor({ codec }: EventStoreMemoryOptions<TEvent> = {}) {
+    this.#codec = codec;
+  }
 
   async storeEvents(events: readonly TEvent[], context: EventStoreContext): Promise<void> {
-    const copies = events.map(copyEvent);
-    const tenant = this.#tenants.get(context.tenantId) ?? new Map<TAggregateId, StoredEvents<TEvent>>();
-    this.#tenants.set(context.tenantId, tenant);
+    const tenantId = tenantOf(context);
+    const copies = events.map((event) => this.#copyIn(event));
+    if (copies.length === 0) return;
+    const tenant = this.#tenants.get(tenantId) ?? new Map<TAggregateId, StoredEvents<TEvent>>();
+    this.#tenants.set(tenantId, tenant);
     for (const event of copies) {
       const aggregateId = event.aggregateId as TAggregateId;
       let stored = tenant.get(aggregateId);
       if (stored === undefined) {
-        stored = { byId: new Map(), ordered: undefined, immutable: true };
+        stored = { byId: new Map(), ordered: undefined };
         tenant.set(aggregateId, stored);
       }
       const other = stored.byId.get(event.id);
       if (other !== undefined && event.acceptedAt <= other.acceptedAt) continue;
       stored.byId.set(event.id, event);
       stored.ordered = undefined;
-      if (!freezeDeeply(event)) stored.immutable = false;
     }
   }
 
   async getEvents(aggregateId: TAggregateId, context: EventStoreContext): Promise<readonly TEvent[]> {
-    const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
+    const stored = this.#tenants.get(tenantOf(context))?.get(aggregateId);
     if (stored === undefined) {
       assertAggregateId(aggregateId);
-      return [];
+      return NO_EVENTS;
     }
     stored.ordered ??= Object.freeze(createEventStream(aggregateId, [...stored.byId.values()]).events);
-    return handOut(stored, stored.ordered);
+    return this.#handOut(stored.ordered);
   }
 
   async getEventsOfMany(
     aggregateIds: readonly TAggregateId[],
     context: EventStoreContext,
   ): Promise<ReadonlyMap<TAggregateId, readonly TEvent[]>> {
+    tenantOf(context);
     const read = new Map<TAggregateId, readonly TEvent[]>();
     for (const aggregateId of aggregateIds) read.set(aggregateId, await this.getEvents(aggregateId, context));
     return read;
@@ -88,8 +104,7 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     known: KnownEvents,
     context: EventStoreContext,
   ): Promise<readonly TEvent[] | null> {
-    assertAggregateId(aggregateId);
-    const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
+    const stored = this.#stored(aggregateId, context);
     const changed: TEvent[] = [];
     let found = 0;
     for (const event of stored?.byId.values() ?? []) {
@@ -98,7 +113,7 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
       if (before === undefined || before < event.acceptedAt) changed.push(event);
     }
     if (found < known.eventCount) return null;
-    return handOut(stored, changed);
+    return this.#handOut(Object.freeze(changed));
   }
 
   async getEventsById(
@@ -106,10 +121,9 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     eventIds: readonly string[],
     context: EventStoreContext,
   ): Promise<readonly TEvent[]> {
-    assertAggregateId(aggregateId);
-    const stored = this.#tenants.get(context.tenantId)?.get(aggregateId);
+    const stored = this.#stored(aggregateId, context);
     const found = [...new Set(eventIds)].flatMap((id) => stored?.byId.get(id) ?? []);
-    return handOut(stored, found);
+    return this.#handOut(Object.freeze(found));
   }
 
   /** Of all who ever stored an event, in no order. */
@@ -118,14 +132,14 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
   }
 
   async listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>> {
-    return pageOf([...(this.#tenants.get(context.tenantId)?.keys() ?? [])], (id) => id, options);
+    return pageOf([...(this.#tenants.get(tenantOf(context))?.keys() ?? [])], (id) => id, options);
   }
 
   async listChangedAggregates(
     context: EventStoreContext,
     options: ListChangedOptions,
   ): Promise<Page<AggregateWatermark<TAggregateId>>> {
-    const watermarks = [...(this.#tenants.get(context.tenantId) ?? [])].map(([aggregateId, stored]) =>
+    const watermarks = [...(this.#tenants.get(tenantOf(context)) ?? [])].map(([aggregateId, stored]) =>
       watermarkOf(aggregateId, stored),
     );
     const changed = watermarks.filter(({ lastAcceptedAt }) => lastAcceptedAt >= options.since);
@@ -152,8 +166,37 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
     return this.#select(selection).length;
   }
 
+  #stored(aggregateId: TAggregateId, context: EventStoreContext): StoredEvents<TEvent> | undefined {
+    const tenantId = tenantOf(context);
+    assertAggregateId(aggregateId);
+    return this.#tenants.get(tenantId)?.get(aggregateId);
+  }
+
+  #copyIn(event: TEvent): TEvent {
+    assertEvent(event);
+    try {
+      return this.#codec === undefined ? jsonCopy(event) : this.#codec.decode(this.#codec.encode(event));
+    } catch (cause) {
+      if (isEventSourcingError(cause)) throw cause;
+      const [aggregateId, eventId] = [event.aggregateId.slice(0, 64), event.id.slice(0, 64)];
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new EventSourcingError(
+        "INVALID_EVENT",
+        `Event ${JSON.stringify(eventId)} of aggregate ${JSON.stringify(aggregateId)} cannot be stored: ${reason}`,
+        { cause, fields: { aggregateId, eventId } },
+      );
+    }
+  }
+
+  /** Frozen JSON as it is, everything else as the caller's own. */
+  #handOut(events: readonly TEvent[]): readonly TEvent[] {
+    const codec = this.#codec;
+    return codec === undefined ? events : events.map((event) => codec.decode(codec.encode(event)));
+  }
+
   #select(selection: AggregateSelection<TAggregateId>): AggregateRef<TAggregateId>[] {
     const { tenantId, aggregateIds, acceptedFrom, acceptedTo } = selection;
+    if (tenantId !== undefined) parseTenantId(tenantId);
     const ids = aggregateIds === undefined ? undefined : new Set(aggregateIds);
     const isAccepted = ({ acceptedAt }: Event) =>
       (acceptedFrom === undefined || acceptedAt >= acceptedFrom) &&
@@ -168,29 +211,36 @@ export class EventStoreMemory<TEvent extends Event = never, TAggregateId extends
   }
 }
 
+const NO_EVENTS: readonly never[] = Object.freeze([]);
+
 function compareRefs(a: readonly [string, string], b: readonly [string, string]): number {
-  return compareUtf8(a[0], b[0]) || compareUtf8(a[1], b[1]);
+  return compareIds(a[0], b[0]) || compareIds(a[1], b[1]);
 }
 
-function copyEvent<TEvent extends Event>(event: TEvent): TEvent {
-  assertEvent(event);
-  try {
-    return structuredClone(event);
-  } catch (cause) {
-    throw new EventSourcingError(
-      "INVALID_EVENT",
-      `Event ${JSON.stringify(event.id.slice(0, 64))}: it holds a value that cannot be copied, such as a function.`,
-      { cause, fields: { aggregateId: event.aggregateId.slice(0, 64), eventId: event.id.slice(0, 64) } },
-    );
-  }
+/** A frozen copy. @throws TypeError with the path to what is no JSON */
+function jsonCopy<TEvent extends Event>({
+  id,
+  aggregateId,
+  type,
+  occurredAt,
+  acceptedAt,
+  data,
+  metadata,
+}: TEvent): TEvent {
+  const copy: Event = {
+    id,
+    aggregateId,
+    type,
+    occurredAt,
+    acceptedAt,
+    data: data === undefined ? undefined : copyJson(data, "data"),
+    ...(metadata === undefined ? {} : { metadata: copyJson(metadata, "metadata") }),
+  };
+  return Object.freeze(copy) as TEvent;
 }
 
-/** Values that nobody can change the store by. */
-function handOut<TEvent>(
-  stored: StoredEvents<TEvent> | undefined,
-  events: readonly TEvent[],
-): readonly TEvent[] {
-  return stored?.immutable === false ? structuredClone(events) : events;
+function copyJson<TValue>(value: TValue, name: string): TValue {
+  return freezeJson(JSON.parse(jsonText(value, name)) as TValue);
 }
 
 function watermarkOf<TAggregateId extends string, TEvent extends Event>(
@@ -214,8 +264,8 @@ function pageOf<TItem>(
   const limit = pageLimit(options);
   const after = options?.cursor === undefined ? undefined : decodeCursor(options.cursor);
   const rest = items
-    .filter((item) => after === undefined || compareUtf8(idOf(item), after) > 0)
-    .sort((a, b) => compareUtf8(idOf(a), idOf(b)));
+    .filter((item) => after === undefined || compareIds(idOf(item), after) > 0)
+    .sort((a, b) => compareIds(idOf(a), idOf(b)));
   const page = rest.slice(0, limit);
   const last = page.at(-1);
   return {

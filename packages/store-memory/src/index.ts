@@ -1,4 +1,4 @@
-export { EventStoreMemory } from "./eventStoreMemory.js";
+export { EventStoreMemory, type EventStoreMemoryOptions } from "./eventStoreMemory.js";
 export { LagSourceMemory } from "./lagSourceMemory.js";
-export { ProjectionStoreMemory } from "./projectionStoreMemory.js";
+export { ProjectionStoreMemory, type ProjectionStoreMemoryOptions } from "./projectionStoreMemory.js";
 export { ReplayStoreMemory } from "./replayStoreMemory.js";

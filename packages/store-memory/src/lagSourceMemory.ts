@@ -1,4 +1,5 @@
 import {
+  compareIds,
   decodeRefCursor,
   type Event,
   encodeRefCursor,
@@ -11,7 +12,6 @@ import {
   type TenantId,
   wholeNumber,
 } from "@es/core";
-import { compareUtf8 } from "./compareUtf8.js";
 import type { EventStoreMemory } from "./eventStoreMemory.js";
 import type { ProjectionStoreMemory } from "./projectionStoreMemory.js";
 
@@ -39,12 +39,12 @@ export class LagSourceMemory<TEvent extends Event = Event> implements LagSource 
         const lagging = await this.#compare(tenantId, aggregateId, options);
         if (
           lagging !== null &&
-          (after === undefined || compareUtf8(placeOf(tenantId, aggregateId), after) > 0)
+          (after === undefined || compareIds(placeOf(tenantId, aggregateId), after) > 0)
         )
           found.push(lagging);
       }
     }
-    found.sort((a, b) => compareUtf8(placeOf(a.tenantId, a.aggregateId), placeOf(b.tenantId, b.aggregateId)));
+    found.sort((a, b) => compareIds(placeOf(a.tenantId, a.aggregateId), placeOf(b.tenantId, b.aggregateId)));
     const items = found.slice(0, limit);
     const last = items.at(-1);
     return {

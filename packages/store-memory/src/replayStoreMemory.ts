@@ -1,4 +1,5 @@
 import {
+  compareIds,
   decodeCursor,
   EventSourcingError,
   encodeCursor,
@@ -29,8 +30,8 @@ export class ReplayStoreMemory<TAggregateId extends string = string> implements 
     const limit = pageLimit(options);
     const before = options?.cursor === undefined ? undefined : decodeCursor(options.cursor);
     const rest = [...this.#replays.keys()]
-      .filter((id) => before === undefined || id < before)
-      .sort()
+      .filter((id) => before === undefined || compareIds(id, before) < 0)
+      .sort(compareIds)
       .reverse();
     const items = rest.slice(0, limit).map((id) => this.#replay(id));
     const last = items.at(-1);
@@ -44,7 +45,7 @@ export class ReplayStoreMemory<TAggregateId extends string = string> implements 
     return [...this.#replays.values()]
       .filter(isReplayOpen)
       .map(({ definition }) => definition.id)
-      .sort();
+      .sort(compareIds);
   }
 
   async storeControl(id: string, control: ReplayControl): Promise<void> {

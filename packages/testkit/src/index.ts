@@ -81,3 +81,4 @@ export {
   type ProjectionStoreHarness,
   projectionStoreContract,
 } from "./stores/projectionStoreContract.js";
+export { keptValues, refusedContexts, refusedValues, vandalize } from "./stores/storedValues.js";

@@ -18,6 +18,7 @@ import {
   LagSourceClickHouse,
   migrate,
   ProjectionStoreClickHouse,
+  projectionsTable,
   storeClickHouseMigrations,
 } from "@es/store-clickhouse";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -209,7 +210,8 @@ describe.each(Object.keys(queues))("one bad trace among hundreds, on ClickHouse 
           await queue.schedule(ours);
         },
       };
-      await reconcile(new LagSourceClickHouse(client, { database }), mine);
+      const source = new LagSourceClickHouse(client, { database, projectionTable: projectionsTable() });
+      await reconcile(source, mine);
       return scheduled.toSorted();
     };
     expect(await look()).toHaveLength(302);

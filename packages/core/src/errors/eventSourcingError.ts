@@ -3,6 +3,7 @@ export type EventSourcingErrorCode =
   | "INVALID_TENANT_ID"
   | "INVALID_AGGREGATE_ID"
   | "INVALID_EVENT"
+  | "INVALID_PROJECTION"
   | "INVALID_CURSOR"
   | "INVALID_OPTIONS"
   | "STORE_UNAVAILABLE"
@@ -32,6 +33,8 @@ const errorClasses: Readonly<Record<EventSourcingErrorCode, ErrorClass>> = {
   INVALID_TENANT_ID: "permanent",
   INVALID_AGGREGATE_ID: "permanent",
   INVALID_EVENT: "permanent",
+  // What the handler made of this one aggregate.
+  INVALID_PROJECTION: "poison",
   INVALID_CURSOR: "permanent",
   INVALID_OPTIONS: "permanent",
   STORE_UNAVAILABLE: "transient",

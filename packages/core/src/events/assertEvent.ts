@@ -13,6 +13,12 @@ const TIME_LIMIT = 1n << 64n;
  * @throws EventSourcingError `INVALID_AGGREGATE_ID` or `INVALID_EVENT`
  */
 export function assertEvent(event: Event): void {
+  if (typeof event !== "object" || event === null) {
+    throw new EventSourcingError(
+      "INVALID_EVENT",
+      `An event must be an object, got ${event === null ? "null" : typeof event}.`,
+    );
+  }
   assertAggregateId(event.aggregateId);
   const fault =
     textFault("id", event.id) ??

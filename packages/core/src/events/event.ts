@@ -16,6 +16,7 @@ export interface Event<TType extends string = string, TData = unknown> {
   readonly occurredAt: bigint;
   /** When we accepted it by our clock, Unix nanoseconds from an {@link AcceptedClock}. Set once, never changed. */
   readonly acceptedAt: bigint;
+  /** A JSON value, or what the table or codec of the store keeps: see `EventStore`. */
   readonly data: TData;
   readonly metadata?: EventMetadata;
 }

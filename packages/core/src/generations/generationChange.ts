@@ -1,3 +1,4 @@
+import { compareIds } from "../events/compareIds.js";
 import type { Event } from "../events/event.js";
 import { createEventStream } from "../streams/eventStream.js";
 import type { GenerationSet, GenerationState, ProjectionGeneration } from "./projectionGeneration.js";
@@ -89,5 +90,5 @@ function byRevision(a: GenerationChange, b: GenerationChange): number {
   if (a.type === "generation.opened" && a.data.generation !== b.data.generation) {
     return a.data.generation - b.data.generation;
   }
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+  return compareIds(a.id, b.id);
 }

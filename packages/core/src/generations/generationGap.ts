@@ -1,4 +1,5 @@
 import { type AggregateRef, aggregateRefKey } from "../events/aggregateRef.js";
+import { milliseconds } from "../options/milliseconds.js";
 import type { LagSource } from "../processing/lagSource.js";
 import { rest } from "../processing/rest.js";
 import { type ProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
@@ -32,7 +33,8 @@ const RECHECK_MS = 100;
  * lags in both alike is no reason not to switch; what is under way gets `graceMs`, for live traffic never pauses.
  */
 export async function findGenerationGap(options: GenerationGapOptions): Promise<GenerationGap> {
-  const { lag, serving, candidate, graceMs = 5_000 } = options;
+  const { lag, serving, candidate } = options;
+  const graceMs = milliseconds("graceMs", options.graceMs ?? 5_000, 0);
   const behind = new Map<string, { readonly ref: AggregateRef; readonly target: ProjectionVersion }>();
 
   async function dropCaughtUp(): Promise<void> {

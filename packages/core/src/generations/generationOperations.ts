@@ -1,5 +1,6 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
+import { milliseconds } from "../options/milliseconds.js";
 import type { LagSource } from "../processing/lagSource.js";
 import { rest } from "../processing/rest.js";
 import {
@@ -103,6 +104,7 @@ export class GenerationOperations {
     generation: number,
     { force = false, graceMs = 5_000 }: SwitchOptions = {},
   ): Promise<GenerationSet> {
+    milliseconds("graceMs", graceMs, 0);
     const { generations, storage } = this.#options;
     const set = await generations.read();
     if (set.serving !== generation && !force) {
@@ -132,6 +134,7 @@ export class GenerationOperations {
    * would go on filling it.
    */
   async drop(generation: number, { settleMs = 5_000 }: DropOptions = {}): Promise<void> {
+    milliseconds("settleMs", settleMs, 0);
     const { generations, storage } = this.#options;
     const set = await generations.read();
     const known = set.generations.find(({ number }) => number === generation);

@@ -1,5 +1,5 @@
 import { warningListener } from "../errors/warningListener.js";
-import { wholeNumber } from "../options/wholeNumber.js";
+import { milliseconds } from "../options/milliseconds.js";
 import type { Reconciler } from "../processing/reconciler.js";
 import { liveGenerations } from "./projectionGeneration.js";
 import type { GenerationsView } from "./watchGenerations.js";
@@ -22,7 +22,7 @@ export interface GenerationReconcilersOptions {
 /** Keeps one reconciler at work for each live generation. */
 export function startGenerationReconcilers(options: GenerationReconcilersOptions): Pick<Reconciler, "stop"> {
   const { generations, runnable, start, onError = warningListener("startGenerationReconcilers") } = options;
-  const intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 1_000, 1);
+  const intervalMs = milliseconds("intervalMs", options.intervalMs ?? 1_000, 1);
   const running = new Map<
     number,
     { readonly serving: boolean; readonly reconciler: Pick<Reconciler, "stop"> }

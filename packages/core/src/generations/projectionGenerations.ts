@@ -42,7 +42,7 @@ export class ProjectionGenerations {
     assertGenerationNumber(initial);
     this.#options = options;
     this.#initial = initial;
-    this.#tenantId = tenantId;
+    this.#tenantId = parseTenantId(tenantId);
   }
 
   async read(): Promise<GenerationSet> {

@@ -2,6 +2,7 @@ import { isEventSourcingError } from "../errors/eventSourcingError.js";
 import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
+import { finiteNumber } from "../options/finiteNumber.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import type { ProjectionQueue } from "../processing/projectionQueue.js";
 import { rest } from "../processing/rest.js";
@@ -28,7 +29,8 @@ export function rebuildDirectly(
   options: RebuildDirectlyOptions = {},
 ): Pick<ProjectionQueue, "schedule"> {
   const batchSize = wholeNumber("batchSize", options.batchSize ?? 100, 1);
-  const { restPerWork = 1, signal, onFailure = warningListener("rebuildDirectly") } = options;
+  const restPerWork = finiteNumber("restPerWork", options.restPerWork ?? 1);
+  const { signal, onFailure = warningListener("rebuildDirectly") } = options;
 
   async function rebuild(ref: AggregateRef): Promise<void> {
     const context = { tenantId: ref.tenantId };

@@ -11,6 +11,7 @@ import type {
   RebuildResult,
 } from "../services/eventSourcingService.js";
 import type { EventStore } from "../stores/eventStore.js";
+import { tenantOfBoth } from "../stores/storeContext.js";
 import { telemetryNames } from "../telemetry/names.js";
 import { liveGenerations } from "./projectionGeneration.js";
 import type { GenerationsView } from "./watchGenerations.js";
@@ -44,10 +45,13 @@ export interface SideBySideProjectorOptions<TEvent extends Event> {
 const { attributes } = telemetryNames;
 
 /**
- * Keeps all live generations of a projection up to date. Per run the events are read once and the serving generation is
- * made first: its outcome is the run's. The others are made from the same events after it, and the run does not wait for
- * them: one that fails or hangs delays nothing but itself. (They do share the process: a handler that computes for long
- * takes that time from all.)
+ * Keeps all live generations of a projection up to date. Per run the events are read for all of them at once and the serving
+ * generation is made first: its outcome is the run's. The others are made after it, and the run does not wait for them: one
+ * that fails or hangs delays nothing but itself. (They do share the process: a handler that computes for long takes that
+ * time from all.)
+ *
+ * Each generation gets the events as the store returns them to one caller: frozen, or its own. So a handler that changes its
+ * events changes nothing that another generation sees.
  */
 export class SideBySideProjector<TEvent extends Event> {
   readonly #options: SideBySideProjectorOptions<TEvent>;
@@ -79,12 +83,15 @@ export class SideBySideProjector<TEvent extends Event> {
       await this.#serviceOf(first).rebuildProjection(ref.aggregateId, contexts);
       return;
     }
-    const stored = await this.#options.eventStore.getEvents(ref.aggregateId, context);
+    // Asked for at once, so that a store that shares round trips makes one.
+    const [stored, ...copies] = await Promise.all(
+      [first, ...others].map(() => this.#options.eventStore.getEvents(ref.aggregateId, context)),
+    );
     try {
-      await this.#rebuild(first, ref, stored);
+      await this.#rebuild(first, ref, stored ?? []);
     } finally {
       // Also when it failed: what is built may be what mends it.
-      this.#makeBeside(others, ref, stored);
+      this.#makeBeside(others, ref, copies);
     }
   };
 
@@ -130,7 +137,7 @@ export class SideBySideProjector<TEvent extends Event> {
     how: "rebuildProjection" | "forceRebuildProjection",
   ): Promise<RebuildResult<string, unknown>> {
     const { first, others } = await this.#runnable();
-    const ref = { tenantId: options.eventStoreContext.tenantId, aggregateId };
+    const ref = { tenantId: tenantOfBoth(options), aggregateId };
     const [serving] = await Promise.all([
       this.#serviceOf(first)[how](aggregateId, options),
       ...others.map((generation) =>
@@ -154,14 +161,19 @@ export class SideBySideProjector<TEvent extends Event> {
     });
   }
 
-  #makeBeside(generations: readonly number[], ref: AggregateRef, stored: readonly TEvent[]): void {
+  /** @param copies one for each generation */
+  #makeBeside(
+    generations: readonly number[],
+    ref: AggregateRef,
+    copies: readonly (readonly TEvent[])[],
+  ): void {
     if (this.#beside.size >= this.#maxBeside) {
       for (const generation of generations) this.#count(generation, "skipped");
       return;
     }
     const made = Promise.all(
-      generations.map((generation) =>
-        this.#attempt(generation, ref, () => this.#rebuild(generation, ref, stored)),
+      generations.map((generation, place) =>
+        this.#attempt(generation, ref, () => this.#rebuild(generation, ref, copies[place] ?? [])),
       ),
     ).then(() => void this.#beside.delete(made));
     this.#beside.add(made);

@@ -1,5 +1,5 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
-import { wholeNumber } from "../options/wholeNumber.js";
+import { milliseconds } from "../options/milliseconds.js";
 
 /** Tells when the engine that work depends on is there. */
 export interface EngineAvailability {
@@ -42,9 +42,9 @@ export class EngineProbe implements EngineAvailability {
   /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(options: EngineProbeOptions) {
     this.#options = options;
-    this.#timeoutMs = wholeNumber("timeoutMs", options.timeoutMs ?? 3_000, 1);
-    this.#firstDelayMs = wholeNumber("firstDelayMs", options.firstDelayMs ?? 250, 0);
-    this.#longestDelayMs = wholeNumber("longestDelayMs", options.longestDelayMs ?? 5_000, 0);
+    this.#timeoutMs = milliseconds("timeoutMs", options.timeoutMs ?? 3_000, 1);
+    this.#firstDelayMs = milliseconds("firstDelayMs", options.firstDelayMs ?? 250, 0);
+    this.#longestDelayMs = milliseconds("longestDelayMs", options.longestDelayMs ?? 5_000, 0);
   }
 
   untilAvailable(signal?: AbortSignal): Promise<{ readonly wasAway: boolean }> {

@@ -1,4 +1,4 @@
-import { EventSourcingError } from "../errors/eventSourcingError.js";
+import { finiteNumber } from "../options/finiteNumber.js";
 import { rest } from "./rest.js";
 
 /** A step is at most this part of a second's worth: even enough for who serves it, few enough timers for who makes it. */
@@ -14,13 +14,7 @@ export class Pace {
 
   /** @throws EventSourcingError `INVALID_OPTIONS` unless the rate is a number above 0 */
   constructor(ratePerSecond: number) {
-    if (!Number.isFinite(ratePerSecond) || ratePerSecond <= 0) {
-      throw new EventSourcingError(
-        "INVALID_OPTIONS",
-        `ratePerSecond must be a number above 0, got ${ratePerSecond}.`,
-      );
-    }
-    this.#ratePerSecond = ratePerSecond;
+    this.#ratePerSecond = finiteNumber("ratePerSecond", ratePerSecond, { aboveZero: true });
     this.step = Math.max(1, Math.floor(ratePerSecond * STEP_SECONDS));
   }
 

@@ -1,3 +1,4 @@
+import { wholeNumber } from "../options/wholeNumber.js";
 import type { Page } from "../stores/page.js";
 import type { LaggingAggregate, LagSource, ListLaggingOptions } from "./lagSource.js";
 import { RETRY_PARKED_AFTER_MS, type ReconciledQueue, refOf, withoutParked } from "./parkedRuns.js";
@@ -33,6 +34,7 @@ export async function reconcile(
   queue: ReconciledQueue,
   { signal, retryParkedAfterMs = RETRY_PARKED_AFTER_MS, ...window }: ReconcileOptions = {},
 ): Promise<ReconcileResult> {
+  wholeNumber("retryParkedAfterMs", retryParkedAfterMs, 0);
   let lagging = 0;
   let scheduled = 0;
   let oldestLagMs = 0;

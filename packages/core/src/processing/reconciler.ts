@@ -1,5 +1,6 @@
 import { metrics, type ObservableResult, trace } from "@opentelemetry/api";
 import { warningListener } from "../errors/warningListener.js";
+import { milliseconds } from "../options/milliseconds.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import { telemetryNames } from "../telemetry/names.js";
 import { secondsBuckets } from "../telemetry/secondsBuckets.js";
@@ -109,7 +110,7 @@ export class Reconciler {
     this.#options = options;
     this.#onError = options.onError ?? warningListener("Reconciler");
     this.#name = options.name ?? "projections";
-    this.#intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 30_000, 0);
+    this.#intervalMs = milliseconds("intervalMs", options.intervalMs ?? 30_000, 0);
     this.#overlapMs = wholeNumber("overlapMs", options.overlapMs ?? 120_000, 0);
     this.#everythingEveryMs = wholeNumber("everythingEveryMs", options.everythingEveryMs ?? 3_600_000, 0);
     this.#graceMs = wholeNumber("graceMs", options.graceMs ?? 5_000, 0);
@@ -121,7 +122,7 @@ export class Reconciler {
     const { signal } = options;
     const startedAt = performance.now();
     const covered = this.#covered;
-    const graceMs = options.graceMs ?? (covered === undefined ? 0 : this.#graceMs);
+    const graceMs = wholeNumber("graceMs", options.graceMs ?? (covered === undefined ? 0 : this.#graceMs), 0);
     const everything =
       covered === undefined ||
       (options.everything ?? startedAt - this.#coveredEverythingAt >= this.#everythingEveryMs);

@@ -1,5 +1,5 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
-import { wholeNumber } from "../options/wholeNumber.js";
+import { milliseconds } from "../options/milliseconds.js";
 import type { Leases } from "./leases.js";
 
 export interface WithLeaseOptions {
@@ -29,10 +29,10 @@ export async function withLease<T>(
   work: (signal: AbortSignal) => Promise<T>,
   options: WithLeaseOptions = {},
 ): Promise<Leased<T>> {
-  const durationMs = wholeNumber("durationMs", options.durationMs ?? 30_000, 1);
+  const durationMs = milliseconds("durationMs", options.durationMs ?? 30_000, 1);
   const everyMs = Math.ceil(durationMs / 3);
   // Counted from before the call: what the engine counts begins later.
-  const keepUntil = performance.now() + (options.keepForMs ?? 0);
+  const keepUntil = performance.now() + milliseconds("keepForMs", options.keepForMs ?? 0, 0);
   let endsAt = performance.now() + durationMs;
   const lease = await leases.acquire(name, durationMs);
   if (lease === null) return { held: false };

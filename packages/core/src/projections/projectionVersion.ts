@@ -1,4 +1,5 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
+import { wholeNumber } from "../options/wholeNumber.js";
 
 declare const projectionVersionBrand: unique symbol;
 
@@ -36,11 +37,7 @@ export function makeProjectionVersion(parts: ProjectionVersionParts): Projection
   const { eventCount, acceptedSum, handlerVersion, revision } = parts;
   assertPart("eventCount", Number.isSafeInteger(eventCount) && eventCount >= 0, eventCount);
   assertPart("acceptedSum", acceptedSum >= 0n && acceptedSum < ACCEPTED_SUM_LIMIT, acceptedSum);
-  assertPart(
-    "handlerVersion",
-    Number.isInteger(handlerVersion) && handlerVersion >= 0 && handlerVersion < HANDLER_VERSION_LIMIT,
-    handlerVersion,
-  );
+  assertHandlerVersion(handlerVersion);
   assertPart("revision", Number.isSafeInteger(revision) && revision >= 0, revision);
   return ((BigInt(eventCount) << 192n) |
     (acceptedSum << 96n) |
@@ -62,6 +59,11 @@ export function parseProjectionVersion(text: string): ProjectionVersion {
   const value = /^\d{1,78}$/.test(text) ? BigInt(text) : -1n;
   assertPart("version", value >= 0n && value < LIMIT, text);
   return value as ProjectionVersion;
+}
+
+/** @throws EventSourcingError `INVALID_OPTIONS` unless it is a whole number from 0 to 2³² − 1 */
+export function assertHandlerVersion(version: number): void {
+  wholeNumber("version of the event handler", version, 0, HANDLER_VERSION_LIMIT - 1);
 }
 
 function assertPart(part: string, valid: boolean, value: unknown): void {

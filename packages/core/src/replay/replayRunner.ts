@@ -3,6 +3,7 @@ import { classifyError, isEventSourcingError } from "../errors/eventSourcingErro
 import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
+import { milliseconds } from "../options/milliseconds.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 import { describeFailure } from "../processing/deadLetterReason.js";
 import type { Leases } from "../processing/leases.js";
@@ -89,11 +90,11 @@ class Runner<TAggregateId extends string, TEvent extends Event, TProjection> {
 
   constructor(options: ReplayRunnerOptions<TAggregateId, TEvent, TProjection>) {
     this.#options = options;
-    this.#intervalMs = wholeNumber("intervalMs", options.intervalMs ?? 5_000, 1);
+    this.#intervalMs = milliseconds("intervalMs", options.intervalMs ?? 5_000, 1);
     this.#concurrency = wholeNumber("concurrency", options.concurrency ?? 32, 1);
     this.#pageSize = wholeNumber("pageSize", options.pageSize ?? 500, 1);
-    this.#leaseMs = wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
-    this.#retryDelayMs = wholeNumber("retryDelayMs", options.retryDelayMs ?? 500, 1);
+    this.#leaseMs = milliseconds("leaseMs", options.leaseMs ?? 30_000, 1);
+    this.#retryDelayMs = milliseconds("retryDelayMs", options.retryDelayMs ?? 500, 1);
     this.#ended = this.#work();
   }
 

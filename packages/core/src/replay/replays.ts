@@ -1,5 +1,6 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
 import { assertAggregateId } from "../events/aggregateId.js";
+import { finiteNumber } from "../options/finiteNumber.js";
 import type { AggregateSelection } from "../stores/aggregateSource.js";
 import type { Page, PageOptions } from "../stores/page.js";
 import { parseTenantId } from "../tenancy/tenantId.js";
@@ -117,11 +118,7 @@ function newReplayId(createdAt: number): string {
 }
 
 function assertRate(ratePerSecond: number | null): void {
-  if (ratePerSecond === null || (Number.isFinite(ratePerSecond) && ratePerSecond > 0)) return;
-  throw new EventSourcingError(
-    "INVALID_OPTIONS",
-    `ratePerSecond must be a number above 0, or null for no limit, got ${ratePerSecond}.`,
-  );
+  if (ratePerSecond !== null) finiteNumber("ratePerSecond", ratePerSecond, { aboveZero: true });
 }
 
 function assertSelection({ tenantId, aggregateIds, acceptedFrom, acceptedTo }: AggregateSelection): void {

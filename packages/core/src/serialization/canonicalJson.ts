@@ -49,7 +49,7 @@ const MAX_QUOTED_LENGTH = 64;
 const quotedKeys = new Map<string, string>();
 
 /** With its colon. Of one kind of value all have the same keys. */
-function quotedKey(key: string): string {
+export function quotedKey(key: string): string {
   const known = quotedKeys.get(key);
   if (known !== undefined) return known;
   const quoted = `${JSON.stringify(key)}:`;
@@ -67,7 +67,7 @@ function canonicalMap(value: ReadonlyMap<unknown, unknown>): string {
     .join(",")}}`;
 }
 
-function isSorted(keys: readonly string[]): boolean {
+export function isSorted(keys: readonly string[]): boolean {
   for (let place = 1; place < keys.length; place++) {
     if ((keys[place - 1] as string) > (keys[place] as string)) return false;
   }

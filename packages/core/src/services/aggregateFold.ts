@@ -2,6 +2,7 @@ import type { Event } from "../events/event.js";
 import type { EventFold, FoldStep } from "../processing/eventFold.js";
 import type { ProjectionMetadata } from "../projections/projectionMetadata.js";
 import type { KnownEvents } from "../stores/eventStore.js";
+import { settledStep } from "./handlerResult.js";
 
 interface Stamps {
   readonly acceptedAt: bigint;
@@ -88,7 +89,9 @@ export class AggregateFold<TEvent extends Event, TProjection> implements KnownEv
   }
 
   *project(): Generator<void, FoldStep<TProjection>> {
-    return this.fold.projectInSteps === undefined ? this.fold.project() : yield* this.fold.projectInSteps();
+    return settledStep(
+      this.fold.projectInSteps === undefined ? this.fold.project() : yield* this.fold.projectInSteps(),
+    );
   }
 
   /** Gives the fold events that it asked for; those accepted later than what it had are a change like any other. */

@@ -1,23 +1,30 @@
 import { metrics, type Span, trace } from "@opentelemetry/api";
-import { EventSourcingError, isEventSourcingError } from "../errors/eventSourcingError.js";
+import { classifyError, EventSourcingError, isEventSourcingError } from "../errors/eventSourcingError.js";
 import { warningListener } from "../errors/warningListener.js";
 import type { AggregateRef } from "../events/aggregateRef.js";
 import type { Event } from "../events/event.js";
+import { wholeNumber } from "../options/wholeNumber.js";
 import type { EventFold } from "../processing/eventFold.js";
 import type { EventHandler } from "../processing/eventHandler.js";
 import { inTurns } from "../processing/turns.js";
 import { buildProjectionMetadata, type ProjectionMetadata } from "../projections/projectionMetadata.js";
 import type { ProjectionRecord } from "../projections/projectionRecord.js";
-import { makeProjectionVersion, readProjectionVersion } from "../projections/projectionVersion.js";
+import {
+  assertHandlerVersion,
+  makeProjectionVersion,
+  readProjectionVersion,
+} from "../projections/projectionVersion.js";
 import type { EventStore } from "../stores/eventStore.js";
 import type { ProjectionRead, ProjectionStore } from "../stores/projectionStore.js";
-import type { EventStoreContext, ProjectionStoreContext } from "../stores/storeContext.js";
+import { type EventStoreContext, type ProjectionStoreContext, tenantOfBoth } from "../stores/storeContext.js";
 import { createEventStream } from "../streams/eventStream.js";
 import { telemetryNames } from "../telemetry/names.js";
 import { secondsBuckets } from "../telemetry/secondsBuckets.js";
 import { withSpan } from "../telemetry/withSpan.js";
+import type { TenantId } from "../tenancy/tenantId.js";
 import { AggregateFold } from "./aggregateFold.js";
 import type { EventSourcingOptions } from "./eventSourcingOptions.js";
+import { assertSynchronous, settled } from "./handlerResult.js";
 import { KeptFolds } from "./keptFolds.js";
 
 const { attributes, events, metrics: metricNames, spans } = telemetryNames;
@@ -48,6 +55,8 @@ export type RebuildResult<TAggregateId extends string, TProjection> =
 
 export interface GetProjectionOptions {
   readonly projectionStoreContext: ProjectionStoreContext;
+  /** Not needed. One that is given has to name the same tenant. */
+  readonly eventStoreContext?: EventStoreContext;
 }
 
 export interface RebuildFailure<TAggregateId extends string = string> {
@@ -118,6 +127,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
 
   /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(definition: EventSourcingServiceDefinition<TAggregateId, TEvent, TProjection>) {
+    assertEventHandler(definition.eventHandler);
     this.#definition = definition;
     const kept = keptFoldsOf(definition);
     this.#minEvents = kept?.minEvents ?? 0;
@@ -129,26 +139,29 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
    * Reads the events of the aggregate, folds them and stores the result. Safe to repeat and to run concurrently: of
    * several, the one that saw most stays. Of a large aggregate only what changed is read and folded, where the handler and
    * the store can do that: see `keptFolds`.
+   *
+   * Like all calls of a service, it rejects with `INVALID_TENANT_ID` for a context without a tenant, and with
+   * `INVALID_OPTIONS` for two contexts of different tenants, before anything is read.
    */
-  rebuildProjection(
+  async rebuildProjection(
     aggregateId: TAggregateId,
     options: RebuildOptions,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
-    return this.#traced(spans.rebuildProjection, aggregateId, options.eventStoreContext, (span) =>
+    return this.#traced(spans.rebuildProjection, aggregateId, tenantOfBoth(options), (span) =>
       this.#rebuild(aggregateId, options, 0, span),
     );
   }
 
   /**
-   * `rebuildProjection` of events that the caller has read: all that are stored of the aggregate. Several services over
-   * one event store share a read by it.
+   * `rebuildProjection` of events that the caller has read: all that are stored of the aggregate. Services share a list
+   * only if it is frozen: the handler of one may change what is not.
    */
-  rebuildProjectionFrom(
+  async rebuildProjectionFrom(
     aggregateId: TAggregateId,
     stored: readonly TEvent[],
     options: RebuildOptions,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
-    return this.#traced(spans.rebuildProjection, aggregateId, options.eventStoreContext, (span) =>
+    return this.#traced(spans.rebuildProjection, aggregateId, tenantOfBoth(options), (span) =>
       this.#rebuildFrom(aggregateId, stored, options, 0, span, performance.now()),
     );
   }
@@ -157,36 +170,33 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
    * Rebuilds although nothing changed, so that what is stored is replaced even by a fold of the same events. It never
    * replaces a projection of more events.
    */
-  forceRebuildProjection(
+  async forceRebuildProjection(
     aggregateId: TAggregateId,
     options: RebuildOptions,
   ): Promise<RebuildResult<TAggregateId, TProjection>> {
-    return this.#traced(
-      spans.forceRebuildProjection,
-      aggregateId,
-      options.eventStoreContext,
-      async (span) => {
-        const current = await this.#definition.projectionStore.getProjection(
-          aggregateId,
-          options.projectionStoreContext,
-        );
-        return this.#rebuild(aggregateId, options, revisionOf(current) + 1, span);
-      },
-    );
+    return this.#traced(spans.forceRebuildProjection, aggregateId, tenantOfBoth(options), async (span) => {
+      const current = await this.#definition.projectionStore.getProjection(
+        aggregateId,
+        options.projectionStoreContext,
+      );
+      return this.#rebuild(aggregateId, options, revisionOf(current) + 1, span);
+    });
   }
 
   /** What is stored. Emits `projection.not_found` on the active span when nothing is. */
-  getProjection(
+  async getProjection(
     aggregateId: TAggregateId,
     options: GetProjectionOptions,
   ): Promise<ProjectionRead<TAggregateId, TProjection>> {
     const context = options.projectionStoreContext;
-    return this.#traced(spans.getProjection, aggregateId, context, async (span) => {
+    const { eventStoreContext = context } = options;
+    const tenantId = tenantOfBoth({ eventStoreContext, projectionStoreContext: context });
+    return this.#traced(spans.getProjection, aggregateId, tenantId, async (span) => {
       const read = await this.#definition.projectionStore.getProjection(aggregateId, context);
       span.setAttribute(attributes.outcome, read.status);
       if (read.status === "absent") {
         span.addEvent(events.notFound, {
-          [attributes.tenantId]: context.tenantId,
+          [attributes.tenantId]: tenantId,
           [attributes.aggregateId]: aggregateId,
         });
       }
@@ -198,13 +208,15 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   }
 
   /** Rebuilds a list of aggregates, batch by batch, past those that fail. Memory is bounded by one batch. */
-  rebuildProjections(
+  async rebuildProjections(
     aggregateIds: Iterable<TAggregateId> | AsyncIterable<TAggregateId>,
     options: RebuildManyOptions<TAggregateId>,
   ): Promise<RebuildSummary<TAggregateId>> {
-    return withSpan(tracer, spans.rebuildProjections, this.#tenantAttributes(options), async (span) => {
+    const about = { attributes: { [attributes.tenantId]: tenantOfBoth(options) } };
+    const batchSize = batchSizeOf(options);
+    return withSpan(tracer, spans.rebuildProjections, about, async (span) => {
       const run = new BatchRun(options);
-      for await (const batch of batchesOf(aggregateIds, options.batchSize ?? 100)) {
+      for await (const batch of batchesOf(aggregateIds, batchSize)) {
         run.throwIfAborted();
         await this.#rebuildBatch(batch, options, run);
         await run.report(null);
@@ -214,14 +226,18 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
   }
 
   /** Rebuilds every aggregate of the tenant in the order of its ids. Resume with the cursor of a progress report. */
-  rebuildAllProjections(options: RebuildAllOptions<TAggregateId>): Promise<RebuildSummary<TAggregateId>> {
-    return withSpan(tracer, spans.rebuildAllProjections, this.#tenantAttributes(options), async (span) => {
+  async rebuildAllProjections(
+    options: RebuildAllOptions<TAggregateId>,
+  ): Promise<RebuildSummary<TAggregateId>> {
+    const about = { attributes: { [attributes.tenantId]: tenantOfBoth(options) } };
+    const limit = batchSizeOf(options);
+    return withSpan(tracer, spans.rebuildAllProjections, about, async (span) => {
       const run = new BatchRun(options);
       let cursor = options.cursor ?? null;
       do {
         run.throwIfAborted();
         const page = await this.#definition.eventStore.listAggregateIds(options.eventStoreContext, {
-          limit: options.batchSize ?? 100,
+          limit,
           ...(cursor === null ? {} : { cursor }),
         });
         await this.#rebuildBatch(page.items, options, run);
@@ -237,7 +253,7 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     options: RebuildManyOptions<TAggregateId>,
     run: BatchRun<TAggregateId>,
   ): Promise<void> {
-    const { eventStore, projectionStore } = this.#definition;
+    const { eventStore } = this.#definition;
     let read: ReadonlyMap<TAggregateId, readonly TEvent[]>;
     try {
       read = await eventStore.getEventsOfMany(aggregateIds, options.eventStoreContext);
@@ -255,9 +271,37 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
       else if (fold.value === null) run.empty++;
       else records.push(fold.value);
     }
-    if (records.length > 0) await projectionStore.storeProjections(records, options.projectionStoreContext);
-    run.rebuilt += records.length;
-    await Promise.all(records.map((record) => this.#afterPersist(record, options.eventStoreContext)));
+    const stored = await this.#storeMany(records, options.projectionStoreContext, run);
+    run.rebuilt += stored.length;
+    await Promise.all(stored.map((record) => this.#afterPersist(record, options.eventStoreContext)));
+  }
+
+  /** Stores the records of one batch, past those that the store refuses, and returns the others. */
+  async #storeMany(
+    records: readonly ProjectionRecord<TAggregateId, TProjection>[],
+    context: ProjectionStoreContext,
+    run: BatchRun<TAggregateId>,
+  ): Promise<readonly ProjectionRecord<TAggregateId, TProjection>[]> {
+    const { projectionStore } = this.#definition;
+    if (records.length === 0) return records;
+    try {
+      await projectionStore.storeProjections(records, context);
+      return records;
+    } catch (error) {
+      if (!isEventSourcingError(error) || classifyError(error) !== "poison") throw error;
+    }
+    // One of them cannot be stored: store one by one to learn which.
+    const stored: ProjectionRecord<TAggregateId, TProjection>[] = [];
+    for (const record of records) {
+      try {
+        await projectionStore.storeProjection(record, context);
+        stored.push(record);
+      } catch (error) {
+        if (!isEventSourcingError(error) || classifyError(error) !== "poison") throw error;
+        run.fail(record.aggregateId, error);
+      }
+    }
+    return stored;
   }
 
   async #readOneByOne(
@@ -432,7 +476,9 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     const guarded = <T>(code: GuardedCode, whose: string, call: () => T | Promise<T>) =>
       guard({ code, whose, ref, eventCount }, call);
     await guarded("HOOK_FAILED", "beforeHandle hook", () => hooks?.beforeHandle?.(stream, ref));
-    const projection = await guarded("HANDLER_FAILED", "event handler", () => eventHandler.handle(stream));
+    const projection = await guarded("HANDLER_FAILED", "event handler", () =>
+      settled(eventHandler.handle(stream)),
+    );
     await guarded("HOOK_FAILED", "afterHandle hook", () => hooks?.afterHandle?.(stream, projection, ref));
 
     this.#foldedEvents.add(eventCount);
@@ -497,18 +543,9 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     }
   }
 
-  #traced<T>(
-    name: string,
-    aggregateId: TAggregateId,
-    context: EventStoreContext,
-    work: (span: Span) => Promise<T>,
-  ) {
-    const spanAttributes = { [attributes.tenantId]: context.tenantId, [attributes.aggregateId]: aggregateId };
+  #traced<T>(name: string, aggregateId: TAggregateId, tenantId: TenantId, work: (span: Span) => Promise<T>) {
+    const spanAttributes = { [attributes.tenantId]: tenantId, [attributes.aggregateId]: aggregateId };
     return withSpan(tracer, name, { attributes: spanAttributes }, work);
-  }
-
-  #tenantAttributes(options: RebuildOptions) {
-    return { attributes: { [attributes.tenantId]: options.eventStoreContext.tenantId } };
   }
 }
 
@@ -549,6 +586,24 @@ function changeReadsOf<TAggregateId extends string, TEvent extends Event, TProje
     getChangedEvents: eventStore.getChangedEvents.bind(eventStore),
     getEventsById: eventStore.getEventsById.bind(eventStore),
   };
+}
+
+function batchSizeOf({ batchSize = 100 }: { readonly batchSize?: number }): number {
+  return wholeNumber("batchSize", batchSize, 1);
+}
+
+/** Refuses early what every rebuild would fail by. @throws EventSourcingError `INVALID_OPTIONS` */
+function assertEventHandler<TEvent extends Event>(
+  eventHandler: Pick<EventHandler<string, TEvent, unknown>, "version" | "handle">,
+): void {
+  if (typeof eventHandler?.handle !== "function") {
+    throw new EventSourcingError(
+      "INVALID_OPTIONS",
+      "eventHandler must be an object with a function `handle`.",
+    );
+  }
+  if (eventHandler.version !== undefined) assertHandlerVersion(eventHandler.version);
+  assertSynchronous(eventHandler.handle);
 }
 
 /** How often what is stored was forced, also if it cannot be decoded; 0 if nothing is. */

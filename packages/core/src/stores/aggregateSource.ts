@@ -17,7 +17,7 @@ export interface AggregateSelection<TAggregateId extends string = string> {
  * Finds the aggregates of all tenants: what a replay walks over.
  *
  * Guarantees of every implementation:
- * - page by page, every aggregate that matches is listed once, ordered by tenant, then id (both by UTF-8 bytes);
+ * - page by page, every aggregate that matches is listed once, ordered by tenant, then id (both as `compareIds` does);
  * - aggregates that are added while a listing is under way are listed if they come after its cursor;
  * - an event that was replaced by a later one of the same id may still count for the accepted range, until the store has
  *   forgotten it: the range may list more than it should, never less.

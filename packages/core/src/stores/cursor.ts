@@ -1,4 +1,5 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
+import { wholeNumber } from "../options/wholeNumber.js";
 import type { PageOptions } from "./page.js";
 
 const PREFIX = "1.";
@@ -27,12 +28,5 @@ export function invalidCursor(cursor: string): EventSourcingError {
 
 /** @throws EventSourcingError `INVALID_OPTIONS` unless it is a whole number from 1 */
 export function pageLimit(options: PageOptions | undefined): number {
-  const limit = options?.limit ?? 1_000;
-  if (!Number.isSafeInteger(limit) || limit < 1) {
-    throw new EventSourcingError(
-      "INVALID_OPTIONS",
-      `A page's limit must be a whole number from 1, got ${limit}.`,
-    );
-  }
-  return limit;
+  return wholeNumber("limit", options?.limit ?? 1_000, 1);
 }

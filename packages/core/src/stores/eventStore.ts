@@ -31,14 +31,25 @@ export interface KnownEvents {
 /**
  * Keeps the events of aggregates, tenant by tenant.
  *
+ * **Values.** What a read returns equals what was stored, or `storeEvents` refuses it with `INVALID_EVENT` and the path to
+ * the value. `data` and `metadata` are JSON values: strings, finite numbers, booleans, `null`, arrays and plain objects of
+ * these; a member that is `undefined` counts as absent. (`data` may be `undefined` as a whole.) A store with a codec of its
+ * own for one kind of event keeps what that codec keeps.
+ *
+ * **Sharing.** JSON events come out frozen, and so does their list: a handler that changes one throws, over every store.
+ * A list that is not frozen, of a store with a codec, belongs to the caller alone: no other read returns the same objects.
+ *
+ * **Order.** Ids, of events, aggregates and tenants, are ordered by code point, which is by their UTF-8 bytes: see
+ * `compareIds`.
+ *
  * Guarantees of every implementation:
  * - when `storeEvents` resolves, all its events are durable and seen by every later read; when it rejects, the caller may
  *   send the same events again;
  * - an event stored any number of times counts once in every read; of two with the same id the one accepted last counts;
- * - no call sees, changes or counts another tenant's events.
+ * - no call sees, changes or counts another tenant's events; the tenant is checked by each call, not by types alone.
  *
- * Every call rejects with `EventSourcingError`: `INVALID_AGGREGATE_ID`, `INVALID_EVENT` (before anything is written),
- * `STORE_UNAVAILABLE`, `STORE_OVERLOADED` (both retryable), `STORE_REJECTED`, `EVENT_UNDECODABLE`,
+ * Every call rejects with `EventSourcingError`: `INVALID_TENANT_ID`, `INVALID_AGGREGATE_ID`, `INVALID_EVENT` (before
+ * anything is written), `STORE_UNAVAILABLE`, `STORE_OVERLOADED` (both retryable), `STORE_REJECTED`, `EVENT_UNDECODABLE`,
  * `AGGREGATE_TOO_LARGE`.
  */
 export interface EventStore<TAggregateId extends string = string, TEvent extends Event = Event> {
@@ -73,7 +84,7 @@ export interface EventStore<TAggregateId extends string = string, TEvent extends
     context: EventStoreContext,
   ): Promise<readonly TEvent[]>;
 
-  /** Every aggregate of the tenant once, ordered by id (UTF-8 bytes), page by page. */
+  /** Every aggregate of the tenant once, ordered by id, page by page. */
   listAggregateIds(context: EventStoreContext, options?: PageOptions): Promise<Page<TAggregateId>>;
 
   /** Aggregates that changed since an instant, ordered by id, with the watermark of *all* their events. */

@@ -26,6 +26,7 @@ import { arrivalArbitrary } from "../events/arrivalArbitrary.js";
 import { type ContractEvent, contractEvent, TEST_EPOCH } from "../events/contractEvent.js";
 import { eventsArbitrary } from "../events/eventArbitrary.js";
 import { until } from "../queues/runRecorder.js";
+import { vandalize } from "../stores/storedValues.js";
 
 /** What the contract's handlers make of a stream. */
 export interface SideBySideProjection {
@@ -99,25 +100,69 @@ export function sideBySideContract(contract: SideBySideContract): void {
     };
     const ids = (...of: readonly string[]) => of;
 
-    it("makes every live generation of the same ids, and reads the events once", async () => {
+    it("makes every live generation of the same ids, whose events it asks for at once", async () => {
       set = setOf(2, { 1: "standby", 2: "serving", 3: "retired" });
       await storeEvents(contractEvent({ id: "a" }), contractEvent({ id: "b" }));
-      let reads = 0;
+      // Asked for at once, they are one round trip of a store that shares round trips, and each generation has its own.
+      const askedInTurn: number[] = [];
+      let turn = 0;
       const counted = projector([runnable(1), runnable(2), runnable(3)], {
         eventStore: {
-          getEvents: (...call) => {
-            reads++;
-            return harness.eventStore.getEvents(...call);
+          getEvents: async (...call) => {
+            askedInTurn.push(turn);
+            const events = await harness.eventStore.getEvents(...call);
+            turn++;
+            return events;
           },
         },
       });
       await runOf(counted);
       await counted.drain();
       await harness.settle?.();
-      expect(reads).toBe(1);
+      expect(askedInTurn).toEqual([0, 0]);
       expect(await stored(1)).toEqual({ generation: 1, ids: ids("a", "b") });
       expect(await stored(2)).toEqual({ generation: 2, ids: ids("a", "b") });
       expect(await stored(3)).toBe("absent");
+    });
+
+    it.each([
+      ["the serving one", 1],
+      ["the one beside it", 2],
+    ])("lets no generation see what the handler of another did to its events: %s", async (_, misbehaving) => {
+      const data = { amount: 100, list: [1, { deep: "value" }] };
+      await storeEvents(...["a", "b"].map((id) => contractEvent({ id, data })));
+      const seen: unknown[] = [];
+      const vandal: EventHandler<string, ContractEvent, SideBySideProjection> = {
+        handle: (stream) => {
+          vandalize(stream.events);
+          return { generation: misbehaving, ids: stream.events.map(({ id }) => id) };
+        },
+      };
+      const other = misbehaving === 1 ? 2 : 1;
+      const watching: EventHandler<string, ContractEvent, SideBySideProjection> = {
+        handle: (stream) => {
+          seen.push(structuredClone(stream.events.map((event) => [event.id, event.data])));
+          return { generation: other, ids: stream.events.map(({ id }) => id) };
+        },
+      };
+      const both = projector([runnable(misbehaving, vandal), runnable(other, watching)]);
+      // Of the misbehaving one either outcome is right: it is refused, or it only hurts itself.
+      await runOf(both).catch((error: unknown) => expect(error).toMatchObject({ code: "HANDLER_FAILED" }));
+      await both.drain();
+      const contexts = { eventStoreContext: { tenantId }, projectionStoreContext: { tenantId } };
+      await both
+        .rebuildProjection("aggregate-1", contexts)
+        .catch((error: unknown) => expect(error).toMatchObject({ code: "HANDLER_FAILED" }));
+      await harness.settle?.();
+      expect(await stored(other)).toEqual({ generation: other, ids: ids("a", "b") });
+      const untouched = [
+        ["a", data],
+        ["b", data],
+      ];
+      expect(seen.length).toBeGreaterThan(0);
+      for (const events of seen) expect(events).toEqual(untouched);
+      const kept = await harness.eventStore.getEvents("aggregate-1", { tenantId });
+      expect(kept.map((event) => [event.id, event.data])).toEqual(untouched);
     });
 
     it("keeps each generation equal to the pure fold by its own handler, in any order of anything", async () => {

@@ -153,11 +153,13 @@ export function replayRunnerContract(contract: ReplayRunnerContract): void {
         [tenantId, AGGREGATES],
         [second, 5],
       ] as const) {
+        // The same events of a tenant whose projections are made live.
+        const context = { tenantId: parseTenantId(`${tenant}-live`) };
+        await storeAggregates(count, context.tenantId);
         for (let place = 0; place < count; place++) {
-          const context = { tenantId: tenant };
           const result = await live.rebuildProjection(idOf(place), {
             eventStoreContext: context,
-            projectionStoreContext: { tenantId: parseTenantId(`${tenant}-live`) },
+            projectionStoreContext: context,
           });
           expected.push(result.outcome === "rebuilt" ? result.record : null);
         }

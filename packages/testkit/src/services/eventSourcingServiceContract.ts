@@ -22,6 +22,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { arrivalArbitrary } from "../events/arrivalArbitrary.js";
 import { type ContractEvent, contractEvent, TEST_EPOCH } from "../events/contractEvent.js";
 import { eventsArbitrary } from "../events/eventArbitrary.js";
+import { refusedContexts } from "../stores/storedValues.js";
 
 /** What the contract's handler makes of a stream: everything, in order. */
 export interface ContractProjection {
@@ -337,6 +338,123 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
       });
     });
 
+    describe("handlers that are none", () => {
+      const handlerWith = (handle: unknown, version?: number) =>
+        ({ handle, ...(version === undefined ? {} : { version }) }) as EventHandler<
+          string,
+          ContractEvent,
+          ContractProjection
+        >;
+
+      it.each([1.5, -1, Number.NaN, 2 ** 32, "2"])("are refused at once: version %s", (version) => {
+        expect(() => service(handlerWith(recordingHandler(1).handle, version as number))).toThrow(
+          expect.objectContaining({ code: "INVALID_OPTIONS", message: expect.stringContaining("version") }),
+        );
+      });
+
+      it.each([
+        ["nothing", undefined],
+        ["an async function", async () => ({ ids: [], data: [], handler: 1 })],
+      ])("are refused at once: %s as handle", (_, handle) => {
+        expect(() => service(handlerWith(handle))).toThrow(
+          expect.objectContaining({ code: "INVALID_OPTIONS" }),
+        );
+      });
+
+      it("are refused when they return a promise, whether it is kept or not", async () => {
+        await store(event("a"));
+        for (const handle of [
+          () => Promise.resolve({}),
+          () => Promise.reject(new Error("nobody waits for this")),
+        ]) {
+          await expect(
+            service(handlerWith(handle)).rebuildProjection("aggregate-1", contexts()),
+          ).rejects.toMatchObject({ code: "HANDLER_FAILED", message: expect.stringContaining("promise") });
+        }
+        expect(await stored()).toBeUndefined();
+      });
+
+      it("are refused when they change an event, the same over every store, and change nothing", async () => {
+        await store(event("a", { data: { amount: 100, list: [1] } }));
+        type Changeable = { id: string; data: { amount: number; list: number[] } };
+        const changes: readonly ((events: Changeable[]) => unknown)[] = [
+          ([first]) => first && Object.assign(first.data, { amount: 200 }),
+          ([first]) => first?.data.list.push(2),
+          ([first]) => first && Object.assign(first, { id: "b" }),
+          (events) => events.pop(),
+        ];
+        for (const change of changes) {
+          const handler = handlerWith((stream: { readonly events: Changeable[] }) => {
+            change(stream.events);
+            return { ids: ["changed"], data: [], handler: 1 };
+          });
+          await expect(service(handler).rebuildProjection("aggregate-1", contexts())).rejects.toMatchObject({
+            code: "HANDLER_FAILED",
+          });
+        }
+        await service().rebuildProjection("aggregate-1", contexts());
+        expect((await stored())?.projection).toMatchObject({
+          ids: ["a"],
+          data: [{ amount: 100, list: [1] }],
+        });
+      });
+
+      it("are refused when what they return cannot be stored, with the path to it", async () => {
+        await store(event("a"));
+        const handler = handlerWith(() => ({ ids: [], data: [{ total: 5n }], handler: 1 }));
+        await expect(service(handler).rebuildProjection("aggregate-1", contexts())).rejects.toMatchObject({
+          code: "INVALID_PROJECTION",
+          errorClass: "poison",
+          message: expect.stringContaining("projection.data[0].total is a bigint"),
+        });
+        expect(await stored()).toBeUndefined();
+      });
+    });
+
+    describe("contexts", () => {
+      const calls: readonly (readonly [
+        name: string,
+        call: (of: ReturnType<typeof service>, options: ReturnType<typeof contexts>) => Promise<unknown>,
+      ])[] = [
+        ["rebuildProjection", (of, options) => of.rebuildProjection("aggregate-1", options)],
+        [
+          "rebuildProjectionFrom",
+          (of, options) => of.rebuildProjectionFrom("aggregate-1", [event("a")], options),
+        ],
+        ["forceRebuildProjection", (of, options) => of.forceRebuildProjection("aggregate-1", options)],
+        ["getProjection", (of, options) => of.getProjection("aggregate-1", options)],
+        ["rebuildProjections", (of, options) => of.rebuildProjections(["aggregate-1"], options)],
+        ["rebuildAllProjections", (of, options) => of.rebuildAllProjections(options)],
+      ];
+
+      it.each(calls)("of two tenants are refused before anything is read: %s", async (_, call) => {
+        await store(event("a"));
+        const other = { tenantId: parseTenantId(`tenant-${randomUUID()}`) };
+        await harness.eventStore.storeEvents([event("theirs")], other);
+        for (const options of [
+          { ...contexts(), projectionStoreContext: other },
+          { ...contexts(), eventStoreContext: other },
+        ]) {
+          await expect(call(service(), options)).rejects.toMatchObject({
+            code: "INVALID_OPTIONS",
+            message: expect.stringContaining(other.tenantId),
+          });
+        }
+        expect(await stored()).toBeUndefined();
+        expect(await harness.projectionStore.getProjection("aggregate-1", other)).toEqual({
+          status: "absent",
+        });
+      });
+
+      it.each(calls)("without a tenant are refused: %s", async (_, call) => {
+        for (const [, context] of refusedContexts) {
+          const nobody = context as { readonly tenantId: TenantId };
+          const options = { eventStoreContext: nobody, projectionStoreContext: nobody };
+          await expect(call(service(), options)).rejects.toMatchObject({ code: "INVALID_TENANT_ID" });
+        }
+      });
+    });
+
     describe("rebuildProjectionFrom", () => {
       it("does the same as a rebuild, without reading", async () => {
         await store(event("a"), event("b", { occurredAt: TEST_EPOCH + 9n }));
@@ -522,6 +640,43 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
         ]);
         expect(await projected()).toEqual(["a", "c", "d", "e"]);
       });
+
+      it("go on past projections that cannot be stored, and report them", async () => {
+        await storeOneOfEach();
+        const recording = recordingHandler(1);
+        const handler: typeof recording = {
+          handle: (stream) =>
+            stream.aggregateId === "b"
+              ? { ids: [], data: [Number.NaN], handler: 1 }
+              : recording.handle(stream),
+        };
+        const persisted: string[] = [];
+        const afterPersist = ({ aggregateId }: { readonly aggregateId: string }) =>
+          void persisted.push(aggregateId);
+        const summary = await service(handler, { hooks: { afterPersist } }).rebuildAllProjections({
+          ...contexts(),
+          batchSize: 3,
+        });
+        expect(summary).toMatchObject({ rebuilt: 4, failed: 1 });
+        expect(summary.failures).toEqual([
+          { aggregateId: "b", error: expect.objectContaining({ code: "INVALID_PROJECTION" }) },
+        ]);
+        expect(await projected()).toEqual(["a", "c", "d", "e"]);
+        expect(persisted.sort()).toEqual(["a", "c", "d", "e"]);
+      });
+
+      it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+        "refuse a batchSize of %d before anything is read",
+        async (batchSize) => {
+          const invalid = { code: "INVALID_OPTIONS", message: expect.stringContaining("batchSize") };
+          const options = { ...contexts(), batchSize };
+          const ids = {
+            [Symbol.iterator]: () => fail("the ids were asked for"),
+          };
+          await expect(service().rebuildProjections(ids, options)).rejects.toMatchObject(invalid);
+          await expect(service().rebuildAllProjections(options)).rejects.toMatchObject(invalid);
+        },
+      );
 
       it("call the hooks of one batch side by side", async () => {
         await storeOneOfEach();

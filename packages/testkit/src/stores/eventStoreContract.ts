@@ -16,6 +16,7 @@ import { arrivalArbitrary } from "../events/arrivalArbitrary.js";
 import { type ContractEvent, contractEvent, TEST_EPOCH } from "../events/contractEvent.js";
 import { eventsArbitrary, idArbitrary } from "../events/eventArbitrary.js";
 import { hostileIds, hostileTenantIds, refusedIds } from "../hostileIds.js";
+import { keptValues, refusedContexts, refusedValues, vandalize } from "./storedValues.js";
 
 export interface EventStoreHarness<TEvent extends Event> {
   readonly store: EventStore<string, TEvent>;
@@ -132,6 +133,34 @@ function suite<TEvent extends Event, THarness extends EventStoreHarness<TEvent>>
       expect(await store.getEvents("aggregate-1", context)).toEqual([...events].sort(compareByTimestamp));
     });
 
+    it("orders events of one instant by the UTF-8 bytes of their ids, as it orders aggregates", async () => {
+      // On both sides of the surrogates: JavaScript's own order puts an emoji before a full-width tilde.
+      const id = fc
+        .array(fc.constantFrom("a", "\ud7ff", "\ue000", "～", "\uffff", "\u{10000}", "😀", "\u{10ffff}"), {
+          minLength: 1,
+          maxLength: 3,
+        })
+        .map((characters) => characters.join(""));
+      await fc.assert(
+        fc.asyncProperty(fc.uniqueArray(id, { minLength: 2, maxLength: 12 }), async (ids) => {
+          const context = newTenant();
+          await store.storeEvents(
+            ids.flatMap((name) => [make({ id: name }), make({ aggregateId: name })]),
+            context,
+          );
+          await settle();
+          const expected = [...ids].sort(compareUtf8);
+          const read = await store.getEvents("aggregate-1", context);
+          expect(read.map((event) => event.id)).toEqual(expected);
+          const listed = (await store.listAggregateIds(context)).items;
+          expect(listed.filter((name) => name !== "aggregate-1")).toEqual(expected);
+          const changed = (await store.listChangedAggregates(context, { since: 0n })).items;
+          expect(changed.map(({ aggregateId }) => aggregateId)).toEqual(listed);
+        }),
+        { numRuns: Math.ceil(numRuns / 3) },
+      );
+    });
+
     it("keeps times exact to the nanosecond, from 0 to the greatest", async () => {
       const context = newTenant();
       const times = [
@@ -181,6 +210,73 @@ function suite<TEvent extends Event, THarness extends EventStoreHarness<TEvent>>
       const event = make({ data });
       await inStore(context, event);
       expect(await store.getEvents("aggregate-1", context)).toEqual([event]);
+    });
+
+    if (contract.makeEvent === undefined) {
+      it.each(keptValues)("keeps data and metadata exactly: %s", async (_, value) => {
+        const context = newTenant();
+        const event = make({ data: value, metadata: { value } });
+        await inStore(context, event);
+        const [read] = await store.getEvents("aggregate-1", context);
+        expect(read).toEqual(event);
+        // toEqual takes -0 for another number than 0, and an undefined member for none.
+        expect(read?.data).toEqual(value);
+      });
+
+      it.each(refusedValues)(
+        "refuses data that is $fault, with the path to it, before anything is written",
+        async ({ value, path }) => {
+          const context = newTenant();
+          for (const fields of [{ data: value }, { metadata: { value } }]) {
+            const root = "data" in fields ? "data" : "metadata.value";
+            await expect(
+              store.storeEvents([make(), make({ id: "bad", ...fields })], context),
+            ).rejects.toEqual(
+              expect.objectContaining({
+                code: "INVALID_EVENT",
+                retryable: false,
+                message: expect.stringContaining(`${root}${path} `),
+              }),
+            );
+          }
+          await settle();
+          expect(await store.getEvents("aggregate-1", context)).toEqual([]);
+        },
+      );
+
+      it("gives out frozen events, in frozen lists", async () => {
+        const context = newTenant();
+        await inStore(context, make({ data: { list: [{ a: 1 }] }, metadata: { nested: {} } }));
+        const lists = [
+          await store.getEvents("aggregate-1", context),
+          (await store.getEventsOfMany(["aggregate-1"], context)).get("aggregate-1") ?? [],
+          (await store.getEventsById?.("aggregate-1", ["event-1"], context)) ?? [],
+        ];
+        for (const list of lists) {
+          expect(Object.isFrozen(list)).toBe(true);
+          for (const event of list) {
+            const { list: inner } = event.data as { readonly list: readonly object[] };
+            for (const part of [event, event.data, inner, inner[0], event.metadata, event.metadata?.nested])
+              expect(Object.isFrozen(part)).toBe(true);
+          }
+        }
+      });
+    }
+
+    it("gives each caller events that nobody else can change", async () => {
+      const context = newTenant();
+      const events = ["a", "b"].map((id) => make({ id, data: { list: [1, { deep: "value" }], text: "t" } }));
+      await inStore(context, ...events);
+      const read = () => store.getEvents("aggregate-1", context);
+      const readMany = async () =>
+        (await store.getEventsOfMany(["aggregate-1"], context)).get("aggregate-1") ?? [];
+      // At once, so that a store which shares round trips answers them by one.
+      const [first, second, third] = await Promise.all([read(), read(), readMany()]);
+      vandalize(first);
+      vandalize(third);
+      expect(second).toEqual(events);
+      expect(await read()).toEqual(events);
+      expect(await readMany()).toEqual(events);
     });
 
     it("keeps metadata, and its absence", async () => {
@@ -424,6 +520,29 @@ function suite<TEvent extends Event, THarness extends EventStoreHarness<TEvent>>
   });
 
   describe("tenants", () => {
+    it.each(refusedContexts)("refuses every call of nobody: %s in place of a tenant", async (_, given) => {
+      const context = given as { readonly tenantId: TenantId };
+      const known = { eventCount: 0, acceptedSum: 0n, lastAcceptedAt: 0n, acceptedAtOf: () => undefined };
+      const calls: readonly (() => Promise<unknown> | undefined)[] = [
+        () => store.storeEvents([make()], context),
+        () => store.storeEvents([], context),
+        () => store.getEvents("aggregate-1", context),
+        () => store.getEventsOfMany(["aggregate-1"], context),
+        () => store.getEventsOfMany([], context),
+        () => store.getChangedEvents?.("aggregate-1", known, context),
+        () => store.getEventsById?.("aggregate-1", ["event-1"], context),
+        () => store.listAggregateIds(context),
+        () => store.listChangedAggregates(context, { since: 0n }),
+      ];
+      for (const call of calls) {
+        const made = call();
+        if (made === undefined) continue;
+        await expect(made).rejects.toEqual(
+          expect.objectContaining({ code: "INVALID_TENANT_ID", retryable: false }),
+        );
+      }
+    });
+
     it("never meet, also with equal aggregate and event ids", async () => {
       const [one, other] = [newTenant(), newTenant()];
       const mine = make({ data: "mine" });

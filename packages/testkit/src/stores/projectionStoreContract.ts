@@ -11,6 +11,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idArbitrary, jsonArbitrary } from "../events/eventArbitrary.js";
 import { hostileIds, hostileTenantIds, refusedIds } from "../hostileIds.js";
+import { keptValues, refusedContexts, refusedValues, vandalize } from "./storedValues.js";
 
 export interface ProjectionStoreHarness<TProjection> {
   readonly store: ProjectionStore<string, TProjection>;
@@ -145,6 +146,61 @@ function suite<TProjection, THarness extends ProjectionStoreHarness<TProjection>
       await store.storeProjection(record, context);
       await settle();
       expect(await store.getProjection("aggregate-1", context)).toEqual(found(record));
+    });
+
+    if (contract.makeProjection === undefined) {
+      it.each(keptValues)("keeps projections and metadata exactly: %s", async (_, value) => {
+        const context = newTenant();
+        const record = { ...make({ value }), metadata: { ...make().metadata, value } };
+        await store.storeProjection(record, context);
+        await settle();
+        expect(await store.getProjection("aggregate-1", context)).toEqual(found(record));
+      });
+
+      it.each([...refusedValues, { value: undefined, path: "", fault: "undefined" }])(
+        "refuses a projection that is $fault, with the path to it, before anything is written",
+        async ({ value, path }) => {
+          const context = newTenant();
+          const bad = { ...make({ aggregateId: "bad" }), projection: value as TProjection };
+          const invalid = expect.objectContaining({
+            code: "INVALID_PROJECTION",
+            retryable: false,
+            message: expect.stringContaining(`projection${path} `),
+          });
+          await expect(store.storeProjection(bad, context)).rejects.toEqual(invalid);
+          await expect(store.storeProjections([make(), bad], context)).rejects.toEqual(invalid);
+          await settle();
+          expect(await store.getProjection("aggregate-1", context)).toEqual({ status: "absent" });
+        },
+      );
+    }
+
+    it.each(refusedValues)(
+      "refuses metadata that is $fault, with the path to it, before anything is written",
+      async ({ value, path }) => {
+        const context = newTenant();
+        const bad = { ...make({ aggregateId: "bad" }), metadata: { ...make().metadata, value } };
+        await expect(store.storeProjections([make(), bad], context)).rejects.toEqual(
+          expect.objectContaining({
+            code: "INVALID_PROJECTION",
+            message: expect.stringContaining(`metadata.value${path} `),
+          }),
+        );
+        await settle();
+        expect(await store.getProjection("aggregate-1", context)).toEqual({ status: "absent" });
+      },
+    );
+
+    it("gives each caller a projection that nobody else can change", async () => {
+      const context = newTenant();
+      const record = make({ value: { list: [1, { deep: "value" }] } });
+      await store.storeProjection(record, context);
+      await settle();
+      const read = () => store.getProjection("aggregate-1", context);
+      const [first, second] = await Promise.all([read(), read()]);
+      vandalize(first);
+      expect(second).toEqual(found(record));
+      expect(await read()).toEqual(found(record));
     });
 
     it("keeps metadata, also what hooks added", async () => {
@@ -414,6 +470,23 @@ function suite<TProjection, THarness extends ProjectionStoreHarness<TProjection>
   });
 
   describe("tenants", () => {
+    it.each(refusedContexts)("refuses every call of nobody: %s in place of a tenant", async (_, given) => {
+      const context = given as ReturnType<typeof newTenant>;
+      const calls = [
+        () => store.storeProjection(make(), context),
+        () => store.storeProjections([make()], context),
+        () => store.storeProjections([], context),
+        () => store.getProjection("aggregate-1", context),
+        () => store.getProjections(["aggregate-1"], context),
+        () => store.getProjections([], context),
+      ];
+      for (const call of calls) {
+        await expect(call()).rejects.toEqual(
+          expect.objectContaining({ code: "INVALID_TENANT_ID", retryable: false }),
+        );
+      }
+    });
+
     it("never meet, also with equal aggregate ids", async () => {
       const [one, other] = [newTenant(), newTenant()];
       const mine = make({ value: "mine" });
