@@ -1,4 +1,4 @@
-import { type EventFold, type FoldStep, parseProjectionVersion } from "@es/core";
+import { compareIds, type EventFold, type FoldStep, parseProjectionVersion } from "@es/core";
 import type { TraceStatus } from "@es/trace-projection";
 import { CountedTexts } from "./countedTexts.js";
 import { fromPicodollars, toPicodollars } from "./picodollars.js";
@@ -248,8 +248,7 @@ function count(sum: bigint): number {
   return sum > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(sum);
 }
 
-const byId = (a: SessionTrace, b: SessionTrace) =>
-  a.traceId < b.traceId ? -1 : a.traceId > b.traceId ? 1 : 0;
+const byId = (a: SessionTrace, b: SessionTrace) => compareIds(a.traceId, b.traceId);
 
 function earliestFirst(a: SessionTrace, b: SessionTrace): number {
   return compareInstants(a.startTimeUnixNano, b.startTimeUnixNano) || byId(a, b);

@@ -12,6 +12,7 @@ export type {
   SumPart,
   TraceExplanation,
 } from "./explain/traceExplanation.js";
+export { spanCodec } from "./spanCodec.js";
 export { createSpanEvent, type SpanEvent } from "./spanEvent.js";
 export { type SpanJson, type SpanJsonAttribute, type SpanJsonValue, spanToJson } from "./spans/spanJson.js";
 export { type SpanKindFound, spanKindOf } from "./spans/spanKind.js";

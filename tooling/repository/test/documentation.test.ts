@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -39,13 +40,24 @@ describe("documentation", () => {
 
 /** What the documents of the repository talk to, at its default addresses; here it has others. */
 let standalone: ChildProcess;
+let clickhouseUrl: string;
 let standaloneData: string;
 const addresses = new Map<string, string>();
 
 beforeAll(async () => {
   standaloneData = await mkdtemp(join(tmpdir(), "es-docs-"));
+  const clickhousePort = String(await freePort());
+  clickhouseUrl = `http://default:secret@127.0.0.1:${clickhousePort}/es`;
   standalone = spawn(process.execPath, [join(root, "apps/standalone/bin/standalone.cjs"), "--demo"], {
-    env: { ...process.env, INGEST_PORT: "0", CONSOLE_PORT: "0", WORKER_PORT: "0", DATA_DIR: standaloneData },
+    env: {
+      ...process.env,
+      INGEST_PORT: "0",
+      CONSOLE_PORT: "0",
+      WORKER_PORT: "0",
+      CLICKHOUSE_PORT: clickhousePort,
+      CLICKHOUSE_PASSWORD: "secret",
+      DATA_DIR: standaloneData,
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   await new Promise<void>((ready, fail) => {
@@ -70,6 +82,16 @@ afterAll(async () => {
   await ended;
   await rm(standaloneData, { recursive: true, force: true });
 });
+
+function freePort(): Promise<number> {
+  return new Promise((resolvePort, fail) => {
+    const server = createServer().once("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolvePort(port));
+    });
+  });
+}
 
 describe("TypeScript blocks", () => {
   const owners = [...new Set(typescript.map(({ document }) => ownerOf(document)))];
@@ -124,6 +146,7 @@ describe("TypeScript blocks", () => {
         try {
           const environment = {
             ...process.env,
+            CLICKHOUSE_URL: clickhouseUrl,
             OTEL_EXPORTER_OTLP_ENDPOINT: `http://${addresses.get("127.0.0.1:4318")}`,
           };
           await run(process.execPath, [script], { cwd: data, env: environment, timeout: 100_000 });

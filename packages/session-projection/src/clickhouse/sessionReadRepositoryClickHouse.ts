@@ -3,6 +3,7 @@ import {
   EventSourcingError,
   isAggregateId,
   pageLimit,
+  parseTenantId,
   type TenantId,
   telemetryNames,
   throwIfAborted,
@@ -90,8 +91,9 @@ export class SessionReadRepositoryClickHouse {
    *
    * @throws EventSourcingError `INVALID_CURSOR`, `INVALID_OPTIONS`
    */
-  listSessions(options: ListSessionsOptions): Promise<SessionList> {
+  async listSessions(options: ListSessionsOptions): Promise<SessionList> {
     const { tenantId, userId, signal } = options;
+    parseTenantId(tenantId);
     const about = { [attributes.tenantId]: tenantId };
     return withSpan(
       tracer,
@@ -167,7 +169,8 @@ export class SessionReadRepositoryClickHouse {
    *
    * @throws EventSourcingError `PROJECTION_UNDECODABLE`, `INVALID_AGGREGATE_ID`
    */
-  getSession(tenantId: TenantId, sessionId: string): Promise<SessionProjectionJson | null> {
+  async getSession(tenantId: TenantId, sessionId: string): Promise<SessionProjectionJson | null> {
+    parseTenantId(tenantId);
     const about = { [attributes.tenantId]: tenantId, [attributes.aggregateId]: sessionId };
     return withSpan(tracer, `${NAME}.getSession`, { kind: SpanKind.CLIENT, attributes: about }, async () => {
       const projections = this.#storage.storeOf(await this.#generation());

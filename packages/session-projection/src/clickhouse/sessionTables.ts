@@ -1,4 +1,3 @@
-import { canonicalJson } from "@es/core";
 import {
   type ColumnDescription,
   type EventTable,
@@ -121,7 +120,6 @@ export function sessionProjectionTable(generation = 1): ProjectionTable<SessionP
       Cost: p.cost?.amount ?? null,
       UserIds: p.userIds,
     }),
-    encode: canonicalJson,
     decode: readSessionProjection,
     migrations: sessionClickHouseMigrations,
   };

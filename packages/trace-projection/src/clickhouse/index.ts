@@ -25,7 +25,11 @@ export {
   type TraceReadRepositoryOptions,
 } from "./traceReadRepositoryClickHouse.js";
 export {
+  EventStoreClickHouse,
+  ProjectionStoreClickHouse,
+  type SpanEventStoreClickHouseOptions,
   spanEventStoreClickHouse,
+  type TraceLagSourceClickHouseOptions,
   type TraceProjectionStoreClickHouseOptions,
   traceLagSourceClickHouse,
   traceProjectionStoreClickHouse,

@@ -6,9 +6,11 @@ import {
   type EventStore,
   type EventStoreContext,
   isEventSourcingError,
+  milliseconds,
   type ProjectionQueue,
   type TenantId,
   telemetryNames,
+  tenantOf,
   warningListener,
   withSpan,
 } from "@es/core";
@@ -63,12 +65,15 @@ export class SpanIngestionWriteRepositoryClickHouse {
   readonly #options: SpanIngestionWriteRepositoryOptions;
   readonly #warn = warningListener("SpanIngestionWriteRepositoryClickHouse");
   readonly #clock: AcceptedClock;
+  readonly #scheduleTimeoutMs: number;
   readonly #blocks = new SpanBlockPool();
   /** Of each tenant the small requests that were last given to be stored. */
   readonly #waiting = new Map<TenantId, { readonly shared: SharedRows; readonly stored: Promise<void> }>();
 
+  /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(options: SpanIngestionWriteRepositoryOptions) {
     this.#options = options;
+    this.#scheduleTimeoutMs = milliseconds("scheduleTimeoutMs", options.scheduleTimeoutMs ?? 2_000, 1);
     this.#clock = options.clock ?? createAcceptedClock();
   }
 
@@ -83,10 +88,11 @@ export class SpanIngestionWriteRepositoryClickHouse {
   }
 
   /** {@link storeSpans}, of what an encoder of this repository made. */
-  storeEncodedSpans(
+  async storeEncodedSpans(
     spans: EncodedSpans,
-    { tenantId }: { readonly tenantId: TenantId },
+    context: { readonly tenantId: TenantId },
   ): Promise<StoreSpansResult> {
+    const tenantId = tenantOf(context);
     return this.#store("storeEncodedSpans", tenantId, spans.count, spans.traceIds, async () => {
       const waiting = this.#waiting.get(tenantId);
       if (waiting !== undefined && spans.join(waiting.shared)) return waiting.stored;
@@ -121,10 +127,11 @@ export class SpanIngestionWriteRepositoryClickHouse {
    *
    * @throws EventSourcingError what the event store's `storeEvents` throws
    */
-  storeSpans(
+  async storeSpans(
     spans: readonly OtlpSpan[],
-    { tenantId }: { readonly tenantId: TenantId },
+    context: { readonly tenantId: TenantId },
   ): Promise<StoreSpansResult> {
+    const tenantId = tenantOf(context);
     const traceIds = [...new Set(spans.map((span) => span.traceId))];
     return this.#store("storeSpans", tenantId, spans.length, traceIds, async () => {
       const events = spans.map((span) => createSpanEvent(span, this.#clock.next()));
@@ -160,7 +167,7 @@ export class SpanIngestionWriteRepositoryClickHouse {
   }
 
   async #schedule(refs: readonly AggregateRef[], active: Span): Promise<void> {
-    const limitMs = this.#options.scheduleTimeoutMs ?? 2_000;
+    const limitMs = this.#scheduleTimeoutMs;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {

@@ -1,4 +1,4 @@
-import { canonicalJson, type ProjectionRecord } from "@es/core";
+import type { ProjectionRecord } from "@es/core";
 import type { ProjectionTable, Row } from "@es/store-clickhouse";
 import type { TraceProjection } from "../traceProjection.js";
 import { traceGenerationMigrations } from "./traceClickHouseMigrations.js";
@@ -57,7 +57,6 @@ export function traceProjectionTable(generation = 1): ProjectionTable<TraceProje
     },
     typedColumns: traceProjectionColumns,
     toTypedColumns,
-    encode: canonicalJson,
     decode: readTraceProjection,
     aggregatesAreTraces: true,
     migrations: traceGenerationMigrations(generation),

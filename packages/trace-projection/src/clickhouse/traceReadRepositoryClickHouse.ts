@@ -11,9 +11,11 @@ import {
   type ProjectionStore,
   pageLimit,
   parseProjectionVersion,
+  parseTenantId,
   type TenantId,
   telemetryNames,
   throwIfAborted,
+  wholeNumber,
   withSpan,
 } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
@@ -170,7 +172,12 @@ export class TraceReadRepositoryClickHouse {
   /** One after the other, for each takes the memory, and the time, of all its spans. */
   readonly #explaining = new FairGate({ name: "explanations", concurrency: 1 });
 
+  /** @throws EventSourcingError `INVALID_OPTIONS` */
   constructor(client: ClickHouseClient, options: TraceReadRepositoryOptions = {}) {
+    const { maxTraceBytes, explainLimits = defaultExplainLimits } = options;
+    if (maxTraceBytes !== undefined) wholeNumber("maxTraceBytes", maxTraceBytes, 1);
+    wholeNumber("explainLimits.spans", explainLimits.spans, 0);
+    wholeNumber("explainLimits.bytes", explainLimits.bytes, 0);
     this.#client = repeating(client);
     this.#options = options;
     this.#spanTable = qualifiedName(options.database, SPAN_TABLE);
@@ -569,11 +576,13 @@ export class TraceReadRepositoryClickHouse {
     }
   }
 
-  #call<T>(
+  async #call<T>(
     name: string,
     about: Readonly<Record<string, string>>,
     work: Parameters<typeof withSpan<T>>[3],
   ): Promise<T> {
+    // Every call is of one tenant, which types alone do not make sure of.
+    parseTenantId(about[attributes.tenantId] as string);
     return withSpan(tracer, `${NAME}.${name}`, { kind: OtelSpanKind.CLIENT, attributes: about }, work);
   }
 

@@ -1,23 +1,35 @@
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
-  EventStoreClickHouse,
   type EventStoreClickHouseOptions,
+  EventStoreClickHouse as EventStoreOfTable,
   LagSourceClickHouse,
   type LagSourceClickHouseOptions,
-  ProjectionStoreClickHouse,
   type ProjectionStoreClickHouseOptions,
+  ProjectionStoreClickHouse as ProjectionStoreOfTable,
 } from "@es/store-clickhouse";
 import type { SpanEvent } from "../spanEvent.js";
 import type { TraceProjection } from "../traceProjection.js";
 import { spanTable } from "./spanTable.js";
 import { traceProjectionTable } from "./traceProjectionTable.js";
 
-/** The event store of spans. Make one per process: calls in flight share round trips. */
+export type SpanEventStoreClickHouseOptions = Omit<EventStoreClickHouseOptions<SpanEvent>, "table">;
+
+/**
+ * The event store of spans: `EventStoreClickHouse` of `@es/store-clickhouse` on the table that ingest writes, each trace an
+ * aggregate. Make one per process: calls in flight share round trips.
+ */
+export class EventStoreClickHouse extends EventStoreOfTable<SpanEvent> {
+  constructor(client: ClickHouseClient, options: SpanEventStoreClickHouseOptions = {}) {
+    super(client, { ...options, table: spanTable() });
+  }
+}
+
+/** Makes an {@link EventStoreClickHouse}. */
 export function spanEventStoreClickHouse(
   client: ClickHouseClient,
-  options: Omit<EventStoreClickHouseOptions<SpanEvent>, "table"> = {},
-): EventStoreClickHouse<SpanEvent> {
-  return new EventStoreClickHouse(client, { ...options, table: spanTable() });
+  options: SpanEventStoreClickHouseOptions = {},
+): EventStoreClickHouse {
+  return new EventStoreClickHouse(client, options);
 }
 
 export interface TraceProjectionStoreClickHouseOptions
@@ -26,22 +38,41 @@ export interface TraceProjectionStoreClickHouseOptions
   readonly generation?: number;
 }
 
-/** The projection store of traces. Make one per process and generation: calls in flight share round trips. */
+/**
+ * The projection store of traces: `ProjectionStoreClickHouse` of `@es/store-clickhouse` on the table that the read API reads.
+ * Make one per process and generation: calls in flight share round trips.
+ */
+export class ProjectionStoreClickHouse extends ProjectionStoreOfTable<TraceProjection> {
+  constructor(
+    client: ClickHouseClient,
+    { generation, ...options }: TraceProjectionStoreClickHouseOptions = {},
+  ) {
+    super(client, { ...options, table: traceProjectionTable(generation) });
+  }
+}
+
+/** Makes a {@link ProjectionStoreClickHouse}. */
 export function traceProjectionStoreClickHouse(
   client: ClickHouseClient,
-  { generation, ...options }: TraceProjectionStoreClickHouseOptions = {},
-): ProjectionStoreClickHouse<TraceProjection> {
-  return new ProjectionStoreClickHouse(client, { ...options, table: traceProjectionTable(generation) });
+  options: TraceProjectionStoreClickHouseOptions = {},
+): ProjectionStoreClickHouse {
+  return new ProjectionStoreClickHouse(client, options);
+}
+
+export interface TraceLagSourceClickHouseOptions
+  extends Omit<LagSourceClickHouseOptions, "eventTable" | "projectionTable"> {
+  /** The version of the handler whose projections are compared. @default 1 */
+  readonly generation?: number;
 }
 
 /** Finds the traces of all tenants with spans that their projection has not seen. */
 export function traceLagSourceClickHouse(
   client: ClickHouseClient,
-  options: Omit<LagSourceClickHouseOptions, "eventTable"> = {},
+  { generation, ...options }: TraceLagSourceClickHouseOptions = {},
 ): LagSourceClickHouse {
   return new LagSourceClickHouse(client, {
-    projectionTable: traceProjectionTable(),
     ...options,
+    projectionTable: traceProjectionTable(generation),
     eventTable: spanTable(),
   });
 }

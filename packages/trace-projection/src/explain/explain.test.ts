@@ -76,8 +76,9 @@ describe("explain", () => {
   it("explains a trace without spans, and refuses options that make no sense", () => {
     expect(explain([])).toMatchObject({ traceId: "", spanCount: 0 });
     expect(explain([]).fields.every(({ winner }) => winner === null)).toBe(true);
-    expect(() => explain([], { candidates: -1 })).toThrow(RangeError);
-    expect(() => explain([], { valueCharacters: 1.5 })).toThrow(RangeError);
+    const invalid = expect.objectContaining({ code: "INVALID_OPTIONS" });
+    expect(() => explain([], { candidates: -1 })).toThrow(invalid);
+    expect(() => explain([], { valueCharacters: 1.5 })).toThrow(invalid);
   });
 });
 

@@ -1,4 +1,4 @@
-import { createEventStream, type EventStream } from "@es/core";
+import { createEventStream, type EventStream, wholeNumber } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import { projectReading } from "../buildTraceProjection.js";
 import { type ContentLimits, readContentLimits } from "../content/contentLimits.js";
@@ -34,7 +34,7 @@ export interface ExplainOptions {
  * and why. Chosen by the very functions the projection is made with, in a pass of its own: made on demand, not stored.
  *
  * @param trace the trace's stream, or its spans; of spans with one id one counts, as in a stream
- * @throws RangeError for an option that is no whole number, or negative; EventSourcingError `INVALID_OPTIONS` for limits
+ * @throws EventSourcingError `INVALID_OPTIONS` for an option that is no whole number, or negative, and for limits
  * and prices that are none
  */
 export function explain(
@@ -58,8 +58,7 @@ export function* explainInSteps(
 ): Generator<void, TraceExplanation> {
   const { candidates = 20, valueCharacters = 200 } = options;
   for (const [name, value] of Object.entries({ candidates, valueCharacters })) {
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw new RangeError(`${name} is ${value}: expected 0 or more`);
+    wholeNumber(name, value, 0);
   }
   const stream = isSpans(trace) ? streamOf(trace) : trace;
   const limits = readContentLimits(options.limits);

@@ -1,3 +1,4 @@
+import { compareIds } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "../content/readContent.js";
 import { candidateRules } from "../conventions/candidateRules.js";
@@ -126,5 +127,5 @@ export function compareEnds({ span: a }: SpanFacts, { span: b }: SpanFacts): num
   if (a.startTimeUnixNano !== b.startTimeUnixNano) {
     return a.startTimeUnixNano > b.startTimeUnixNano ? -1 : 1;
   }
-  return a.spanId < b.spanId ? -1 : a.spanId > b.spanId ? 1 : 0;
+  return compareIds(a.spanId, b.spanId);
 }

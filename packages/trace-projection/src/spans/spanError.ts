@@ -1,3 +1,4 @@
+import { compareIds } from "@es/core";
 import type { AttributeValue, OtlpSpan, TimedEvent } from "@es/otlp";
 import {
   ATTR_ERROR_MESSAGE,
@@ -76,7 +77,7 @@ export function failedBefore(a: OtlpSpan, b: OtlpSpan): boolean {
   const [at, bt] = [failedAt(a), failedAt(b)];
   if (at !== bt) return at !== 0n && (bt === 0n || at < bt);
   if (a.startTimeUnixNano !== b.startTimeUnixNano) return a.startTimeUnixNano > b.startTimeUnixNano;
-  return a.spanId < b.spanId;
+  return compareIds(a.spanId, b.spanId) < 0;
 }
 
 function newestException(span: OtlpSpan): TimedEvent | undefined {

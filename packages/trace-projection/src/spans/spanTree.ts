@@ -1,3 +1,4 @@
+import { compareIds } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import type { RootKind } from "../traceProjection.js";
 
@@ -24,7 +25,7 @@ export function compareSpans(a: OtlpSpan, b: OtlpSpan): number {
     if (b.startTimeUnixNano === 0n) return -1;
     return a.startTimeUnixNano < b.startTimeUnixNano ? -1 : 1;
   }
-  return a.spanId < b.spanId ? -1 : a.spanId > b.spanId ? 1 : 0;
+  return compareIds(a.spanId, b.spanId);
 }
 
 /** @param spans distinct by span id, in any order */
