@@ -1,16 +1,15 @@
 import type { EventStream } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import { withNotes } from "./attributes/abridged.js";
+import { boundContent } from "./content/boundContent.js";
 import {
   type ContentLimits,
   cutJson,
-  cutMessages,
   cutText,
   defaultContentLimits,
   measureJson,
 } from "./content/contentLimits.js";
-import { shortenBytes } from "./content/longValues.js";
-import type { ContentSide, ReadValue } from "./content/readContent.js";
+import type { ContentSide } from "./content/readContent.js";
 import { rules } from "./conventions/conventions.js";
 import { noOwnPrices, type OwnPrices } from "./cost/ownPrices.js";
 import type { CostSummary } from "./cost/traceCost.js";
@@ -154,42 +153,13 @@ class ProjectionBuilder {
   *#content(side: ContentSide): Generator<void, TraceContent | null> {
     const found = yield* this.#reading.content(side);
     if (found === undefined) return null;
-    const { span, rule, value } = found;
+    const { span, rule } = found;
     this.#provenance.set(side, { spanId: span.spanId, key: rule.source.key, ruleId: rule.id });
-    return this.#boundedContent(side, value);
-  }
-
-  #boundedContent(side: ContentSide, value: ReadValue): TraceContent {
-    if (value.unparsed === true) this.#unparsed.push(side);
-    const { textCharacters } = this.#limits;
-    const text = cutText(shortenBytes(value.text, textCharacters), textCharacters);
-    this.#noteCut(`${side}.text`, text.length, value.text.length);
-    const list =
-      value.messages === undefined
-        ? undefined
-        : cutMessages(value.messages, side === "input" ? "end" : "start", this.#limits);
-    this.#noteTooDeep(side, list?.tooDeep ?? value.tooDeep ?? 0);
-    const total = value.messages?.length ?? 0;
-    if (list?.dropped === true) this.#cuts.set(`${side}.messages`, { kept: list.messages.length, total });
-    const shortened = list?.shortened;
-    if (shortened !== undefined) this.#noteCut(`${side}.messages.values`, shortened.kept, shortened.total);
-    const whole = text.length === value.text.length && list?.whole !== false;
-    return {
-      text,
-      ...(value.mimeType === undefined ? {} : { mimeType: cutText(value.mimeType.toWellFormed(), 256) }),
-      ...(list === undefined ? {} : { messages: list.messages }),
-      ...(value.unparsed === true ? { unparsed: true as const } : {}),
-      ...(whole
-        ? {}
-        : {
-            cut: {
-              keptCharacters: text.length,
-              totalCharacters: value.text.length,
-              ...(list === undefined ? {} : { keptMessages: list.messages.length, totalMessages: total }),
-              ...(shortened === undefined ? {} : { shortenedValues: shortened.values }),
-            },
-          }),
-    };
+    const bounded = found.bounded ?? boundContent(side, found.value, this.#limits);
+    found.keep?.(bounded);
+    for (const [field, cut] of bounded.cuts) this.#cuts.set(field, cut);
+    if (bounded.content.unparsed === true) this.#unparsed.push(side);
+    return bounded.content;
   }
 
   #usage({ tokens, contributors }: UsageSum): TraceProjection["usage"] {

@@ -2,7 +2,7 @@ import { canonicalJson, createEventStream } from "@es/core";
 import type { Attributes, AttributeValue, OtlpSpan } from "@es/otlp";
 import { arrivalArbitrary } from "@es/testkit";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { anySpanEvents, traceId } from "../test/spanArbitraries.js";
 import { defaultContentLimits } from "./content/contentLimits.js";
 import { rules } from "./conventions/conventions.js";
@@ -230,6 +230,29 @@ describe("a trace that is folded from what changed", () => {
     trace.add([root as SpanEvent]);
     trace.expectEqual();
     expect(trace.recalls).toBe(0);
+  });
+
+  it("reads the content of the trace once, however many spans come after", () => {
+    const trace = new Trace();
+    const [root, ...calls] = callsBelowRoot(20);
+    const question = JSON.stringify([{ role: "user", content: "word ".repeat(100_000) }]);
+    const { data } = root as SpanEvent;
+    trace.add([createSpanEvent({ ...data, attributes: new Map([["input.value", question]]) }, 1n)]);
+    trace.expectEqual();
+    trace.fold.release();
+    const held = trace.fold.release();
+    const parse = vi.spyOn(JSON, "parse");
+    for (const call of calls) {
+      trace.add([call]);
+      trace.project();
+      trace.fold.release();
+    }
+    expect(parse.mock.calls.filter(([text]) => text === question)).toEqual([]);
+    parse.mockRestore();
+    trace.expectEqual();
+    expect(trace.project().input?.messages).toHaveLength(1);
+    // What is kept of it within the limits counts.
+    expect(held).toBeGreaterThan(question.length + defaultContentLimits.messagesCharacters);
   });
 
   it("asks for spans again that come to give the content, and for no others", () => {

@@ -36,6 +36,12 @@ export const spanKinds = [
 
 export type SpanKind = (typeof spanKinds)[number];
 
+/** How much was kept of how much there was: characters or items. */
+export interface Cut {
+  readonly kept: number;
+  readonly total: number;
+}
+
 /** What was kept of a value that did not fit. */
 export interface ContentCut {
   readonly keptCharacters: number;
@@ -120,7 +126,7 @@ export interface TraceFlags {
    * What was cut by the limits, by field: `kept` of `total` characters or items. Under `nested.` and the field: how many values in
    * it were nested too deeply, none of which is kept.
    */
-  readonly cuts: Readonly<Record<string, { readonly kept: number; readonly total: number }>>;
+  readonly cuts: Readonly<Record<string, Cut>>;
 }
 
 /**

@@ -2,12 +2,7 @@ import type { ContentSide } from "../content/readContent.js";
 import { rules } from "../conventions/conventions.js";
 import type { OwnPrices } from "../cost/ownPrices.js";
 import { type CostSummary, joinCost } from "../cost/traceCost.js";
-import {
-  askedInOrder,
-  type ContentCandidate,
-  compareEnds,
-  contentOf,
-} from "../selection/contentCandidates.js";
+import { askedInOrder, compareEnds, contentOf, type FoundContent } from "../selection/contentCandidates.js";
 import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
 import { type FoundName, firstNameIn, type NameField } from "../selection/names.js";
 import { visitMetadata, visitTags } from "../selection/tagsAndMetadata.js";
@@ -98,7 +93,7 @@ export class RunsReading implements TraceReading {
     return counts;
   }
 
-  *content(side: ContentSide): Generator<void, ContentCandidate | undefined> {
+  *content(side: ContentSide): Generator<void, FoundContent | undefined> {
     const root = this.root === undefined ? undefined : factsOf(this.root);
     for (const weak of [false, true]) {
       const spoken = this.#speaks && root !== undefined ? contentOf(root, side, weak) : undefined;
@@ -118,7 +113,7 @@ export class RunsReading implements TraceReading {
     weak: boolean,
     aside: boolean,
     root: SpanFacts | undefined,
-  ): Generator<void, ContentCandidate | undefined> {
+  ): Generator<void, FoundContent | undefined> {
     const ask = (run: number) => this.#runs[run]?.toAsk(side, weak, aside, this.#said[run] as RunSummary);
     if (side === "input") {
       for (const facts of root === undefined ? [] : askedInOrder([root], side, weak, aside)) {

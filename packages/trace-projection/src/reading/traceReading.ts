@@ -1,7 +1,7 @@
 import type { OtlpSpan } from "@es/otlp";
 import type { ContentSide } from "../content/readContent.js";
 import type { CostSummary } from "../cost/traceCost.js";
-import type { ContentCandidate } from "../selection/contentCandidates.js";
+import type { FoundContent } from "../selection/contentCandidates.js";
 import type { FirstToken } from "../selection/firstToken.js";
 import type { FoundName, NameField } from "../selection/names.js";
 import type { TraceTimes } from "../selection/traceTimes.js";
@@ -29,7 +29,7 @@ export interface TraceReading {
   readonly droppedByEmitter: number;
   readonly kinds: Readonly<Partial<Record<SpanKind, number>>>;
   /** In steps: many may have to be asked. */
-  content(side: ContentSide): Generator<void, ContentCandidate | undefined>;
+  content(side: ContentSide): Generator<void, FoundContent | undefined>;
   /** The names that spans have, one each, in order of first use. */
   distinctNames(field: NameField): Map<string, Provenance>;
   distinctServices(): Map<string, Provenance>;

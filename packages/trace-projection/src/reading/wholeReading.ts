@@ -3,7 +3,7 @@ import type { ContentSide } from "../content/readContent.js";
 import { rules } from "../conventions/conventions.js";
 import type { OwnPrices } from "../cost/ownPrices.js";
 import { type CostSummary, costOf, summarizeCost } from "../cost/traceCost.js";
-import { type ContentCandidate, contentCandidates } from "../selection/contentCandidates.js";
+import { contentCandidates, type FoundContent } from "../selection/contentCandidates.js";
 import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
 import {
   distinctNames,
@@ -70,7 +70,7 @@ export class WholeReading implements TraceReading {
   }
 
   // biome-ignore lint/correctness/useYield: as the interface has it; a trace that is read as a whole is read at once.
-  *content(side: ContentSide): Generator<void, ContentCandidate | undefined> {
+  *content(side: ContentSide): Generator<void, FoundContent | undefined> {
     for (const candidate of contentCandidates(side, this.#trace)) return candidate;
     return undefined;
   }

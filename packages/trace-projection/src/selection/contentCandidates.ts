@@ -1,5 +1,6 @@
 import { compareIds } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
+import type { BoundedContent } from "../content/boundContent.js";
 import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "../content/readContent.js";
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { ContentRule } from "../conventions/convention.js";
@@ -61,10 +62,39 @@ export function* contentCandidates(
   }
 }
 
-/** The values of the trace's speaker, or of whoever is asked alone, by the strong or the weak rules. */
-export function contentOf(facts: SpanFacts, side: ContentSide, weak: boolean): ContentCandidate | undefined {
-  for (const found of contentsOf(facts, side, tried[side][weak ? "weak" : "strong"], undefined)) return found;
+/** The content of a trace: as it was read, or as it was kept within the limits when it was read before. */
+export type FoundContent = {
+  readonly span: OtlpSpan;
+  readonly rule: ContentRule;
+  /** Keeps it within the limits for the next time, where the span stays. */
+  readonly keep?: (bounded: BoundedContent) => void;
+} & (
+  | { readonly value: ReadValue; readonly bounded?: undefined }
+  | { readonly value?: undefined; readonly bounded: BoundedContent }
+);
+
+/** The content of the trace's speaker, or of whoever is asked alone, by the strong or the weak rules. */
+export function contentOf(facts: SpanFacts, side: ContentSide, weak: boolean): FoundContent | undefined {
+  const { span, isTop } = facts;
+  const folded = span instanceof FoldedSpan ? span : undefined;
+  const kept = folded?.contents?.get(side) as KeptContent | undefined;
+  if (kept !== undefined && kept.weak === weak && kept.isTop === isTop) return { span, ...kept.found };
+  for (const found of contentsOf(facts, side, tried[side][weak ? "weak" : "strong"], undefined)) {
+    if (folded === undefined) return found;
+    const { rule } = found;
+    const keep = (bounded: BoundedContent) => {
+      folded.keepContent(side, { weak, isTop, found: { rule, bounded } } satisfies KeptContent);
+    };
+    return { ...found, keep };
+  }
   return undefined;
+}
+
+/** What a folded span has for the trace, as long as its data stays. */
+interface KeptContent {
+  readonly weak: boolean;
+  readonly isTop: boolean;
+  readonly found: { readonly rule: ContentRule; readonly bounded: BoundedContent };
 }
 
 /** The folded spans of which it is not known that they hold nothing, as they are asked: for an input as they stand, for an output the one that ended last first. */

@@ -148,8 +148,12 @@ export class FoldedSpan implements OtlpSpan {
   priced: unknown;
   /** Whether it is the earliest of a cycle, above which nothing is then. */
   isCut = false;
+  /** What it has for its trace within the limits, by side, as who reads it keeps it; gone with the data. */
+  contents: ReadonlyMap<string, unknown> | undefined;
   #data: OtlpSpan | undefined;
   #largeFinds = 0;
+  /** What the data and `contents` hold; they are not gone through each time. */
+  #heldBytes: number | undefined;
 
   constructor(span: OtlpSpan, shared: SharedValues) {
     this.traceId = shared.text(span.traceId);
@@ -171,7 +175,14 @@ export class FoldedSpan implements OtlpSpan {
 
   /** About how much it holds, but for what it shares. */
   get bytes(): number {
-    return BYTES_PER_SPAN + this.#largeFinds + (this.#data === undefined ? 0 : bytesOf(this.#data));
+    if (this.#data === undefined) return BYTES_PER_SPAN + this.#largeFinds;
+    this.#heldBytes ??= bytesOf(this.#data) + bytesOf(this.contents);
+    return BYTES_PER_SPAN + this.#largeFinds + this.#heldBytes;
+  }
+
+  keepContent(side: string, content: unknown): void {
+    this.contents = new Map([...(this.contents ?? []), [side, content]]);
+    this.#heldBytes = undefined;
   }
 
   /** Has every reader look at it now. */
@@ -190,6 +201,8 @@ export class FoldedSpan implements OtlpSpan {
     }
     this.#largeFinds = found > LARGE_FINDS ? found : 0;
     this.#data = undefined;
+    this.#heldBytes = undefined;
+    this.contents = undefined;
   }
 
   /** Takes the data back. */
