@@ -1,12 +1,13 @@
 import type { Contender, Target } from "../../harness/comparison.js";
 import type { Scenario } from "../../harness/scenario.js";
+import { foldRows } from "./foldRows.js";
 import type { HostileRow } from "./hostileRow.js";
 import { ingestRows } from "./ingestRows.js";
 import { readRows } from "./readRows.js";
 import { runRow } from "./runRow.js";
 
 /** Rows of each area are in a file of their own. */
-export const hostileRows: readonly HostileRow[] = [...ingestRows, ...readRows];
+export const hostileRows: readonly HostileRow[] = [...ingestRows, ...foldRows, ...readRows];
 
 const MAX_STOP_MS = 250;
 const QUICK_ROWS = 2;
