@@ -10,7 +10,13 @@ import {
 } from "./aggregateRows.js";
 import { type BinaryColumn, readBinaryRows } from "./binaryRows.js";
 import { withErrorBehind } from "./errorBehind.js";
-import type { BinaryEventRows, EventRowKey, EventTable, SelectedColumn } from "./eventTable.js";
+import type {
+  BinaryEventRead,
+  BinaryEventRows,
+  EventRowKey,
+  EventTable,
+  SelectedColumn,
+} from "./eventTable.js";
 
 /** A row that is there, and the event in it or why there is none. */
 export type EventRow<TEvent> =
@@ -76,7 +82,9 @@ async function readBinary<TEvent extends Event>(
     use_multipart_params_auto: true,
     clickhouse_settings: query.settings,
   });
-  const readEvent = binary.begin();
+  // What events share, those of one aggregate and one caller share: a handler may change what it is given.
+  let aggregate = "";
+  let reads: BinaryEventRead<TEvent>[] = [];
   const key: readonly BinaryColumn[] = [
     { name: columns.tenantId, type: "String" },
     { name: columns.aggregateId, type: "String" },
@@ -93,14 +101,17 @@ async function readBinary<TEvent extends Event>(
       eventId: reader.string(),
       acceptedAt: reader.uint64(),
     };
+    const ref = refKey(tenantId, aggregateId);
+    if (ref !== aggregate) {
+      aggregate = ref;
+      reads = [];
+    }
     const start = reader.position;
-    let makeEvent = readEvent(reader, rowKey);
-    for (const [copy, place] of (asked.get(refKey(tenantId, aggregateId))?.places ?? []).entries()) {
-      if (copy > 0) {
-        reader.position = start;
-        makeEvent = readEvent(reader, rowKey);
-      }
-      take(eventOf(rowKey.eventId, makeEvent), place);
+    for (const [copy, place] of (asked.get(ref)?.places ?? [undefined]).entries()) {
+      reads[copy] ??= binary.begin();
+      reader.position = start;
+      const makeEvent = (reads[copy] as BinaryEventRead<TEvent>)(reader, rowKey);
+      if (place !== undefined) take(eventOf(rowKey.eventId, makeEvent), place);
     }
   });
 }

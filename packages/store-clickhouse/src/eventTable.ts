@@ -40,7 +40,10 @@ export type BinaryEventRead<TEvent> = (reader: BinaryReader, key: EventRowKey) =
 export interface BinaryEventRows<TEvent> {
   /** What is read, in this order. `expression` is what to select, if not the column itself. */
   readonly columns: readonly (BinaryColumn & { readonly expression?: string })[];
-  /** For the rows of one result. It may be given a row again that had not arrived as a whole. */
+  /**
+   * For the rows of one aggregate, and one caller who asked for it: their events may share values, and nobody else has them.
+   * It may be given a row again that had not arrived as a whole.
+   */
   begin(): BinaryEventRead<TEvent>;
 }
 

@@ -33,7 +33,7 @@ export const binarySpanRows: BinaryEventRows<SpanEvent> = {
   begin: () => new BinarySpanReader().read,
 };
 
-/** Spans that stand together mostly have one resource and one scope: those are made once, and shared. */
+/** Spans of a trace mostly have one resource and one scope: those are made once, and shared among them. */
 class BinarySpanReader {
   #resourceBytes: Uint8Array = new Uint8Array();
   #texts = new Map<string, string>();
@@ -119,7 +119,7 @@ function readTexts(reader: BinaryReader): Map<string, string> {
   return attributes;
 }
 
-const NONE: readonly never[] = [];
+const NONE: readonly never[] = Object.freeze([]);
 
 function readList<T>(reader: BinaryReader, read: (reader: BinaryReader) => T): readonly T[] {
   const length = reader.length();

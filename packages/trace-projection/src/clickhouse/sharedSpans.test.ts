@@ -103,6 +103,23 @@ describe("spans, which no store can freeze", () => {
   });
 });
 
+describe("traces of one resource, read in one round trip", () => {
+  it("belong to their callers alone, the same trace asked for twice as well", async () => {
+    const eventStore = new EventStoreClickHouse(db.client, { database: db.database });
+    const other = { tenantId: parseTenantId("shared") };
+    const [span] = demoTraces({ now: 1_780_000_000_000_000_000n })[0]?.batches.flat() ?? [];
+    if (span === undefined) throw new Error("There is no demo span.");
+    const ids = ["a", "b"].map((letter) => letter.repeat(32));
+    const events = ids.map((traceId) => createSpanEvent({ ...span, traceId }, 5n));
+    await eventStore.storeEvents(events, other);
+    const [first, second, third] = await Promise.all(
+      [ids[0], ids[0], ids[1]].map((id) => eventStore.getEvents(id as string, other)),
+    );
+    vandalize(first);
+    expect([second, third]).toEqual(events.map((event) => [event]));
+  });
+});
+
 describe("repositories", () => {
   it.each([undefined, 5, "", "a\nb", { toString: () => "acme" }])("refuse %j for a tenant", async (given) => {
     const nobody = given as unknown as TenantId;
