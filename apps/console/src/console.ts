@@ -7,7 +7,7 @@ import { createRoutes } from "./routes.js";
 
 export interface ConsoleDependencies {
   readonly store: Pick<TraceStore, "reads" | "sessionReads" | "pageBytes" | "isReady">;
-  readonly access: Pick<Access, "authorize">;
+  readonly access: Pick<Access, "authorize" | "readiness">;
   readonly logger: Logger;
 }
 
@@ -42,7 +42,7 @@ export async function startConsole(
     async handler(request, response) {
       await listener(request, response);
     },
-    readiness: { clickhouse: store.isReady },
+    readiness: { clickhouse: store.isReady, ...access.readiness },
     maxConnections: config.CONSOLE_MAX_CONNECTIONS,
     onError,
   });

@@ -27,7 +27,7 @@ export interface IngestDependencies {
     "storeSpans" | "createEncoder" | "storeEncodedSpans"
   >;
   readonly store: Pick<TraceStore, "isReady" | "schemaIsReady">;
-  readonly access: Pick<Access, "authorize" | "needsKey">;
+  readonly access: Pick<Access, "authorize" | "needsKey" | "readiness">;
   readonly logger: Logger;
   /** What `/readyz` asks besides the store. */
   readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
@@ -109,7 +109,7 @@ export async function startIngest(
       }
       return handler(request, response);
     },
-    readiness: { clickhouse: traceStore.isReady, ...dependencies.readiness },
+    readiness: { clickhouse: traceStore.isReady, ...dependencies.readiness, ...access.readiness },
     maxConnections: config.INGEST_MAX_CONNECTIONS,
     handlerChecksHeaders: true,
     onError: (error) => logger.error({ error }, "A request failed"),

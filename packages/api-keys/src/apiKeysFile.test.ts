@@ -111,10 +111,58 @@ describe("a file of API keys", () => {
     await writeFile(path, made(second));
     await opened.reload();
     expect(opened.ring().find(second.key)).toBeDefined();
-    await writeFile(path, "");
+    await writeFile(path, "[]");
     await opened.reload();
-    expect(errors.map(({ message }) => message)).toEqual([expect.stringMatching(/there is nothing in it/)]);
+    expect(errors.map(({ message }) => message)).toEqual([expect.stringMatching(/must be an object/)]);
     expect(opened.ring().find(second.key)).toBeDefined();
+  });
+
+  it.each([
+    ["without keys", '{"keys": []}'],
+    ["with nothing in it", ""],
+    ["with nothing but white space in it", "\ufeff \n"],
+  ])("revokes every key once it is one %s", async (_, text) => {
+    await writeFile(path, made(first, second));
+    const opened = await open();
+    await writeFile(path, text);
+    await vi.waitFor(() => expect(opened.ring().size).toBe(0), { timeout: 20_000 });
+    expect(opened.problem()).toBeUndefined();
+    await writeFile(path, made(second));
+    await untilSecond(opened);
+  });
+
+  it("revokes nothing while it is empty at one look, as a file may be that is written in place", async () => {
+    await writeFile(path, made(first));
+    const sizes: number[] = [];
+    const opened = await openApiKeysFile(path, {
+      intervalMs: 2_000,
+      onReload: ({ size }) => sizes.push(size),
+      onError: (error) => errors.push(error),
+    });
+    file = opened;
+    await writeFile(path, "");
+    // Longer than one interval, and far from two.
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    expect(opened.ring().find(first.key)).toBeDefined();
+    await writeFile(path, made(second));
+    await untilSecond(opened);
+    expect(sizes).toEqual([1]);
+    expect(errors).toEqual([]);
+  });
+
+  it("revokes nothing when it is removed, and says so for as long as it is gone", async () => {
+    await writeFile(path, made(first));
+    const opened = await open();
+    expect(opened.problem()).toBeUndefined();
+    await unlink(path);
+    await vi.waitFor(() => expect(opened.problem()?.message).toMatch(/there is no such file/), {
+      timeout: 20_000,
+    });
+    expect(opened.ring().find(first.key)).toBeDefined();
+    expect(errors).toHaveLength(1);
+    await writeFile(path, made(second));
+    await untilSecond(opened);
+    expect(opened.problem()).toBeUndefined();
   });
 
   it("must be good at the start", async () => {

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { warningListener } from "@es/core";
+import type { ApiKeyEntry } from "./apiKeyEntry.js";
 import { ApiKeyRing } from "./apiKeyRing.js";
 import { ApiKeysError } from "./apiKeysError.js";
 import { parseApiKeys } from "./parseApiKeys.js";
@@ -8,7 +9,7 @@ import { parseApiKeys } from "./parseApiKeys.js";
 export interface ApiKeysFileOptions {
   /** Between two looks at the file, milliseconds. @default 1000 */
   readonly intervalMs?: number;
-  /** Hears of every change that was taken over. */
+  /** Called with the keys of every change that was taken over. */
   readonly onReload?: (ring: ApiKeyRing) => void;
   /**
    * Gets why a change was not taken over; the keys from before stay. Once for each state of the file.
@@ -21,6 +22,8 @@ export interface ApiKeysFileOptions {
 export interface ApiKeysFile {
   /** The keys of the newest state of the file that could be read. */
   ring(): ApiKeyRing;
+  /** Why the file as it is now is not used, such as that it is gone; undefined while it is. */
+  problem(): ApiKeysError | undefined;
   /** Reads the file now, whether it seems changed or not. Never rejects: what is wrong goes to `onError`. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -32,6 +35,10 @@ export interface ApiKeysFile {
  * It is looked at by its path, not watched by the operating system: a watch stays with the file that was there first, and
  * misses what editors (write and rename), Kubernetes (a symbolic link two folders up) and network file systems do.
  *
+ * Once it was read, a file that is gone, broken or not readable changes nothing: the keys stay, and `problem()` says why.
+ * A file that is empty, or has no keys, has revoked them all. An empty file must be empty at two looks in turn, for that is
+ * how a file looks while it is written in place.
+ *
  * @throws ApiKeysError when it cannot be read now
  */
 export async function openApiKeysFile(path: string, options: ApiKeysFileOptions = {}): Promise<ApiKeysFile> {
@@ -40,8 +47,8 @@ export async function openApiKeysFile(path: string, options: ApiKeysFileOptions 
   // Before the keys are read: a change in between is seen at the next look.
   let seen = await stateOf(path);
   let ring = new ApiKeyRing(await read(path));
-  /** A state that could not be read, and whether that was said. A file may be seen while it is being written. */
-  let broken: { readonly state: string; reported: boolean } | undefined;
+  /** A state that could not be read. A file may be seen while it is being written, so that the first look says nothing. */
+  let broken: { readonly state: string; readonly error: ApiKeysError; reported: boolean } | undefined;
   let busy: Promise<void> = Promise.resolve();
 
   /** One at a time, so that an older state cannot replace a newer one. */
@@ -50,18 +57,24 @@ export async function openApiKeysFile(path: string, options: ApiKeysFileOptions 
     return busy;
   };
 
-  async function take(state: string, sayAtOnce: boolean): Promise<void> {
+  function use(entries: readonly ApiKeyEntry[], state: string): void {
+    ring = new ApiKeyRing(entries);
+    seen = state;
+    broken = undefined;
+    onReload?.(ring);
+  }
+
+  async function take(state: string, atOnce: boolean): Promise<void> {
     try {
-      ring = new ApiKeyRing(await read(path));
-      seen = state;
-      broken = undefined;
-      onReload?.(ring);
-    } catch (error) {
-      const isNews = broken?.state !== state;
-      if (isNews) broken = { state, reported: false };
-      if (broken === undefined || broken.reported || (isNews && !sayAtOnce)) return;
+      use(await read(path), state);
+    } catch (cause) {
+      const error = cause as ApiKeysError;
+      const isSettled = atOnce || broken?.state === state;
+      if (isSettled && error instanceof EmptyFileError) return use([], state);
+      if (broken?.state !== state) broken = { state, error, reported: false };
+      if (broken.reported || !isSettled) return;
       broken.reported = true;
-      onError(error as ApiKeysError);
+      onError(broken.error);
     }
   }
 
@@ -81,6 +94,7 @@ export async function openApiKeysFile(path: string, options: ApiKeysFileOptions 
   const watching = watch();
   return {
     ring: () => ring,
+    problem: () => (broken?.reported === true ? broken.error : undefined),
     reload: () =>
       inTurn(async () => {
         broken = undefined;
@@ -92,6 +106,8 @@ export async function openApiKeysFile(path: string, options: ApiKeysFileOptions 
     },
   };
 }
+
+class EmptyFileError extends ApiKeysError {}
 
 /** Changes whenever the file behind the path does, also when it is written in place with its old time restored. */
 async function stateOf(path: string): Promise<string> {
@@ -110,9 +126,12 @@ async function read(path: string) {
   } catch (error) {
     throw new ApiKeysError(`The API keys in ${path} cannot be read: ${reasonOf(error)}`);
   }
+  // Some editors begin a file with a byte order mark.
+  const document = text.replace(/^\ufeff/, "");
+  if (document.trim() === "")
+    throw new EmptyFileError(`The API keys in ${path} are not valid: there is nothing in it.`);
   try {
-    // Some editors begin a file with a byte order mark.
-    return parseApiKeys(text.replace(/^\ufeff/, ""));
+    return parseApiKeys(document);
   } catch (error) {
     if (!(error instanceof ApiKeysError)) throw error;
     throw new ApiKeysError(`The API keys in ${path} are not valid: ${error.message}.`);

@@ -104,6 +104,30 @@ describe("access with keys", () => {
     });
   });
 
+  it("says in /readyz that the file is gone, and that its keys still work", async () => {
+    const path = join(folder, "keys.json");
+    await writeFile(path, document);
+    const opened = await openAccess(config({ API_KEYS_FILE: path }), loopback);
+    access = opened;
+    expect(await opened.readiness.apiKeys?.()).toBeUndefined();
+    await rm(path);
+    await vi.waitFor(
+      async () =>
+        expect(await opened.readiness.apiKeys?.()).toMatch(
+          /keys\.json cannot be read: there is no such file.* 1 key from before/,
+        ),
+      { timeout: 20_000 },
+    );
+    expect(opened.authorize(headers(key), "ingest").granted).toBe(true);
+    await writeFile(path, '{"keys":[]}');
+    await vi.waitFor(
+      async () =>
+        expect(await opened.readiness.apiKeys?.()).toBe("there are no API keys: all requests are refused"),
+      { timeout: 20_000 },
+    );
+    expect(opened.authorize(headers(key), "ingest")).toMatchObject({ granted: false, status: 401 });
+  });
+
   it("says what is wrong with them, without showing them", async () => {
     const path = join(folder, "keys.json");
     await writeFile(path, `{"keys": "${key}"}`);

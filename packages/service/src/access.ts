@@ -12,6 +12,7 @@ import { isTenantId, parseTenantId } from "@es/core";
 import { z } from "zod";
 import { ConfigurationError } from "./configurationError.js";
 import { variable } from "./environment.js";
+import type { ReadinessCheck } from "./health.js";
 import type { Logger } from "./logger.js";
 import { isLoopbackHost, isSentToLoopback } from "./loopback.js";
 
@@ -41,6 +42,8 @@ export interface Access {
   /** Whether requests need an API key. Without, every request is of the one tenant. */
   readonly needsKey: boolean;
   authorize(header: ReadHeader, scope: ApiKeyScope): AccessDecision;
+  /** For `/readyz`: how many keys there are, and whether their file can be used. Empty without keys. */
+  readonly readiness: Readonly<Record<string, ReadinessCheck>>;
   close(): Promise<void>;
 }
 
@@ -79,6 +82,7 @@ export async function openAccess(config: AccessConfig, options: OpenAccessOption
       scope === "ingest" || config.ALLOW_ANONYMOUS || isSentToLoopback(header("host"))
         ? granted
         : sentElsewhere,
+    readiness: {},
     close: async () => {},
   };
 }
@@ -95,9 +99,12 @@ const sentElsewhere: AccessDecision = {
 
 async function openFile(path: string, logger: Logger): Promise<Access> {
   const file = await openApiKeysFile(path, {
-    onReload: ({ size }) => logger.info({ keys: size }, "Took over changed API keys"),
+    onReload: ({ size }) => {
+      if (size === 0) logger.warn({ path }, "The file of API keys has no key: all requests are refused");
+      else logger.info({ keys: size }, "Took over changed API keys");
+    },
     onError: (error) =>
-      logger.error({ error }, "The changed API keys cannot be used; those from before stay"),
+      logger.error({ error }, "The changed API keys cannot be used; those from before stay valid"),
   }).catch((error: unknown) => {
     throw error instanceof ApiKeysError ? new ConfigurationError(error.message) : error;
   });
@@ -106,6 +113,7 @@ async function openFile(path: string, logger: Logger): Promise<Access> {
   return {
     needsKey: true,
     authorize: (header, scope) => authorizeRequest(file.ring(), header, scope),
+    readiness: { apiKeys: async () => noteOf(file.ring(), file.problem()) },
     async close() {
       process.off("SIGHUP", reload);
       await file.close();
@@ -126,6 +134,18 @@ function withRing(ring: ApiKeyRing): Access {
   return {
     needsKey: true,
     authorize: (header, scope) => authorizeRequest(ring, header, scope),
+    readiness: { apiKeys: async () => noteOf(ring) },
     close: async () => {},
   };
+}
+
+/** A service with old keys, or none, still does its work: it stays ready, and says what an operator must know. */
+function noteOf({ size }: ApiKeyRing, problem?: ApiKeysError): string | undefined {
+  if (problem !== undefined)
+    return `${problem.message} Revoked keys still work: the ${countOf(size)} from before stay in use.`;
+  return size === 0 ? "there are no API keys: all requests are refused" : undefined;
+}
+
+function countOf(size: number): string {
+  return size === 1 ? "1 key" : `${size} keys`;
 }
