@@ -49,12 +49,25 @@ export async function installBeside(label, folder, args = []) {
 }
 
 /**
- * Builds with turbo, which skips what did not change. `filter`: only this package and what it needs; `quietMs`: nothing is
+ * Builds with turbo, which skips what did not change. `filter`: only this package, or these, and what they need; `quietMs`: nothing is
  * said of a build that takes no longer.
  */
-export async function build(filter, { quietMs = 0 } = {}) {
-  const filters = filter === undefined ? [] : [`--filter=${filter}...`];
+export async function build(filter = [], { quietMs = 0 } = {}) {
+  const filters = [filter].flat().map((name) => `--filter=${name}...`);
   await turbo("Building", ["build", ...filters], { quietMs });
+}
+
+/** Packs packages of the workspace into a folder, with the versions of each other that are packed. */
+export async function packInto(folder, names) {
+  const filters = names.map((name) => `--filter=${name}`);
+  await step(
+    "Packing",
+    join(binaries, "pnpm"),
+    ["--recursive", ...filters, "pack", "--pack-destination", folder],
+    {
+      npm_config_manage_package_manager_versions: "false",
+    },
+  );
 }
 
 /** Runs turbo tasks over the workspace. */

@@ -1,6 +1,6 @@
-import { createOperationsRoutes, type OperationsDependencies } from "@es/operations";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import { afterEach, describe, expect, it } from "vitest";
+import { createOperationsRoutes, type OperationsDependencies } from "../src/index.js";
 import { type RunningOperations, serveOperations } from "./operations.js";
 
 let running: RunningOperations | undefined;

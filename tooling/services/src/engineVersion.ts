@@ -1,9 +1,9 @@
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { Redis } from "ioredis";
 
 /** @throws saying at which address no ClickHouse answers */
 export async function clickHouseVersion(url: string): Promise<string> {
-  const client = createClient({ url });
+  const client = createClient({ url, log: { level: ClickHouseLogLevel.OFF } });
   try {
     const answer = await client.query({ query: "SELECT version() AS version", format: "JSONEachRow" });
     const [row] = await answer.json<{ readonly version: string }>();

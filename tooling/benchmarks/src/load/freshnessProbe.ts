@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { BENCH_TENANT } from "../engines/place.js";
 import { SPANS_PER_TRACE } from "./genAiTraces.js";
 import type { FreshnessTarget } from "./httpLoad.js";
@@ -19,7 +19,7 @@ export class FreshnessProbe {
   #ending = false;
 
   constructor({ clickhouseUrl, database }: FreshnessTarget) {
-    this.#client = createClient({ url: clickhouseUrl });
+    this.#client = createClient({ url: clickhouseUrl, log: { level: ClickHouseLogLevel.OFF } });
     this.#table = `${database}.trace_projections`;
     this.#looking = this.#look();
     // Its failure is told by `finish`.

@@ -1,6 +1,6 @@
 // An engine over HTTP, by the official client.
 import { Readable } from "node:stream";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { answerCalls } from "../../harness/program.js";
 import { type EngineAccess, type EngineWork, TABLE_SQL, workOn } from "./engineWork.js";
 
@@ -9,7 +9,7 @@ let client: ClickHouseClient | undefined;
 answerCalls({ open, work }, async () => client?.close());
 
 async function open(url: string): Promise<void> {
-  client = createClient({ url });
+  client = createClient({ url, log: { level: ClickHouseLogLevel.OFF } });
   await client.command({ query: TABLE_SQL });
 }
 

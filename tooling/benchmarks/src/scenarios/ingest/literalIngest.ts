@@ -1,7 +1,7 @@
 // Ingest as its first description reads: a request becomes an insert, and each of its traces a job.
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createAcceptedClock } from "@es/core";
 import { decodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
@@ -24,7 +24,11 @@ answerCalls({ listen }, () => close());
 
 /** Resolves with the address of the server. */
 async function listen(options: LiteralIngestOptions): Promise<string> {
-  const client = createClient({ url: options.clickhouseUrl, database: options.database });
+  const client = createClient({
+    url: options.clickhouseUrl,
+    database: options.database,
+    log: { level: ClickHouseLogLevel.OFF },
+  });
   const queue = new Queue("projections", {
     connection: { url: options.redisUrl },
     prefix: options.prefix,

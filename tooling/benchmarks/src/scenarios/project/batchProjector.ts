@@ -1,6 +1,6 @@
 // The least there is to do: read many traces, fold them, tell their sessions, write what comes out; then the same with the
 // sessions, each once. No queue, and nobody else.
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createAcceptedClock, createEventStream } from "@es/core";
 import { sessionEventsOf } from "@es/session-projection";
 import {
@@ -26,7 +26,7 @@ let close = async () => {};
 answerCalls({ open, rebuild, rebuildSessions }, () => close());
 
 async function open({ clickhouseUrl, database }: RebuildPlace): Promise<void> {
-  const client = createClient({ url: clickhouseUrl });
+  const client = createClient({ url: clickhouseUrl, log: { level: ClickHouseLogLevel.OFF } });
   const events = spanEventStoreClickHouse(client, { database });
   const projections = traceProjectionStoreClickHouse(client, { database });
   const sessionEvents = sessionEventStoreClickHouse(client, { database });

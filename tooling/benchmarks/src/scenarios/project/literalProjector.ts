@@ -2,7 +2,7 @@
 // for the session that the trace names. Without the limit of ten jobs per second, which would be all that is measured.
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import {
   createAcceptedClock,
   createEventStream,
@@ -41,7 +41,7 @@ let close = async () => {};
 answerCalls({ open, rebuild, rebuildSessions: () => undefined }, () => close());
 
 async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace): Promise<void> {
-  const client = createClient({ url: clickhouseUrl, database });
+  const client = createClient({ url: clickhouseUrl, database, log: { level: ClickHouseLogLevel.OFF } });
   const connection = { url: redisUrl };
   queue = new Queue(QUEUE_NAME, {
     connection,

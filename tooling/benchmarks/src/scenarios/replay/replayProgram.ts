@@ -1,5 +1,5 @@
 // One replay of everything, as a worker that does nothing else makes it.
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createEventSourcingPipeline, Replays, startReplayRunner } from "@es/core";
 import { LeasesMemory } from "@es/queue-memory";
 import { AggregateSourceClickHouse, ReplayStoreClickHouse } from "@es/store-clickhouse";
@@ -25,7 +25,11 @@ let close = async () => {};
 answerCalls({ open, replay: () => replayAll() }, () => close());
 
 function open({ clickhouseUrl, database }: ReplayPlace): void {
-  const client = createClient({ url: clickhouseUrl, request_timeout: 60_000 });
+  const client = createClient({
+    url: clickhouseUrl,
+    request_timeout: 60_000,
+    log: { level: ClickHouseLogLevel.OFF },
+  });
   const store = new ReplayStoreClickHouse(client, { database });
   const replays = new Replays(store);
   const { service } = createEventSourcingPipeline({
