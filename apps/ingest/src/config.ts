@@ -12,10 +12,10 @@ import { z } from "zod";
 export const ingestVariables = {
   INGEST_HOST: variable.text("127.0.0.1"),
   INGEST_PORT: variable.port(4318),
-  /** Largest request body after inflation. */
-  INGEST_MAX_BODY_BYTES: variable.bytes(64_000_000),
+  /** Largest request body after inflation. Without it, as `ingestLimits` says. */
+  INGEST_MAX_BODY_BYTES: variable.optionalBytes(),
   /** Bodies in memory at once, over all requests; beyond it clients are told to come back. */
-  INGEST_MAX_INFLIGHT_BYTES: variable.bytes(256_000_000),
+  INGEST_MAX_INFLIGHT_BYTES: variable.optionalBytes(),
   /** The same of one tenant, where there are several. Half of all without it. */
   INGEST_MAX_INFLIGHT_BYTES_PER_TENANT: variable.optionalBytes(),
   /** Connections at once. A quarter of the files that the process may open without it, at most 8 192. */

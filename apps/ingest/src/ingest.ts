@@ -20,6 +20,7 @@ import {
 import type { EncodedSpans, SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { TraceStore } from "@es/trace-service";
 import type { IngestConfig } from "./config.js";
+import { ingestLimits } from "./ingestLimits.js";
 
 export interface IngestDependencies {
   readonly repository: Pick<
@@ -52,8 +53,7 @@ export async function startIngest(
 
   const perTenant = config.INGEST_MAX_INFLIGHT_BYTES_PER_TENANT;
   const handler = withLimits({
-    maxBodyBytes: config.INGEST_MAX_BODY_BYTES,
-    maxInFlightBytes: config.INGEST_MAX_INFLIGHT_BYTES,
+    ...ingestLimits(config),
     ...(perTenant === undefined ? {} : { maxInFlightBytesPerTenant: perTenant }),
     ...(access.needsKey ? { tenantOf: ({ tenantId }) => tenantId } : {}),
     onError(error, { status }) {

@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -126,4 +126,18 @@ console.log(
     `${stored} spans stored; at most ${Math.round(rss / 2 ** 20)} MiB of memory`,
 );
 for (const fault of faults) console.log(`FAULT ${fault}`);
-process.exit(faults.length === 0 ? 0 : 1);
+
+// As many heavy bodies as take about as long.
+const heavy = spawnSync(
+  process.execPath,
+  [
+    "--expose-gc",
+    fileURLToPath(new URL("./heavy.js", import.meta.url)),
+    "--seed",
+    String(seed),
+    "--bodies",
+    String(Math.ceil(bodies / 200)),
+  ],
+  { stdio: ["ignore", "inherit", "inherit"] },
+);
+process.exit(faults.length === 0 && heavy.status === 0 ? 0 : 1);

@@ -335,7 +335,9 @@ class JsonDecoder {
     try {
       if (this.#bytes[range.start] !== OPEN_OBJECT) asObject(emptyOf(OPEN_LIST), "the span");
       yield* this.#readMembers(new JsonScanner(this.#bytes, range, LARGE_STEP_BYTES), SPAN, 0, span);
-      this.#readSpan(resource, scope, span, path);
+      const read = this.#readSpan(resource, scope, span, path);
+      if (this.#encodes && this.#encoder?.addLargeSpan !== undefined) yield* this.#encoder.addLargeSpan(read);
+      else this.#give(read);
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error;
       const named: Record<string, unknown> = {};
@@ -386,7 +388,7 @@ class JsonDecoder {
 
   #readSpanOf(resource: Resource, scope: Scope, span: unknown, path: SpanPath): void {
     try {
-      this.#readSpan(resource, scope, asObject(span, "the span"), path);
+      this.#give(this.#readSpan(resource, scope, asObject(span, "the span"), path));
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error;
       this.#reject(
@@ -406,7 +408,7 @@ class JsonDecoder {
     this.#report.reject(path, text("name", "name"), traceId, spanId, reason);
   }
 
-  #readSpan(resource: Resource, scope: Scope, span: JsonObject, path: SpanPath): void {
+  #readSpan(resource: Resource, scope: Scope, span: JsonObject, path: SpanPath): OtlpSpan {
     const traceId = hexId(span, "traceId", "trace_id");
     const spanId = hexId(span, "spanId", "span_id");
     const parent = hexId(span, "parentSpanId", "parent_span_id");
@@ -450,8 +452,12 @@ class JsonDecoder {
       resource,
       scope,
     };
-    if (this.#encodes) this.#encoder?.addSpan(made);
-    else this.#spans.push(made);
+    return made;
+  }
+
+  #give(span: OtlpSpan): void {
+    if (this.#encodes) this.#encoder?.addSpan(span);
+    else this.#spans.push(span);
   }
 
   #event(event: JsonObject): TimedEvent {

@@ -327,7 +327,10 @@ class ProtobufDecoder {
           }
         },
       );
-      this.#endSpan(span, resource, scope);
+      const read = this.#endSpan(span, resource, scope);
+      if (read !== undefined && this.#encodes && this.#encoder?.addLargeSpan !== undefined)
+        yield* this.#encoder.addLargeSpan(read);
+      else this.#give(read);
     } catch (error) {
       if (!(error instanceof SpanTooDeep)) throw error;
       const named = new SpanFields();
@@ -467,7 +470,7 @@ class ProtobufDecoder {
     this.#inSpan = true;
     try {
       this.#mergeSpan(span, end);
-      this.#endSpan(span, resource, scope);
+      this.#give(this.#endSpan(span, resource, scope));
     } catch (error) {
       if (!(error instanceof SpanTooDeep)) throw error;
       // Only the ids and the name are still wanted: read the span again, skipping everything else.
@@ -575,13 +578,13 @@ class ProtobufDecoder {
     }
   }
 
-  #endSpan(fields: SpanFields, resource: Resource, scope: Scope): void {
+  #endSpan(fields: SpanFields, resource: Resource, scope: Scope): OtlpSpan | undefined {
     const { traceId, spanId, name, badLinks } = fields;
     const parentSpanId = fields.parentSpanId === ZERO_SPAN_ID ? "" : fields.parentSpanId;
     const problem = idProblem(traceId, spanId, parentSpanId);
     if (problem !== undefined) {
       this.#report.reject(this.#path, name, traceId, spanId, problem);
-      return;
+      return undefined;
     }
     const span: OtlpSpan = {
       traceId,
@@ -604,6 +607,11 @@ class ProtobufDecoder {
       resource,
       scope,
     };
+    return span;
+  }
+
+  #give(span: OtlpSpan | undefined): void {
+    if (span === undefined) return;
     if (this.#encodes) this.#encoder?.addSpan(span);
     else this.spans.push(span);
   }

@@ -19,6 +19,8 @@ export interface SpanEncoder<Encoded> {
   /** The same of a span that is the JSON from `start` to `end`. That it is JSON has been seen to. */
   addEncodedJson(request: Uint8Array, start: number, end: number, maxItems: number): number;
   addSpan(span: OtlpSpan): void;
+  /** {@link addSpan} of a span of many values, in steps of about a millisecond each. Without it such a span takes one step. */
+  addLargeSpan?(span: OtlpSpan): Generator<void, void, void>;
   /** All spans taken; undefined if none. */
   finish(): Encoded | undefined;
 }

@@ -31,6 +31,23 @@ describe("the endpoint, under mutated requests", () => {
   });
 });
 
+describe("heavy bodies", () => {
+  it.each([1, 2])(
+    "stop nothing for long, and take little more memory than their bytes: seed %i",
+    { timeout: 300_000 },
+    async (seed) => {
+      const tsc = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url));
+      await run(tsc, ["-p", "tsconfig.fuzz.json"], { cwd: folder });
+      const args = ["--expose-gc", ".fuzz/fuzz/heavy.js", "--seed", String(seed), "--bodies", "30"];
+      const { stdout } = await run(process.execPath, args, { cwd: folder }).catch(
+        (error: { stdout: string }) => error,
+      );
+      expect(stdout).not.toContain("FAULT");
+      expect(stdout).toMatch(/: 30 heavy bodies, /);
+    },
+  );
+});
+
 describe("the judge of replies", () => {
   const span = decodeTraceRequest(
     Buffer.from(

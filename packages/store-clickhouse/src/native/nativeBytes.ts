@@ -94,6 +94,14 @@ export class NativeBytes {
     this.length = at;
   }
 
+  /** A text without a length, in UTF-8. */
+  bareText(text: string): void {
+    const size = Buffer.byteLength(text);
+    this.reserve(size);
+    this.bytes.write(text, this.length, size);
+    this.length += size;
+  }
+
   /** A text behind its length. Lone surrogates become U+FFFD. */
   text(text: string): void {
     const size = Buffer.byteLength(text);

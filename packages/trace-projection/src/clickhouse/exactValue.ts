@@ -86,7 +86,7 @@ function notExact(value: unknown): TypeError {
 }
 
 /** Keys that a JavaScript object moves to its front. */
-const indexLike = /^(0|[1-9]\d{0,9})$/;
+export const indexLike = /^(0|[1-9]\d{0,9})$/;
 
 /** The attributes as a `Map(String, String)` has them, and what that loses; undefined if nothing. */
 export function splitAttributes(attributes: Attributes): {

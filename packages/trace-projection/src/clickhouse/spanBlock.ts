@@ -2,6 +2,7 @@ import type { TenantId } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import { type EncodedRows, LowCardinalityColumn, MapColumn, NativeBytes } from "@es/store-clickhouse";
 import { createSpanEvent } from "../spanEvent.js";
+import { LargeSpanWriter, type WritingSteps } from "./largeSpan.js";
 import { LAST_DATE_TIME, spanEventToRow } from "./spanRow.js";
 
 /** 32 digits behind their length. */
@@ -175,6 +176,64 @@ export class SpanBlock {
     this.rows++;
   }
 
+  /** {@link addSpan} in steps, for a span of many values. Maps keep the order of their keys. */
+  *addLargeSpan(span: OtlpSpan): WritingSteps {
+    const { startTimeUnixNano: start, events, links } = span;
+    // What all rows have, of the same span without what may be many.
+    const row = spanEventToRow(
+      createSpanEvent({ ...span, attributes: NONE, events: [], links: [] }, 0n),
+      "" as TenantId,
+    );
+    const writer = new LargeSpanWriter();
+    const exact = new NativeBytes();
+    const exactLists = new NativeBytes();
+    yield* writer.map(this.attributes, span.attributes, exact, '"attributes":');
+    const [exactEvents, exactLinks] = [new NativeBytes(), new NativeBytes()];
+    for (const [place, event] of events.entries()) {
+      this.eventTimes.bigint(dateTime(event.timeUnixNano));
+      this.eventNames.push(this.eventNames.keyOf(event.name));
+      exactLists.length = 0;
+      yield* writer.map(this.eventAttributes, event.attributes, exactLists, "");
+      const head = {
+        time: event.timeUnixNano > LAST_DATE_TIME ? String(event.timeUnixNano) : undefined,
+        dropped: event.droppedAttributesCount || undefined,
+      };
+      addExact(exactEvents, place, head, exactLists);
+      if (writer.endsStep()) yield;
+    }
+    for (const [place, link] of links.entries()) {
+      this.linkTraceIds.text(link.traceId);
+      this.linkSpanIds.text(link.spanId);
+      this.linkTraceStates.text(link.traceState);
+      exactLists.length = 0;
+      yield* writer.map(this.linkAttributes, link.attributes, exactLists, "");
+      const head = { flags: link.flags || undefined, dropped: link.droppedAttributesCount || undefined };
+      addExact(exactLinks, place, head, exactLists);
+      if (writer.endsStep()) yield;
+    }
+    this.links += links.length;
+    this.eventOffsets.count(this.eventNames.length);
+    this.linkOffsets.count(this.links);
+    this.timestamps.bigint(dateTime(start));
+    this.traceIds.text(row.TraceId);
+    this.spanIds.text(row.SpanId);
+    this.parentSpanIds.text(row.ParentSpanId);
+    this.traceStates.text(row.TraceState);
+    this.names.push(this.names.keyOf(row.SpanName));
+    this.kinds.push(this.kinds.keyOf(row.SpanKind));
+    this.serviceNames.push(this.serviceNames.keyOf(row.ServiceName));
+    addMap(this.resources, row.ResourceAttributes);
+    this.scopeNames.text(row.ScopeName);
+    this.scopeVersions.text(row.ScopeVersion);
+    this.durations.bigint(BigInt(row.Duration));
+    this.statusCodes.push(this.statusCodes.keyOf(row.StatusCode));
+    this.statusMessages.text(row.StatusMessage);
+    this.starts.bigint(start);
+    this.ends.bigint(span.endTimeUnixNano);
+    addExactSpan(this.exacts, row.Exact, exact, exactEvents, exactLinks);
+    this.rows++;
+  }
+
   /** The spans of another block behind those of this one. */
   append(other: SpanBlock): void {
     this.eventOffsets.counts(other.eventOffsets, this.eventNames.length);
@@ -254,6 +313,56 @@ export class SpanBlock {
 
 const PREFIX = "prefix";
 type Part = typeof PREFIX | NativeBytes | LowCardinalityColumn | MapColumn;
+
+const NONE: OtlpSpan["attributes"] = new Map();
+
+/** One event or link: its place and what its columns lose of it, behind a comma. Nothing if they lose nothing. */
+function addExact(
+  out: NativeBytes,
+  place: number,
+  head: Readonly<Record<string, number | string | undefined>>,
+  attributes: NativeBytes,
+): void {
+  const members = JSON.stringify(head).slice(1, -1);
+  if (members === "" && attributes.length === 0) return;
+  const comma = members !== "" && attributes.length > 0 ? "," : "";
+  out.bareText(`,[${place},{${members}${comma}${attributes.length > 0 ? '"attributes":' : ""}`);
+  out.raw(attributes.bytes, 0, attributes.length);
+  out.bareText("}]");
+}
+
+/** The members of `Exact` in the order of `spanEventToRow`: kind, flags, dropped, attributes, the group's, events, links. */
+function addExactSpan(
+  out: NativeBytes,
+  rest: string,
+  attributes: NativeBytes,
+  events: NativeBytes,
+  links: NativeBytes,
+): void {
+  const members = rest === "" ? {} : (JSON.parse(rest) as Readonly<Record<string, unknown>>);
+  const first: Record<string, unknown> = {};
+  const group: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(members))
+    (name === "kind" || name === "flags" || name === "dropped" ? first : group)[name] = member;
+  const text = new NativeBytes();
+  const add = (part: NativeBytes | string, before = "", after = ""): void => {
+    if (part.length === 0) return;
+    text.bareText(text.length === 0 ? "{" : ",");
+    text.bareText(before);
+    if (typeof part === "string") text.bareText(part);
+    else text.raw(part.bytes, before === "" ? 0 : 1, part.length);
+    text.bareText(after);
+  };
+  add(JSON.stringify(first).slice(1, -1));
+  add(attributes);
+  add(JSON.stringify(group).slice(1, -1));
+  // Each event and link is behind a comma.
+  add(events, '"events":[', "]");
+  add(links, '"links":[', "]");
+  if (text.length > 0) text.byte(0x7d);
+  out.varint(text.length);
+  out.raw(text.bytes, 0, text.length);
+}
 
 function addMap(column: MapColumn, entries: Readonly<Record<string, string>>): void {
   for (const key in entries) column.add(key, entries[key] as string);

@@ -206,6 +206,11 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
     this.#added(this.#block);
   }
 
+  *addLargeSpan(span: OtlpSpan): Generator<void, void, void> {
+    yield* this.#block.addLargeSpan(span);
+    this.#added(this.#block);
+  }
+
   finish(): EncodedSpans | undefined {
     this.#pool.giveWriters(this.#writers);
     const blocks = this.#block.rows === 0 ? this.#full : [...this.#full, this.#block];
