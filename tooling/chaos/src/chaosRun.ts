@@ -251,11 +251,10 @@ async function untilConverged({ rows, queues, limitMs, signal }: Converging): Pr
   const deadline = performance.now() + limitMs;
   while (performance.now() < deadline) {
     signal.throwIfAborted();
-    const counts = await Promise.all(queues.map((queue) => queue.counts()));
-    const left = counts.reduce(
-      (sum, { pending, active, deadLetters }) => sum + pending + active + deadLetters,
-      0,
-    );
+    // While the queue cannot be asked, something may be left in it.
+    const counts = await Promise.all(queues.map((queue) => queue.counts())).catch(() => undefined);
+    const left =
+      counts?.reduce((sum, { pending, active, deadLetters }) => sum + pending + active + deadLetters, 0) ?? 1;
     if (left === 0 && (await rows.lag()).aggregates + (await rows.sessionLag()).aggregates === 0) return true;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }

@@ -44,17 +44,24 @@ const MEASURE_MS = 10_000;
 const BRIEF_MEASURE_MS = 3_000;
 /** The state must be seen by then. */
 const SETTLE_MS = 4_000;
+/** What is under way in a service meets the state. */
+const AT_WORK_MS = 1_500;
 const HEALTH_MS = 2_000;
 const REQUEST_EVERY_MS = 250;
 const REQUEST_TIMEOUT_MS = 8_000;
 
-/** Puts an engine into the state, looks at every service, ends the state, and waits until all is well. */
-export async function runFault(system: FaultSystem, fault: Fault): Promise<FaultResult> {
+/**
+ * Puts an engine into the state, looks at every service, ends the state, and waits until all is well.
+ *
+ * @param patience times the limits of time
+ */
+export async function runFault(system: FaultSystem, fault: Fault, patience = 1): Promise<FaultResult> {
   const about = { name: fault.name, engine: fault.engine, description: fault.description };
   const impossible = fault.impossible?.(system) ?? null;
   if (impossible !== null)
     return { ...about, impossible, cells: [], requests: {}, currentAfterMs: null, failures: [] };
   const failures: string[] = [];
+  const currentMs = CURRENT_MS * patience;
   const healthy = await untilCurrent(system, 60_000);
   if (healthy === null)
     return {
@@ -73,17 +80,19 @@ export async function runFault(system: FaultSystem, fault: Fault): Promise<Fault
     await fault.begin(system);
     if (fault.environment !== undefined) await restart(system, fault.environment(system));
     load.reset();
-    await sleep(SETTLE_MS);
-    const looked = await Promise.all(serviceNames.map((name) => look(system.services[name], fault, name)));
+    await settled(system, fault, SETTLE_MS * patience);
+    const looked = await Promise.all(
+      serviceNames.map((name) => look(system.services[name], fault, name, patience)),
+    );
     const requests = { ...load.outcomes };
     failures.push(...refusals(fault, requests));
     // Who says that all is well must do the work.
     const worker = looked.find(({ service }) => service === "worker");
     if (worker?.readyStatus === 200) {
       load.pause();
-      if ((await untilCurrent(system, CURRENT_MS)) === null)
+      if ((await untilCurrent(system, currentMs)) === null)
         failures.push(
-          `the worker says ok, and projections were not current ${CURRENT_MS / 1_000} s after the last span`,
+          `the worker says ok, and projections were not current ${currentMs / 1_000} s after the last span`,
         );
     }
     cells = fault.brief === true ? looked : await endAll(system, fault, looked);
@@ -98,11 +107,11 @@ export async function runFault(system: FaultSystem, fault: Fault): Promise<Fault
     if (fault.environment !== undefined) await restart(system, {});
     else system.start();
     await load.stop();
-    const current = await untilCurrent(system, CURRENT_MS + 20_000);
+    const current = await untilCurrent(system, currentMs + 20_000);
     const currentAfterMs = current === null ? null : performance.now() - ended;
-    if (currentAfterMs === null || currentAfterMs > CURRENT_MS) {
+    if (currentAfterMs === null || currentAfterMs > currentMs) {
       const after = currentAfterMs === null ? "not" : `only after ${seconds(currentAfterMs)}`;
-      failures.push(`all projections are current ${after}, not within ${CURRENT_MS / 1_000} s`);
+      failures.push(`all projections are current ${after}, not within ${currentMs / 1_000} s`);
     }
     return { ...about, cells, requests, currentAfterMs, failures };
   } catch (error) {
@@ -123,7 +132,23 @@ function refusals({ ingest, works }: Fault, requests: Readonly<Record<string, nu
   return [`ingest refused requests: ${others.map(([outcome, count]) => `${outcome} ${count}×`).join(", ")}`];
 }
 
-async function look(service: Service, fault: Fault, name: ServiceName): Promise<Cell> {
+/** Resolves when every service says what it should of the state, or should have. */
+async function settled(system: FaultSystem, fault: Fault, limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  await sleep(AT_WORK_MS);
+  while (performance.now() < deadline) {
+    const unsettled = await Promise.all(
+      serviceNames.map(async (name) => {
+        const ready = await get(`${system.services[name].url}/readyz`, 5_000);
+        return misreported(fault.expected[name] ?? well, ready, "").length;
+      }),
+    );
+    if (unsettled.every((count) => count === 0)) return;
+    await sleep(250);
+  }
+}
+
+async function look(service: Service, fault: Fault, name: ServiceName, patience: number): Promise<Cell> {
   const measureMs = fault.brief === true ? BRIEF_MEASURE_MS : MEASURE_MS;
   const expected = fault.expected[name] ?? well;
   const linesBefore = await logLines(service);
@@ -133,7 +158,7 @@ async function look(service: Service, fault: Fault, name: ServiceName): Promise<
   let ready = { status: 0, text: "" };
   while (performance.now() - begun < measureMs) {
     const asked = performance.now();
-    const health = await get(`${service.url}/healthz`, HEALTH_MS * 2);
+    const health = await get(`${service.url}/healthz`, HEALTH_MS * patience * 2);
     if (health.status !== 0 || health.text !== "") healthMs = Math.max(healthMs, performance.now() - asked);
     ready = await get(`${service.url}/readyz`, 5_000);
     await sleep(500);
@@ -144,7 +169,7 @@ async function look(service: Service, fault: Fault, name: ServiceName): Promise<
   const failures: string[] = [];
   if (cpuPercent >= CPU_PERCENT) failures.push(`takes ${cpuPercent.toFixed(0)} % of a core`);
   if (lines > LOG_LINES) failures.push(`logs ${lines} lines in ${seconds(elapsed)}`);
-  if (healthMs > HEALTH_MS) failures.push(`/healthz took ${seconds(healthMs)}`);
+  if (healthMs > HEALTH_MS * patience) failures.push(`/healthz took ${seconds(healthMs)}`);
   failures.push(...misreported(expected, ready, "/readyz"));
   return {
     service: name,
@@ -186,7 +211,7 @@ async function endAll(system: FaultSystem, fault: Fault, cells: readonly Cell[])
 /** A service that starts in the state says the same as one that was there before. */
 async function lookAfterStart(service: Service, fault: Fault, cell: Cell): Promise<Cell> {
   const expected = fault.expected[cell.service] ?? well;
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const ready = await get(`${service.url}/readyz`, 5_000);
     const failures = misreported(expected, ready, "after a start /readyz");

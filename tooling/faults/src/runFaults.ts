@@ -12,6 +12,8 @@ export interface RunFaultsOptions {
   readonly mostOfEach?: (rows: readonly Fault[]) => readonly Fault[];
   /** Looks at each for a shorter time, and ends no service. @default false */
   readonly brief?: boolean;
+  /** Times limits of time: more than 1 on a machine that does other things as well. @default 1 */
+  readonly patience?: number;
   readonly onLine: (line: string) => void;
   /** Ends the run early, its processes included; the run then rejects. */
   readonly signal?: AbortSignal;
@@ -29,6 +31,7 @@ export async function runFaults({
   faults,
   mostOfEach = (rows) => rows,
   brief = false,
+  patience = 1,
   onLine,
   signal,
 }: RunFaultsOptions): Promise<FaultsReport> {
@@ -42,7 +45,7 @@ export async function runFaults({
       for (const fault of await rowsOf(system, faults, mostOfEach)) {
         signal?.throwIfAborted();
         onLine(`${fault.engine}: ${fault.name}…`);
-        const result = await runFault(system, brief ? { ...fault, brief } : fault);
+        const result = await runFault(system, brief ? { ...fault, brief } : fault, patience);
         results.push(result);
         for (const failure of failuresOf([result])) onLine(`  ${failure}`);
       }

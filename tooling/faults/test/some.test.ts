@@ -20,6 +20,7 @@ describe("a few states of the engines", () => {
       faults: [...someFaults(SEED, 1, of("ClickHouse")), ...someFaults(SEED, 1, of("Redis")), ...many],
       mostOfEach: (rows) => createRandom(SEED, "each").shuffle(rows).slice(0, 1),
       brief: true,
+      patience: 5,
       onLine: (line) => lines.push(line),
     });
     expect(failures, `${lines.join("\n")}\n${describeResults(results)}`).toEqual([]);

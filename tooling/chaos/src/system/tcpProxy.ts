@@ -95,7 +95,12 @@ export class TcpProxy {
     };
     this.#connections.add(reset);
     client.on("error", reset);
-    server.on("error", reset);
+    // What the server said before it hung up arrives.
+    server.on("error", () => {
+      this.#connections.delete(reset);
+      client.destroySoon();
+      server.destroy();
+    });
     const ends = [this.#relay(client, server, false, reset), this.#relay(server, client, true, reset)];
     Promise.all(ends).then(() => this.#connections.delete(reset), reset);
   }
