@@ -237,7 +237,7 @@ export async function startFaultSystem({ folder, onCrash }: FaultSystemOptions):
       stop,
     };
     system.start();
-    await system.ready(90_000);
+    await system.ready(240_000);
     return system;
   } catch (error) {
     await stop();

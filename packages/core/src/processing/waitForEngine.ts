@@ -11,10 +11,10 @@ export interface WaitForEngineOptions {
 
 /**
  * A run that does not use up the queue's attempts while the engine cannot do its work: after a failure that may be the
- * engine's it asks whether the engine is well. If it was not, the run waits until it is, and runs again. If it was, a
- * permanent failure stands, and a transient one is tried once more: what fails twice in a row while the engine is well is not
- * the engine's fault alone, and an aggregate that is too much for it must not hold its place for ever. A poison failure is
- * the aggregate's own, so nothing is asked.
+ * engine's it asks whether the engine is well. If it was not, the run waits until it is, and runs again. If it was, it runs
+ * once more: the engine may have recovered between the failure and the question. What fails twice in a row while the engine is
+ * well is not the engine's fault alone, and an aggregate that is too much for it must not hold its place for ever. A poison
+ * failure is the aggregate's own, so nothing is asked.
  *
  * Rejects with the reason of the run's signal, or of the signal in the options, if that aborts while it waits.
  */
@@ -38,7 +38,6 @@ export function waitForEngine(
         waiting.add(1);
         const until = signal === undefined ? context.signal : AbortSignal.any([context.signal, signal]);
         const { wasAway } = await availability.untilAvailable(until).finally(() => waiting.add(-1));
-        if (!wasAway && classifyError(error) !== "transient") throw error;
         failedWhileWell = wasAway ? 0 : failedWhileWell + 1;
         if (failedWhileWell > 1) throw error;
       }
