@@ -40,6 +40,18 @@ describe.each(listings)("the cursor of $listing", ({ listing, write, read }) => 
     );
   });
 
+  if (listing === "spans") {
+    it("keeps how many spans fill a page", () => {
+      const place = { start: "7", idHex: "AB", fitting: 512 };
+      expect(readSpanCursor(writeSpanCursor(place))).toEqual(place);
+      for (const fitting of ["0", "100000", "-1", "x"]) {
+        expect(() => readSpanCursor(encodeCursor(`span:7:AB:${fitting}`))).toThrow(
+          expect.objectContaining({ code: "INVALID_CURSOR" }),
+        );
+      }
+    });
+  }
+
   it.each([
     "x",
     "",

@@ -393,13 +393,17 @@ export class TraceReadRepositoryClickHouse {
       const { spans, hasMore } = await this.#readSpans(tenantId, traceId, {
         limit: pageLimit(options),
         maxBytes: this.#options.maxPageBytes ?? DEFAULT_MAX_PAGE_BYTES,
+        isPage: true,
         ...(options.cursor === undefined ? {} : { after: readSpanCursor(options.cursor) }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
       const last = spans.at(-1);
       return {
         items: spans.map(({ span }) => spanToJson(span)),
-        nextCursor: hasMore && last !== undefined ? writeSpanCursor(last.place) : null,
+        nextCursor:
+          hasMore && last !== undefined
+            ? writeSpanCursor({ ...last.place, fitting: Math.min(spans.length, SPANS_PER_ROUND_TRIP) })
+            : null,
       };
     });
   }
@@ -474,16 +478,18 @@ export class TraceReadRepositoryClickHouse {
     options: {
       readonly limit?: number;
       readonly maxBytes: number;
+      /** Whether three quarters of `maxBytes` are enough: each round trip looks through the whole trace. */
+      readonly isPage?: boolean;
       readonly after?: SpanPlace;
       readonly signal?: AbortSignal;
     },
   ): Promise<SpansRead> {
     assertAggregateId(traceId);
-    const { limit = Number.MAX_SAFE_INTEGER, maxBytes, signal } = options;
+    const { limit = Number.MAX_SAFE_INTEGER, maxBytes, isPage = false, signal } = options;
     const spans: PlacedSpan[] = [];
     let { after } = options;
     let left = maxBytes;
-    let most = SPANS_AT_FIRST;
+    let most = after?.fitting === undefined ? SPANS_AT_FIRST : Math.max(FEWEST_SPANS, after.fitting + 1);
     for (;;) {
       // One more than is asked for says whether there are more.
       const wanted = Math.min(limit + 1 - spans.length, most);
@@ -508,7 +514,9 @@ export class TraceReadRepositoryClickHouse {
       left -= bytes;
       if (rows.length < wanted) return { spans, hasMore: false };
       const fitting = Math.floor((left / bytes) * rows.length);
-      if (spans.length > limit || fitting < FEWEST_SPANS) return { spans: spans.slice(0, -1), hasMore: true };
+      const isFull = isPage && left < maxBytes / 4;
+      if (spans.length > limit || fitting < FEWEST_SPANS || isFull)
+        return { spans: spans.slice(0, -1), hasMore: true };
       after = spans.at(-1)?.place;
       most = Math.min(SPANS_PER_ROUND_TRIP, fitting);
     }
