@@ -17,6 +17,7 @@ import {
 import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
 import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
+import { AbandonedJobs } from "./abandonedJobs.js";
 import { DeadLetterStore, type RunLock } from "./deadLetterStore.js";
 import { within } from "./deadline.js";
 import { DelayedJobs } from "./delayedJobs.js";
@@ -86,6 +87,9 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
   readonly #letters: DeadLetterStore;
   readonly #turns: TurnReporter;
   readonly #delayed: DelayedJobs;
+  readonly #abandoned: AbandonedJobs;
+  /** Ids of the jobs whose runs are under way, the bookkeeping around them included. */
+  readonly #running = new Set<string>();
   readonly #maxStalledCount: number;
   readonly #onError: ErrorListener;
   readonly #gate: RedisGate;
@@ -127,7 +131,10 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
     const gate = new RedisGate({
       probe: () => probeQueue(this.#redis, prefix, queueName),
       onFailure: (error) => this.#onError(error),
-      onRecovered: () => options.onRecovered?.(),
+      onRecovered: () => {
+        void this.#abandoned.giveBack();
+        options.onRecovered?.();
+      },
     });
     this.#gate = gate;
     this.#redis.on("error", (error: Error) => {
@@ -151,7 +158,15 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       () =>
         new Worker<ProjectionJobData>(
           queueName,
-          (job, token) => this.#process(job, token),
+          async (job, token) => {
+            const id = job.id ?? "";
+            this.#running.add(id);
+            try {
+              await this.#process(job, token);
+            } finally {
+              this.#running.delete(id);
+            }
+          },
           {
             connection: this.#redis,
             prefix,
@@ -180,6 +195,15 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
         ),
     );
     this.#worker.on("error", (error) => this.#onError(error));
+    this.#abandoned = new AbandonedJobs({
+      redis: this.#redis,
+      keyPrefix: `${prefix}:${queueName}:`,
+      lockPrefix: () => `${this.#worker.id}:`,
+      isRunning: (jobId) => this.#running.has(jobId),
+      giveBack: (jobId, lock) => this.#worker.getBackend().moveJobFromActiveToWait(jobId, lock),
+      closing: this.#closingNow.signal,
+      onError: (error) => this.#onError(asError(error)),
+    });
     this.#delayed = new DelayedJobs({
       redis: this.#redis,
       queue: this.#worker,

@@ -11,10 +11,13 @@ interface State {
   readonly text: string;
 }
 
+const forbids =
+  /\bNOPERM\b|can't run this command|can't access at least one of the keys|ACL failure in script/;
+
 /** A state of Redis by the reply that tells it. The first that fits counts. */
 const states: readonly State[] = [
   {
-    reply: /\bNOPERM\b|can't run this command|can't access at least one of the keys|ACL failure in script/,
+    reply: forbids,
     passes: false,
     text: "Redis forbids this user something the queue needs. Grant it with ACL SETUSER; the README of @es/queue-bullmq has the whole line",
   },
@@ -157,6 +160,11 @@ export function whyDown(before: Error | null, now: Error): Error {
 /** Redis, or what stands before it, ended the connection without a reason. */
 export function isHangUp(error: Error): boolean {
   return /\b(EPIPE|ECONNRESET)\b|\bclosed\b/i.test(error.message);
+}
+
+/** Redis forbade a command: one in a script ended it after those before it were done. */
+export function isForbidden(error: Error): boolean {
+  return forbids.test(error.message);
 }
 
 /** An answer of Redis, not a failure to get one. */

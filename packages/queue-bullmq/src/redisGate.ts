@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asQueueError, isReply } from "./queueErrors.js";
+import { asQueueError, isForbidden, isReply } from "./queueErrors.js";
 
 export interface RedisGateOptions {
   /** Resolves if Redis does all that is needed. */
@@ -57,7 +57,10 @@ export class RedisGate {
 
   /** Takes note of a failed command. Lost connections are noted by their events. */
   noteFailure(error: unknown): void {
-    if (isReply(error)) this.doubt();
+    if (!isReply(error)) return;
+    this.doubt();
+    // What a script left half done is mended at the recovery.
+    if (isForbidden(error)) this.#wasDown = true;
   }
 
   /** For calls that somebody waits for: rejects at once with what is wrong. */

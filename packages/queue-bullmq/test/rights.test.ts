@@ -7,6 +7,9 @@ import { OwnRedis } from "./ownRedis.js";
 
 const waiting = { timeout: 30_000, interval: 10 };
 
+/** A machine that is busy with other tests answers late. */
+const timeoutMs = 20_000;
+
 function ref(aggregateId: string) {
   return { tenantId: parseTenantId("acme"), aggregateId };
 }
@@ -33,7 +36,7 @@ describe("the rights a user of Redis needs", () => {
 
   /** All that the package does: runs, tries, follow-ups, dead letters, redrives, limits, leases. */
   async function useAll(user: string): Promise<void> {
-    const shared = { connection: redis.urlFor(user), prefix: "{es}", queueName: `of-${user}` };
+    const shared = { connection: redis.urlFor(user), prefix: "{es}", queueName: `of-${user}`, timeoutMs };
     const errors: Error[] = [];
     const onError = (error: Error) => errors.push(error);
     const queue = new ProjectionQueueBullMQ({ ...shared, delayMs: 10, attempts: 2, backoffMs: 10, onError });
@@ -51,7 +54,7 @@ describe("the rights a user of Redis needs", () => {
       run: recorder.run,
       limiter: { max: 1_000, durationMs: 1_000 },
       concurrency: 20,
-      lockDurationMs: 1_000,
+      lockDurationMs: 6_000,
       stalledIntervalMs: 100,
       onError,
     });
@@ -67,7 +70,7 @@ describe("the rights a user of Redis needs", () => {
       await queue.schedule([ref("slow")]);
       await plain.schedule([ref("slow")]);
       // Its lock is renewed meanwhile.
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
       holding = false;
       gate.releaseAll();
       await vi.waitFor(async () => expect((await queue.counts()).pending).toBe(0), waiting);
@@ -97,7 +100,7 @@ describe("the rights a user of Redis needs", () => {
     const print = vi.spyOn(console, "warn");
     await useAll("no-info");
     expect(print).not.toHaveBeenCalled();
-    const queue = new ProjectionQueueBullMQ({ connection: redis.urlFor("no-info") });
+    const queue = new ProjectionQueueBullMQ({ connection: redis.urlFor("no-info"), timeoutMs });
     try {
       expect(await queue.check()).toContain("may not run INFO");
     } finally {
@@ -119,8 +122,8 @@ describe("the rights a user of Redis needs", () => {
     const unnamed: string[] = [];
     for (const command of commands) {
       await allow("without", ["reset", "on", ">secret", ...readme, `-${command}`]);
-      const queue = new ProjectionQueueBullMQ({ connection: redis.urlFor("without") });
-      const leases = new LeasesRedis({ connection: redis.urlFor("without") });
+      const queue = new ProjectionQueueBullMQ({ connection: redis.urlFor("without"), timeoutMs });
+      const leases = new LeasesRedis({ connection: redis.urlFor("without"), timeoutMs });
       try {
         const reasons = await Promise.all(
           [queue.check(), leases.check()].map((check) => check.then(String, (error: Error) => error.message)),

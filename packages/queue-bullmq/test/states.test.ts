@@ -30,7 +30,7 @@ function useQueue(connection: string) {
   const onError = (error: Error) => void errors.push(error);
   const recorder = new RunRecorder();
   let recovered = 0;
-  const queue = new ProjectionQueueBullMQ({ connection, delayMs: 0, onError });
+  const queue = new ProjectionQueueBullMQ({ connection, delayMs: 0, timeoutMs: 20_000, onError });
   const worker = new ProjectionWorkerBullMQ({
     connection,
     run: recorder.run,
@@ -195,6 +195,77 @@ describe("a Redis that refuses", () => {
       waiting,
     );
     expect(recorder.started).toHaveLength(2);
+  });
+
+  it.each(["set", "lpush", "hgetall", "zadd"])(
+    "that forbids %s while runs are fetched: what the script left half way runs soon, long before its locks end",
+    async (command) => {
+      const redis = await startRedis();
+      await allowAll(redis);
+      const connection = user(redis);
+      const recorder = new RunRecorder();
+      const queue = new ProjectionQueueBullMQ({
+        connection,
+        delayMs: 0,
+        timeoutMs: 20_000,
+        onError: () => undefined,
+      });
+      cleanUps.push(() => queue.close());
+      const refs = Array.from({ length: 30 }, (_, index) => ref(`${index}`));
+      await queue.schedule(refs);
+      // The right is lost between the probe and the first fetch.
+      const worker = new ProjectionWorkerBullMQ({
+        connection: ({ enableOfflineQueue, redisOptions }) => {
+          const client = new Redis(connection, {
+            ...redisOptions,
+            enableOfflineQueue,
+            replyMapping: "legacy",
+          });
+          const lastOfProbe = client.bzpopmin.bind(client) as (...values: unknown[]) => Promise<unknown>;
+          let probed = false;
+          const losing = async (...values: unknown[]) => {
+            const answer = await lastOfProbe(...values);
+            if (!probed) await redis.admin(["ACL", "SETUSER", "few", `-${command}`]);
+            probed = true;
+            return answer;
+          };
+          return Object.assign(client, { bzpopmin: losing });
+        },
+        run: recorder.run,
+        limiter: null,
+        concurrency: 20,
+        onError: () => undefined,
+      });
+      cleanUps.push(() => worker.close({ drainTimeoutMs: 0 }));
+      await vi.waitFor(() => expect(worker.check()).rejects.toThrow(command), waiting);
+      await redis.admin(["ACL", "SETUSER", "few", `+${command}`]);
+      const mended = performance.now();
+      // As a reconciler does it.
+      await sleep(1_000);
+      await vi.waitFor(() => queue.schedule(refs), waiting);
+      await vi.waitFor(
+        () => expect(new Set(recorder.finished.map(({ aggregateId }) => aggregateId)).size).toBe(30),
+        waiting,
+      );
+      // Locks last 30 s, and looks for stalled jobs are 30 s apart.
+      expect(performance.now() - mended).toBeLessThan(25_000);
+      await vi.waitFor(
+        async () => expect(await queue.counts()).toEqual({ pending: 0, active: 0, deadLetters: 0 }),
+        waiting,
+      );
+    },
+  );
+
+  it("and then answers nothing more: a worker closes soon all the same", async () => {
+    const redis = await startRedis();
+    const { queue, worker, recorder } = useQueue(redis.url);
+    await queue.schedule([ref("before")]);
+    await vi.waitFor(() => expect(recorder.finished).toHaveLength(1), waiting);
+    redis.freeze();
+    const closing = performance.now();
+    await worker.close();
+    expect(performance.now() - closing).toBeLessThan(15_000);
+    redis.thaw();
   });
 
   it("names a node of a cluster", async () => {
