@@ -1,9 +1,9 @@
 // Test runs and their counts: shared by `npm test`, `npm run test:containers` and .ci/run.
-import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { addTimes, recordTime, root, runForeground, timesSoFar, timeTable } from "./bootstrap.mjs";
+import { spawnTree } from "./processTree.mjs";
 
 const started = Date.now();
 /** Each: what ran, its counts, and the engines it ran on. */
@@ -68,13 +68,11 @@ export function exportRuns(file) {
  */
 export function runBeside(script) {
   const report = join(tmpdir(), `es-runs-${process.pid}.json`);
-  const child = spawn(process.execPath, [join(root, script), report], {
+  const child = spawnTree(process.execPath, [join(root, script), report], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const endWithUs = () => child.kill("SIGTERM");
-  process.once("exit", endWithUs);
-  interruptible().addEventListener("abort", endWithUs);
+  interruptible();
   let held = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk) => (held === undefined ? process.stderr.write(chunk) : held.push(chunk)));
@@ -84,7 +82,6 @@ export function runBeside(script) {
       for (const chunk of held) process.stderr.write(chunk);
       held = undefined;
       await ended;
-      process.removeListener("exit", endWithUs);
       try {
         const done = JSON.parse(readFileSync(report, "utf8"));
         runs.push(...done.runs);

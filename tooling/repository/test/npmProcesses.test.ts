@@ -16,7 +16,7 @@ afterEach(async () => {
     if (child.pid !== undefined) killQuietly(-child.pid);
   }
   for (const folder of folders.splice(0)) {
-    for (const name of ["service", "command"]) {
+    for (const name of ["service", "redis", "command"]) {
       const pid = pidIn(folder, name);
       if (pid !== undefined) killQuietly(pid);
     }
@@ -141,5 +141,31 @@ describe("npm start", () => {
     npm.kill("SIGTERM");
     await until("the end of the sleeper", () => !isAlive(pidIn(folder, "service") as number));
     await until("the end of the command", () => !isAlive(pidIn(folder, "command") as number));
+  });
+
+  it("leaves no engine of tests whose process is killed", { timeout: 180_000 }, async () => {
+    const [clickhouse, redis] = ["localClickHouse", "localRedis"].map((name) =>
+      JSON.stringify(join(root, `tooling/services/dist/${name}.js`)),
+    );
+    const { folder } = npmStart(
+      `const { startLocalClickHouse } = await import(${clickhouse});
+       const { startLocalRedis } = await import(${redis});
+       const [clickhouse, redis] = [await startLocalClickHouse(), await startLocalRedis()];
+       writeFileSync("redis.pid", String(redis.pid));
+       writeFileSync("service.pid", String(clickhouse.pid));
+       setInterval(() => {}, 1000);`,
+    );
+    await until("the engines", () => pidIn(folder, "service") !== undefined);
+    // Whoever is killed removes nothing.
+    for (const name of ["service", "redis"]) {
+      const commandLine = `/proc/${pidIn(folder, name)}/cmdline`;
+      const data = existsSync(commandLine)
+        ? /--(?:data-)?dir\0([^\0]+)/.exec(readFileSync(commandLine, "utf8"))
+        : null;
+      if (data?.[1] !== undefined) folders.push(data[1]);
+    }
+    process.kill(pidIn(folder, "command") as number, "SIGKILL");
+    for (const name of ["service", "redis"])
+      await until(`the end of ${name}`, () => !isAlive(pidIn(folder, name) as number));
   });
 });

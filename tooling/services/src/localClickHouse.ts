@@ -1,9 +1,13 @@
 import { mkdtemp } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startChildService } from "./childService.js";
 import { engineFolder } from "./engineFolder.js";
 import type { EngineProcess } from "./testServices.js";
+
+/** Ends the engine when this process is killed and cannot end it. */
+const endWithParent = new URL("../../run/endWithParent.cjs", import.meta.url);
 
 /** The embedded engine as a process of its own, on a free port, over an empty data directory. */
 export async function startLocalClickHouse(): Promise<EngineProcess> {
@@ -12,7 +16,10 @@ export async function startLocalClickHouse(): Promise<EngineProcess> {
   const dataDir = await mkdtemp(join(folder, "es-clickhouse-"));
   const { url, pid, close } = await startChildService({
     command: process.execPath,
-    args: [join(dirname(manifest), "bin/clickhouse-embedded.cjs"), "--data-dir", dataDir, "--port", "0"],
+    args: [
+      ...["--require", fileURLToPath(endWithParent)],
+      ...[join(dirname(manifest), "bin/clickhouse-embedded.cjs"), "--data-dir", dataDir, "--port", "0"],
+    ],
     ready: (line) => /https?:\/\/[^\s"',]+/.exec(line)?.[0],
     dataDir,
   });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,11 +15,17 @@ export async function startLocalRedis(): Promise<EngineProcess> {
     advice:
       "The tests need Redis: set REDIS_URL, start Docker, or install redis-server (apt-get install redis-server, brew install redis).",
   });
+  // Ends with this process, also when that is killed and cannot end it.
+  const mortal =
+    process.platform === "linux" && existsSync("/usr/bin/setpriv")
+      ? ["--pdeathsig", "TERM", "redis-server"]
+      : undefined;
   const dataDir = await mkdtemp(join(tmpdir(), "es-redis-"));
   const port = await freePort();
   const { url, pid, close } = await startChildService({
-    command: "redis-server",
+    command: mortal === undefined ? "redis-server" : "setpriv",
     args: [
+      ...(mortal ?? []),
       ...["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir],
       ...["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"],
     ],
