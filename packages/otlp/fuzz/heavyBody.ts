@@ -9,7 +9,7 @@ export interface HeavyBody {
   readonly bytes: Buffer;
 }
 
-const MAX_BYTES = 4_000_000;
+const MAX_BYTES = 2_000_000;
 const IDS = Buffer.from("0a100102030405060708090a0b0c0d0e0f1012080102030405060708", "hex");
 const JSON_IDS = '"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708"';
 

@@ -38,12 +38,12 @@ describe("heavy bodies", () => {
     async (seed) => {
       const tsc = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url));
       await run(tsc, ["-p", "tsconfig.fuzz.json"], { cwd: folder });
-      const args = ["--expose-gc", ".fuzz/fuzz/heavy.js", "--seed", String(seed), "--bodies", "30"];
+      const args = ["--expose-gc", ".fuzz/fuzz/heavy.js", "--seed", String(seed), "--bodies", "20"];
       const { stdout } = await run(process.execPath, args, { cwd: folder }).catch(
         (error: { stdout: string }) => error,
       );
       expect(stdout).not.toContain("FAULT");
-      expect(stdout).toMatch(/: 30 heavy bodies, /);
+      expect(stdout).toMatch(/: 20 heavy bodies, /);
     },
   );
 });
