@@ -44,7 +44,7 @@ export interface ClickHouseOptions {
    */
   readonly maxConcurrentQueries?: number;
   /**
-   * How many connections may be open at once. One more is closed unanswered, together with those that wait for a next request. Default: a quarter of the files that the process may open
+   * How many connections may be open at once. One more is closed unanswered; those that are open stay. Default: a quarter of the files that the process may open
    * (`ulimit -n`) and statements do not need, from 64 to 4096.
    */
   readonly maxConnections?: number;
@@ -129,8 +129,6 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
     },
   );
   server.maxConnections = options.maxConnections ?? connectionLimit(openFiles, concurrency);
-  // Whoever waits for a next request can connect again.
-  server.on("drop", () => server.closeIdleConnections());
   server.on("clientError", answerClientError);
   await listen(server, host, port);
   let engine: Engine | undefined;
