@@ -704,6 +704,20 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(await store.reads.getSpans(tenantId, traceIdOf(6))).toEqual(pages.flat());
   });
 
+  it("fills pages of spans with many small values, which ClickHouse counts larger than their text", async () => {
+    const tenantId = newTenant();
+    const attributes = new Map(Array.from({ length: 40 }, (_, n) => [`k${n}`, `${n % 10}`]));
+    const spans = Array.from({ length: 1_500 }, (_, n) => createSpanEvent(spanOf(12, n, { attributes }), 1n));
+    await store.eventStore.storeEvents(spans, { tenantId });
+    const reads = new TraceReadRepositoryClickHouse(db.client, {
+      database: db.database,
+      maxPageBytes: 300_000,
+    });
+    const pages = await spanPages(reads, tenantId, traceIdOf(12), 10_000);
+    expect(pages.flat()).toHaveLength(1_500);
+    expect(Math.min(...pages.slice(0, -1).map((page) => page.length))).toBeGreaterThan(250);
+  });
+
   it("gives spans in order, each once, types kept; page by page the same", async () => {
     const tenantId = newTenant();
     const spans = [

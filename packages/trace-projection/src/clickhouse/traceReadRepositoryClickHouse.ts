@@ -146,6 +146,8 @@ const PROJECTIONS_AT_FIRST = 50;
 /** The first round trip for spans asks for so many. It shows how large they are. */
 const SPANS_AT_FIRST = 250;
 const SPANS_PER_ROUND_TRIP = 25_000;
+/** ClickHouse counts places and lengths of values too: of spans with many small values more than their text. */
+const RESULT_PER_PAGE_BYTE = 2;
 /** Any two spans are read at once, whatever their size: the second says whether the first is the last. */
 const FEWEST_SPANS = 2;
 const DEFAULT_MAX_TRACE_BYTES = 256 * 2 ** 20;
@@ -308,7 +310,7 @@ export class TraceReadRepositoryClickHouse {
       let bytes = 1;
       for (const { id } of asked) {
         const row = rows.get(id);
-        bytes += row?.projection.length ?? 0;
+        bytes += Buffer.byteLength(row?.projection ?? "");
         found.push(readListed(id, row, options));
       }
       left -= bytes;
@@ -496,10 +498,14 @@ export class TraceReadRepositoryClickHouse {
       const rows = await this.#spanRows(
         { tenantId, traceId, after, signal },
         wanted,
-        wanted <= FEWEST_SPANS ? this.#maxTraceBytes() : left,
+        wanted <= FEWEST_SPANS ? this.#maxTraceBytes() : isPage ? RESULT_PER_PAGE_BYTE * left : left,
       );
       if (rows === null) {
-        // What does not fit is left to the next page.
+        // A page that is not half full yet asks for fewer; else what does not fit is left to the next one.
+        if (spans.length > 0 && isPage && left > maxBytes / 2 && wanted > FEWEST_SPANS) {
+          most = Math.max(FEWEST_SPANS, Math.floor(wanted / 2));
+          continue;
+        }
         if (spans.length > 0) return { spans, hasMore: true };
         if (wanted <= FEWEST_SPANS) throw this.#tooLarge(traceId);
         most = Math.max(FEWEST_SPANS, Math.floor(wanted / 8));
