@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -127,6 +128,8 @@ export class ProjectionWorkerBullMQ implements ProjectionWorker {
       if (this.#closing !== null) return;
       onError(isReply(error) || isConnectionError(error) ? asQueueError(error) : error);
     };
+    // As many wait on them as there are runs: more than the ten that Node.js takes for a leak.
+    setMaxListeners(0, this.#abort.signal, this.#closingNow.signal);
     this.#redis = connectWorker(options.connection);
     const gate = new RedisGate({
       probe: () => probeQueue(this.#redis, prefix, queueName),

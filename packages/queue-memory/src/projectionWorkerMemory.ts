@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";
 import {
   defaultConcurrency,
@@ -44,6 +45,8 @@ export class ProjectionWorkerMemory implements ProjectionWorker {
         `concurrency must be a whole number of at least 1, got ${concurrency}.`,
       );
     }
+    // As many may wait on it as there are runs: more than the ten that Node.js takes for a leak.
+    setMaxListeners(0, this.#abort.signal);
     this.#run = run;
     this.#concurrency = concurrency;
     this.#host = host;

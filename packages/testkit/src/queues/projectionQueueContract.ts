@@ -842,6 +842,29 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
         expect((await queue.counts()).deadLetters).toBe(0);
       });
 
+      it("a worker with more runs than Node.js expects listeners of a signal, without a warning", async () => {
+        const warnings: string[] = [];
+        const listener = ({ name }: Error) => warnings.push(name);
+        process.on("warning", listener);
+        try {
+          const { queue, work } = await setUp();
+          const recorder = new RunRecorder(
+            (_, { signal }) =>
+              new Promise((_resolve, reject) => {
+                signal.addEventListener("abort", () => reject(signal.reason));
+              }),
+          );
+          const worker = work(recorder.run, { concurrency: 24 });
+          await queue.schedule(Array.from({ length: 24 }, (_, index) => ref(`waiting ${index}`)));
+          await until(() => recorder.active === 24, "all runs are active");
+          await worker.close({ drainTimeoutMs: 20 });
+          expect(recorder.finished).toHaveLength(0);
+          expect(warnings).toEqual([]);
+        } finally {
+          process.off("warning", listener);
+        }
+      });
+
       it("a worker whose run gives up by itself: with ABORTED it goes back, and is not counted as tried", async () => {
         const { queue, work } = await setUp({ attempts: 1 });
         const closing = new AbortController();
