@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { runScenarios } from "./harness/report.js";
 import { inRepository } from "./harness/repository.js";
 import { describeComparison, describeEngines, describeMachine } from "./harness/table.js";
-import { scenarios } from "./scenarios/scenarios.js";
+import { defaultScenarios, scenarios } from "./scenarios/scenarios.js";
 
 const DEFAULT_JSON = inRepository(".bench/report.json");
 
@@ -14,7 +14,7 @@ const usage = `npm run bench [-- options]
 Starts a ClickHouse and a Redis (or takes CLICKHOUSE_URL and REDIS_URL), the services and a load, each a process, and
 measures, several rounds in turns. Nothing else should need the machine meanwhile.
 
-  --only <a,b>         only these: ${scenarios.map(({ name }) => name).join(", ")}
+  --only <a,b>         only these: ${scenarios.map(({ name }) => name).join(", ")}. Without it all but hostile
   --match <text>       only comparisons with this in their name, such as "protobuf, 1 000"
   --rounds <number>    of each contender. Default 3
   --seconds <number>   that a round lasts. Default 2
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
 }
 
 function selected(names: string | undefined) {
-  if (names === undefined) return scenarios;
+  if (names === undefined) return defaultScenarios;
   return names.split(",").map((name) => {
     const found = scenarios.find((scenario) => scenario.name === name);
     if (found === undefined) throw new Error(`There is no scenario ${name}.`);

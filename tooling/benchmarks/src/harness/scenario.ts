@@ -27,5 +27,7 @@ export interface Scenario {
   readonly title: string;
   /** What is measured and how, for the reader of the figures. Markdown, one paragraph. */
   readonly about: string;
+  /** Runs only when `--only` names it, and has no place on the page of figures. @default false */
+  readonly byNameOnly?: boolean;
   run(bench: Bench): Promise<void>;
 }

@@ -23,3 +23,8 @@ export const scenarios: readonly Scenario[] = [
   rules,
   hostile,
 ];
+
+/** Those of a run without `--only`, whose figures are on the page. */
+export const defaultScenarios: readonly Scenario[] = scenarios.filter(
+  ({ byNameOnly }) => byNameOnly !== true,
+);

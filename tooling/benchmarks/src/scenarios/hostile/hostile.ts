@@ -19,6 +19,7 @@ export const hostile: Scenario = {
     "Small requests that could cost much, each against a fresh process of the service. *stop* is the longest time in which the service " +
     "did not answer `/healthz`, asked every 5 ms, with the load and the engines on the same cores; *growth* is its most resident " +
     "memory above what it had before. Each row runs once.",
+  byNameOnly: true,
   async run({ options, engines, selects, compare }) {
     const rows = hostileRows.filter(({ name }) => selects(name));
     if (rows.length === 0) return;
