@@ -30,7 +30,7 @@ export function otherVersions() {
 
 /** Installs the binaries of `otherVersions()`. */
 export async function installNodes() {
-  const filters = otherVersions().flatMap((version) => ["--filter", `./${version}`]);
+  const filters = otherVersions().flatMap((version) => ["--filter", `node-${version}`]);
   await installBeside("Installing other Node.js versions", versions, filters);
 }
 

@@ -7,8 +7,7 @@ import { describeResults } from "../src/table.js";
 const SEED = 11;
 
 describe("a few states of the engines", () => {
-  // A machine on which ClickHouse does not answer within 3 s is itself in one of the states.
-  it("are named, cost little, and pass", { timeout: 240_000, retry: 1 }, async () => {
+  it("are named, cost little, and pass", { timeout: 240_000 }, async () => {
     // Those of which a service can end at once, and that are no other setting of the services.
     const quick = faults.filter(
       ({ endsWithinMs, environment, each }) =>
