@@ -119,6 +119,8 @@ describe("es-keys, run many times at once", () => {
         "--eval",
         `import lockfile from "proper-lockfile";
          await lockfile.lock(${JSON.stringify(path)}, { realpath: false, stale: 5_000, update: 1_000 });
+         // Its lock keeps no process alive, and one that ends by itself releases it.
+         setInterval(() => {}, 1_000);
          console.log("locked");`,
       ],
       { cwd: fileURLToPath(new URL("..", import.meta.url)), stdio: ["ignore", "pipe", "inherit"] },
