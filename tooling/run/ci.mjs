@@ -17,5 +17,5 @@ await test([]);
 await testFreshCheckout();
 await nodes;
 await testOnOtherNodes();
-await containers.finish();
+await containers.finish({ patienceMs: 10 * 60_000 });
 process.exit(summarize());

@@ -63,7 +63,8 @@ export function exportRuns(file) {
 
 /**
  * Runs a script that ends with `exportRuns(process.argv[2])` as a process beside this one, which ends with this one at the
- * latest. What it prints is shown once `finish()` is called, which waits for its end and counts its runs.
+ * latest. What it prints is shown once `finish()` is called, which waits for its end and counts its runs. It then has
+ * `patienceMs` left: a run that hangs is ended, and has failed.
  * @param {string} script
  */
 export function runBeside(script) {
@@ -78,10 +79,15 @@ export function runBeside(script) {
     stream.on("data", (chunk) => (held === undefined ? process.stderr.write(chunk) : held.push(chunk)));
   const ended = new Promise((resolve) => child.once("close", resolve).once("error", resolve));
   return {
-    async finish() {
+    async finish({ patienceMs }) {
       for (const chunk of held) process.stderr.write(chunk);
       held = undefined;
+      const hangs = setTimeout(() => {
+        process.stderr.write(`${script} did not end within ${patienceMs / 60_000} min: it is ended.\n`);
+        child.kill("SIGKILL");
+      }, patienceMs);
       await ended;
+      clearTimeout(hangs);
       try {
         const done = JSON.parse(readFileSync(report, "utf8"));
         runs.push(...done.runs);

@@ -42,7 +42,8 @@ export async function startContainerServices(options: ImageBuildOptions): Promis
         }),
     };
   } catch (error) {
-    await daemon.close();
+    // What went wrong first is what matters.
+    await daemon.close().catch(({ message }) => process.stderr.write(`The daemon did not end: ${message}\n`));
     throw error;
   }
 }

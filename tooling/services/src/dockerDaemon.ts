@@ -47,8 +47,12 @@ export async function ensureDockerDaemon(signal?: AbortSignal): Promise<DockerDa
     return {
       ...daemon,
       close: async () => {
-        await daemon.close();
-        await unlock();
+        try {
+          await daemon.close();
+        } finally {
+          // Else its server keeps this process alive.
+          await unlock();
+        }
       },
     };
   } catch (error) {
@@ -60,11 +64,12 @@ export async function ensureDockerDaemon(signal?: AbortSignal): Promise<DockerDa
 async function startDaemon(signal: AbortSignal | undefined): Promise<DockerDaemon> {
   const dataDir = join(repository, "node_modules/.cache/es-test-docker");
   mkdirSync(dataDir, { recursive: true });
-  mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
   const pidFile = join(RUN_DIR, "dockerd.pid");
   const logFile = join(RUN_DIR, "dockerd.log");
   // Two daemons would give out the same addresses on one bridge.
   const bridgeIsOurs = (await endLeftover(pidFile)) || !existsSync(BRIDGE);
+  await removeRunFolder(dataDir);
+  mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
 
   const log = openSync(logFile, "w");
   const address = `unix://${RUN_DIR}/docker.sock`;
@@ -104,7 +109,7 @@ async function startDaemon(signal: AbortSignal | undefined): Promise<DockerDaemo
     process.removeListener("exit", endWithUs);
     // The daemon leaves it behind; without the command, it stays, unused.
     if (bridgeIsOurs) await runCommand("ip", ["link", "delete", "docker0"]).catch(() => {});
-    await rm(RUN_DIR, { recursive: true, force: true });
+    await removeRunFolder(dataDir);
   };
   try {
     const deadline = Date.now() + START_TIMEOUT_MS;
@@ -165,6 +170,18 @@ function readIfThere(file: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Removes `RUN_DIR`. A daemon that was killed leaves mounts in it and below its images, which no file can be removed under. */
+async function removeRunFolder(dataDir: string): Promise<void> {
+  const below = (folder: string) => (path: string) => path === folder || path.startsWith(`${folder}/`);
+  const mounted = (readIfThere("/proc/self/mounts") ?? "")
+    .split("\n")
+    .map((line) => (line.split(" ")[1] ?? "").replaceAll("\\040", " "))
+    .filter((path) => below(RUN_DIR)(path) || below(dataDir)(path));
+  // What was mounted last may be in what was mounted first.
+  for (const path of mounted.toReversed()) await runCommand("umount", ["--lazy", path]);
+  await rm(RUN_DIR, { recursive: true, force: true });
 }
 
 async function end(child: ChildProcess): Promise<void> {

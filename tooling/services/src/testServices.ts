@@ -77,7 +77,8 @@ export async function startServices(
     const redis = await start(startRedis, redisVersion);
     return { clickhouse, redis, close };
   } catch (error) {
-    await close();
+    // What went wrong first is what matters.
+    await close().catch(({ message }) => process.stderr.write(`An engine did not end: ${message}\n`));
     throw error;
   }
 }
