@@ -1,7 +1,7 @@
 import { parseTenantId } from "@es/core";
 import { RunRecorder } from "@es/testkit";
 import { Redis } from "ioredis";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, type TestContext, vi } from "vitest";
 import { LeasesRedis, ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "../src/index.js";
 import { startName } from "./name.js";
 import { OwnRedis } from "./ownRedis.js";
@@ -13,19 +13,17 @@ function ref(aggregateId: string) {
   return { tenantId: parseTenantId("acme"), aggregateId };
 }
 
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
+/** Of the test that runs: several run at once, for they wait more than they work. */
+type Context = Pick<TestContext, "onTestFinished">;
 
-async function startRedis(...extra: readonly string[]): Promise<OwnRedis> {
+async function startRedis({ onTestFinished }: Context, ...extra: readonly string[]): Promise<OwnRedis> {
   const redis = await OwnRedis.make(...extra);
-  cleanUps.push(() => redis.dispose());
+  onTestFinished(() => redis.dispose());
   await redis.start();
   return redis;
 }
 
-function useQueue(connection: string) {
+function useQueue({ onTestFinished }: Context, connection: string) {
   const errors: Error[] = [];
   const onError = (error: Error) => void errors.push(error);
   const recorder = new RunRecorder();
@@ -41,8 +39,8 @@ function useQueue(connection: string) {
     onError,
     onRecovered: () => recovered++,
   });
-  cleanUps.push(() => queue.close());
-  cleanUps.push(() => worker.close({ drainTimeoutMs: 0 }));
+  onTestFinished(() => queue.close());
+  onTestFinished(() => worker.close({ drainTimeoutMs: 0 }));
   return { queue, worker, recorder, errors, recovered: () => recovered };
 }
 
@@ -103,13 +101,16 @@ const states: readonly State[] = [
   },
 ];
 
-describe("a Redis that refuses", () => {
-  it.each(states)(
+describe.concurrent("a Redis that refuses", () => {
+  it.for(states)(
     "while the queue runs, for $name: nothing spins, the state is named, and it goes on by itself",
-    async (state) => {
-      const redis = await startRedis(...(state.extra ?? []));
+    async (state, context) => {
+      const redis = await startRedis(context, ...(state.extra ?? []));
       if (state.connection !== undefined) await allowAll(redis);
-      const { queue, worker, recorder, errors, recovered } = useQueue(state.connection?.(redis) ?? redis.url);
+      const { queue, worker, recorder, errors, recovered } = useQueue(
+        context,
+        state.connection?.(redis) ?? redis.url,
+      );
       await queue.schedule([ref("before")]);
       await vi.waitFor(() => expect(recorder.finished).toHaveLength(1), waiting);
 
@@ -139,36 +140,39 @@ describe("a Redis that refuses", () => {
     },
   );
 
-  it.each(states)("from the start, for $name: closes at once, and works once it is mended", async (state) => {
-    const redis = await startRedis(...(state.extra ?? []));
-    await state.enter(redis);
-    const { queue, worker, recorder, errors } = useQueue(state.connection?.(redis) ?? redis.url);
-    const other = new ProjectionWorkerBullMQ({
-      connection: state.connection?.(redis) ?? redis.url,
-      run: recorder.run,
-      onError: () => undefined,
-    });
-    await vi.waitFor(() =>
-      expect(worker.check()).rejects.toMatchObject({ message: expect.stringMatching(state.text) }),
-    );
-    await sleep(1_000);
-    expect(errors.length).toBeLessThan(30);
-    const closing = performance.now();
-    await other.close();
-    expect(performance.now() - closing).toBeLessThan(5_000);
+  it.for(states)(
+    "from the start, for $name: closes at once, and works once it is mended",
+    async (state, context) => {
+      const redis = await startRedis(context, ...(state.extra ?? []));
+      await state.enter(redis);
+      const { queue, worker, recorder, errors } = useQueue(context, state.connection?.(redis) ?? redis.url);
+      const other = new ProjectionWorkerBullMQ({
+        connection: state.connection?.(redis) ?? redis.url,
+        run: recorder.run,
+        onError: () => undefined,
+      });
+      await vi.waitFor(() =>
+        expect(worker.check()).rejects.toMatchObject({ message: expect.stringMatching(state.text) }),
+      );
+      await sleep(1_000);
+      expect(errors.length).toBeLessThan(30);
+      const closing = performance.now();
+      await other.close();
+      expect(performance.now() - closing).toBeLessThan(5_000);
 
-    await state.leave(redis);
-    await vi.waitFor(() => queue.schedule([ref("after")]), waiting);
-    await vi.waitFor(() => expect(recorder.finished).toContainEqual(ref("after")), waiting);
-  });
+      await state.leave(redis);
+      await vi.waitFor(() => queue.schedule([ref("after")]), waiting);
+      await vi.waitFor(() => expect(recorder.finished).toContainEqual(ref("after")), waiting);
+    },
+  );
 
-  it("goes on after a failover, whose old primary is a replica now and keeps its connections", async () => {
-    const [first, second] = [await startRedis(), await startRedis()];
+  it("goes on after a failover, whose old primary is a replica now and keeps its connections", async (context) => {
+    const [first, second] = [await startRedis(context), await startRedis(context)];
     // One name in front of both, as that of a service: it leads new connections to the primary.
     let primary = first;
     const name = await startName(() => primary.port);
-    cleanUps.push(() => name.close());
-    const { queue, recorder, errors, recovered } = useQueue(`redis://127.0.0.1:${name.port}`);
+    context.onTestFinished(() => name.close());
+    const { queue, recorder, errors, recovered } = useQueue(context, `redis://127.0.0.1:${name.port}`);
     await queue.schedule([ref("before")]);
     await vi.waitFor(() => expect(recorder.finished).toHaveLength(1), waiting);
     primary = second;
@@ -179,9 +183,9 @@ describe("a Redis that refuses", () => {
     expect(errors.length).toBeLessThan(20);
   });
 
-  it("records what became of runs that ended while it took no writes, without running them again", async () => {
-    const redis = await startRedis();
-    const { queue, recorder } = useQueue(redis.url);
+  it("records what became of runs that ended while it took no writes, without running them again", async (context) => {
+    const redis = await startRedis(context);
+    const { queue, recorder } = useQueue(context, redis.url);
     const held = new Set<() => void>();
     recorder.behave(() => new Promise<void>((resolve) => held.add(resolve)));
     await queue.schedule([ref("a"), ref("b")]);
@@ -197,10 +201,10 @@ describe("a Redis that refuses", () => {
     expect(recorder.started).toHaveLength(2);
   });
 
-  it.each(["set", "lpush", "hgetall", "zadd"])(
+  it.for(["set", "lpush", "hgetall", "zadd"])(
     "that forbids %s while runs are fetched: what the script left half way runs soon, long before its locks end",
-    async (command) => {
-      const redis = await startRedis();
+    async (command, context) => {
+      const redis = await startRedis(context);
       await allowAll(redis);
       const connection = user(redis);
       const recorder = new RunRecorder();
@@ -210,7 +214,7 @@ describe("a Redis that refuses", () => {
         timeoutMs: 20_000,
         onError: () => undefined,
       });
-      cleanUps.push(() => queue.close());
+      context.onTestFinished(() => queue.close());
       const refs = Array.from({ length: 30 }, (_, index) => ref(`${index}`));
       await queue.schedule(refs);
       // The right is lost between the probe and the first fetch.
@@ -236,7 +240,7 @@ describe("a Redis that refuses", () => {
         concurrency: 20,
         onError: () => undefined,
       });
-      cleanUps.push(() => worker.close({ drainTimeoutMs: 0 }));
+      context.onTestFinished(() => worker.close({ drainTimeoutMs: 0 }));
       await vi.waitFor(() => expect(worker.check()).rejects.toThrow(command), waiting);
       await redis.admin(["ACL", "SETUSER", "few", `+${command}`]);
       const mended = performance.now();
@@ -256,9 +260,9 @@ describe("a Redis that refuses", () => {
     },
   );
 
-  it("and then answers nothing more: a worker closes soon all the same", async () => {
-    const redis = await startRedis();
-    const { queue, worker, recorder } = useQueue(redis.url);
+  it("and then answers nothing more: a worker closes soon all the same", async (context) => {
+    const redis = await startRedis(context);
+    const { queue, worker, recorder } = useQueue(context, redis.url);
     await queue.schedule([ref("before")]);
     await vi.waitFor(() => expect(recorder.finished).toHaveLength(1), waiting);
     redis.freeze();
@@ -268,38 +272,38 @@ describe("a Redis that refuses", () => {
     redis.thaw();
   });
 
-  it("names a node of a cluster", async () => {
-    const redis = await startRedis("--cluster-enabled", "yes");
-    const { queue, worker } = useQueue(redis.url);
+  it("names a node of a cluster", async (context) => {
+    const redis = await startRedis(context, "--cluster-enabled", "yes");
+    const { queue, worker } = useQueue(context, redis.url);
     // Slots of its own but not that of the queue, which another node serves.
     await redis.admin(["CLUSTER", "ADDSLOTSRANGE", 0, 100]);
     await expect(queue.check()).rejects.toMatchObject({ message: expect.stringContaining("Redis Cluster") });
     await vi.waitFor(() => expect(worker.check()).rejects.toThrow("Redis Cluster"), waiting);
   });
 
-  it("names a password that is missing or wrong", async () => {
-    const redis = await startRedis("--requirepass", "right");
+  it("names a password that is missing or wrong", async (context) => {
+    const redis = await startRedis(context, "--requirepass", "right");
     for (const url of [redis.url, `redis://:wrong@127.0.0.1:${redis.port}`]) {
-      const { queue, worker } = useQueue(url);
+      const { queue, worker } = useQueue(context, url);
       const refused = { code: "QUEUE_REJECTED", message: expect.stringMatching(/user or password/) };
       await expect(queue.check()).rejects.toMatchObject(refused);
       await vi.waitFor(() => expect(worker.check()).rejects.toMatchObject(refused), waiting);
     }
   });
 
-  it("names TLS on a port without it", async () => {
-    const redis = await startRedis();
-    const { queue } = useQueue(`rediss://127.0.0.1:${redis.port}`);
+  it("names TLS on a port without it", async (context) => {
+    const redis = await startRedis(context);
+    const { queue } = useQueue(context, `rediss://127.0.0.1:${redis.port}`);
     await vi.waitFor(() => expect(queue.check()).rejects.toThrow("may be one without TLS"), waiting);
   });
 
-  it("names its limit of clients, and is found again when there is room", async () => {
-    const redis = await startRedis();
-    const { queue, worker, recorder } = useQueue(redis.url);
+  it("names its limit of clients, and is found again when there is room", async (context) => {
+    const redis = await startRedis(context);
+    const { queue, worker, recorder } = useQueue(context, redis.url);
     await queue.schedule([ref("before")]);
     await vi.waitFor(() => expect(recorder.finished).toHaveLength(1), waiting);
     const admin = new Redis(redis.url);
-    cleanUps.push(() => admin.disconnect());
+    context.onTestFinished(() => admin.disconnect());
     await admin.config("SET", "maxclients", 1);
     await admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     const full = { code: "QUEUE_UNAVAILABLE", message: expect.stringContaining("maxclients") };
@@ -310,9 +314,9 @@ describe("a Redis that refuses", () => {
     await vi.waitFor(() => expect(recorder.finished).toContainEqual(ref("after")), waiting);
   });
 
-  it("may forget its scripts at any time", async () => {
-    const redis = await startRedis();
-    const { queue, recorder, errors } = useQueue(redis.url);
+  it("may forget its scripts at any time", async (context) => {
+    const redis = await startRedis(context);
+    const { queue, recorder, errors } = useQueue(context, redis.url);
     for (let round = 0; round < 10; round++) {
       const refs = Array.from({ length: 20 }, (_, index) => ref(`${round}-${index}`));
       await Promise.all([queue.schedule(refs), redis.admin(["SCRIPT", "FLUSH"])]);
@@ -320,11 +324,13 @@ describe("a Redis that refuses", () => {
     await vi.waitFor(() => expect(recorder.finished).toHaveLength(200), waiting);
     expect(errors).toEqual([]);
   });
+});
 
-  it("notes an eviction policy that takes jobs away, without a word on the console", async () => {
-    const redis = await startRedis("--maxmemory-policy", "volatile-ttl");
+describe("an eviction policy that takes jobs away", () => {
+  it("is noted, without a word on the console", async (context) => {
+    const redis = await startRedis(context, "--maxmemory-policy", "volatile-ttl");
     const print = [vi.spyOn(console, "warn"), vi.spyOn(console, "error"), vi.spyOn(console, "log")];
-    const { queue, recorder } = useQueue(redis.url);
+    const { queue, recorder } = useQueue(context, redis.url);
     await queue.schedule([ref("a")]);
     await vi.waitFor(() => expect(recorder.finished).toHaveLength(1), waiting);
     expect(await queue.check()).toMatch(/maxmemory-policy is volatile-ttl.*noeviction/);
@@ -335,17 +341,17 @@ describe("a Redis that refuses", () => {
 });
 
 describe("without a listener for errors", () => {
-  it("queue, worker and leases warn the process, each message once", async () => {
-    const redis = await startRedis("--requirepass", "right");
+  it("queue, worker and leases warn the process, each message once", async (context) => {
+    const redis = await startRedis(context, "--requirepass", "right");
     const connection = `redis://:wrong-one@127.0.0.1:${redis.port}`;
     const warnings: (Error & { code?: string })[] = [];
     const listen = (warning: Error) => void warnings.push(warning);
     process.on("warning", listen);
-    cleanUps.push(() => process.off("warning", listen));
+    context.onTestFinished(() => void process.off("warning", listen));
     const queue = new ProjectionQueueBullMQ({ connection });
     const worker = new ProjectionWorkerBullMQ({ connection, run: async () => undefined });
     const leases = new LeasesRedis({ connection });
-    for (const one of [queue, worker, leases]) cleanUps.push(() => one.close());
+    for (const one of [queue, worker, leases]) context.onTestFinished(() => one.close());
     const names = ["LeasesRedis", "ProjectionQueueBullMQ", "ProjectionWorkerBullMQ"];
     await vi.waitFor(() => expect(warnings.map(({ name }) => name).sort()).toEqual(names), waiting);
     await sleep(1_500);
