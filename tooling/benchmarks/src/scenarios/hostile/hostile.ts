@@ -10,7 +10,7 @@ import { runRow } from "./runRow.js";
 export const hostileRows: readonly HostileRow[] = [...ingestRows, ...foldRows, ...readRows];
 
 const MAX_STOP_MS = 250;
-const QUICK_ROWS = 2;
+const QUICK_ROWS = 1;
 
 export const hostile: Scenario = {
   name: "hostile",
