@@ -16,7 +16,7 @@ import type { TraceProjection } from "./traceProjection.js";
 import { TraceProjectionEventHandler } from "./traceProjectionEventHandler.js";
 
 /** More for a long look: `TRACE_FOLD_SETS=100000 npm test -- traceFold`. */
-const SETS = Number(process.env.TRACE_FOLD_SETS ?? 3_000);
+const SETS = Number(process.env.TRACE_FOLD_SETS ?? 1_000);
 
 const handler = new TraceProjectionEventHandler();
 

@@ -155,7 +155,7 @@ describe("replay", () => {
         `FROM ${database}.live`,
     );
 
-    const { id, state } = await es(first, "replay", "start", "--rate", "60");
+    const { id, state } = await es(first, "replay", "start", "--rate", "120");
     expect(state).toBe("pending");
     await until("a third is done", async () => {
       const { processed } = await look(first, id);
