@@ -1,5 +1,5 @@
 import { isEventSourcingError, type TenantId } from "@es/core";
-import { type Access, createJsonApi, RequestError } from "@es/service";
+import { type Access, answerJson, createJsonApi, RequestError } from "@es/service";
 import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
 import type { Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -59,23 +59,28 @@ export function createRoutes({ repository, sessions, access, gate, onError }: Ro
 
   app.get("/api/traces", page, async (context) => {
     const query = readListQuery(context.req.query());
-    return context.json(await repository.listTraces({ ...query, ...reading(context) }));
+    const list = await repository.listTraces({ ...query, ...reading(context) });
+    return answerJson(context, context.var.tenantId, list);
   });
 
   app.get("/api/traces/:traceId", single, async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
     const trace = await repository.getTrace(context.var.tenantId, traceId);
     if (trace === null) throw unknownTrace(traceId);
-    return context.json(trace);
+    return answerJson(context, context.var.tenantId, trace);
   });
 
   app.get("/api/traces/:traceId/spans", page, async (context) => {
     const traceId = readTraceId(context.req.param("traceId"));
     const query = readSpansQuery(context.req.query());
-    const { items: spans, nextCursor } = await repository.getSpanPage(context.var.tenantId, traceId, query);
+    const { tenantId, signal } = reading(context);
+    const { items: spans, nextCursor } = await repository.getSpanPage(tenantId, traceId, {
+      ...query,
+      signal,
+    });
     // Behind the cursor there may be nothing left of a trace that expires.
     if (spans.length === 0 && query.cursor === undefined) throw unknownTrace(traceId);
-    return context.json({ traceId, spans, nextCursor });
+    return answerJson(context, tenantId, { traceId, spans, nextCursor });
   });
 
   app.get("/api/traces/:traceId/explain", async (context) => {
@@ -85,7 +90,7 @@ export function createRoutes({ repository, sessions, access, gate, onError }: Ro
     const read = await repository.explainTrace(tenantId, traceId, { ...options, signal });
     switch (read.status) {
       case "explained":
-        return context.json(read.explanation);
+        return answerJson(context, tenantId, read.explanation);
       case "absent":
         throw unknownTrace(traceId);
       case "too-large":
@@ -101,7 +106,8 @@ export function createRoutes({ repository, sessions, access, gate, onError }: Ro
 
   app.get("/api/session", single, async (context) => {
     const { sessionId } = readSessionQuery(context.req.query());
-    return context.json(await readSession(sessions, context.var.tenantId, sessionId));
+    const { tenantId } = context.var;
+    return answerJson(context, tenantId, await readSession(sessions, tenantId, sessionId));
   });
 
   app.get("/", page, async (context) => {

@@ -1,5 +1,5 @@
 import type { TenantId } from "@es/core";
-import { RequestError } from "@es/service";
+import { answerJson, RequestError } from "@es/service";
 import type { SessionProjectionJson } from "@es/session-projection";
 import type { SessionReadRepositoryClickHouse } from "@es/session-projection/clickhouse";
 import { Hono } from "hono";
@@ -17,11 +17,13 @@ export function sessionRoutes(sessions: SessionReads, gate: ReadGate): Hono<Read
     const { tenantId } = context.var;
     const query = readSessionListQuery(context.req.query());
     const { signal } = context.req.raw;
-    return context.json(await sessions.listSessions({ ...query, tenantId, signal }));
+    return answerJson(context, tenantId, await sessions.listSessions({ ...query, tenantId, signal }));
   });
 
   app.get("/:sessionId", gate.admit("single"), async (context) => {
-    return context.json(await readSession(sessions, context.var.tenantId, context.req.param("sessionId")));
+    const { tenantId } = context.var;
+    const session = await readSession(sessions, tenantId, context.req.param("sessionId"));
+    return answerJson(context, tenantId, session);
   });
 
   return app;

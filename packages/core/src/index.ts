@@ -115,6 +115,7 @@ export {
 } from "./processing/reconciler.js";
 export { redriveInSteps } from "./processing/redrive.js";
 export { assertSchedulable, SchedulingTelemetry } from "./processing/scheduling.js";
+export { inTurns } from "./processing/turns.js";
 export { type WaitForEngineOptions, waitForEngine } from "./processing/waitForEngine.js";
 export { type Leased, type WithLeaseOptions, withLease } from "./processing/withLease.js";
 export { buildProjectionMetadata, type ProjectionMetadata } from "./projections/projectionMetadata.js";

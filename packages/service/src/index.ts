@@ -20,7 +20,7 @@ export {
   startHttpServer,
 } from "./httpServer.js";
 export { formatInstant, INSTANT_FORMAT, instantFault, parseInstant } from "./instant.js";
-export { createJsonApi, type JsonApiOptions, RequestError } from "./jsonApi.js";
+export { answerJson, createJsonApi, type JsonApiOptions, RequestError } from "./jsonApi.js";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
 export { isLoopbackHost, isSentToLoopback } from "./loopback.js";
 export { openFilesLimit } from "./openFilesLimit.js";

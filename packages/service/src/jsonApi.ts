@@ -1,6 +1,8 @@
+import { inTurns, type TenantId } from "@es/core";
 import { type Context, type Env, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { compressAnswers } from "./compressAnswers.js";
+import { jsonInSteps } from "./jsonInSteps.js";
 
 /** Answered as it is: with its status, and `{ error: { code, message } }`. The message says what to do instead. */
 export class RequestError extends Error {
@@ -52,4 +54,17 @@ export function createJsonApi<TEnv extends Env = Env>({ answerFor, onError }: Js
 
 function answer(context: Context, { status, code, message, headers }: RequestError): Response {
   return context.json({ error: { code, message } }, status, { ...headers });
+}
+
+/**
+ * Answers with a JSON value that may be large: it is written in steps, between which others go on. Owners take turns; a client
+ * that leaves ends it.
+ *
+ * @throws EventSourcingError `ABORTED`
+ */
+export async function answerJson(context: Context, owner: TenantId, value: object): Promise<Response> {
+  const bytes = await inTurns(jsonInSteps(value), owner, context.req.raw.signal);
+  return context.body(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength), 200, {
+    "content-type": "application/json",
+  });
 }

@@ -29,7 +29,7 @@ export function projectionRows<TProjection>(
     insert: insertStatement(tableName, names, "RowBinary"),
     encode(record, tenantId) {
       const { projection, metadata } = projectionTexts(record, table);
-      const row = table.toTypedColumns?.(record, tenantId) ?? {};
+      const row = table.toTypedColumns?.(record, tenantId, projection) ?? {};
       return rows.add((out) => {
         out.text(tenantId);
         out.text(record.aggregateId);
@@ -55,7 +55,7 @@ function jsonRows<TProjection>(
     encode(record, tenantId) {
       const { projection, metadata } = projectionTexts(record, table);
       const row = {
-        ...table.toTypedColumns?.(record, tenantId),
+        ...table.toTypedColumns?.(record, tenantId, projection),
         ...fixed,
         [columns.tenantId]: tenantId,
         [columns.aggregateId]: record.aggregateId,

@@ -35,8 +35,12 @@ export interface ProjectionTable<TProjection = unknown> extends ProjectionCodec<
    * `Decimal` of 19 to 38 digits, and `LowCardinality`, `Nullable`, `Array` and `Map` of these. @default []
    */
   readonly typedColumns?: readonly TypedColumn[];
-  /** Columns of their own for what people filter on. JSON values only: 64-bit integers as decimal strings. */
-  toTypedColumns?(record: ProjectionRecord<string, TProjection>, tenantId: TenantId): Row;
+  /**
+   * Columns of their own for what people filter on. JSON values only: 64-bit integers as decimal strings.
+   *
+   * @param text what the column of the projection will hold
+   */
+  toTypedColumns?(record: ProjectionRecord<string, TProjection>, tenantId: TenantId, text: string): Row;
   /** Puts the aggregate id of every span under `trace.id` too. @default false */
   readonly aggregatesAreTraces?: boolean;
   /** What makes the table; error messages name its component. */

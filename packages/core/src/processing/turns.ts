@@ -12,6 +12,7 @@ const waiting = new Map<string, (() => void)[]>();
  * however much work one of them has.
  *
  * @param owner the tenant
+ * @param signal asked between two slices
  * @throws EventSourcingError `ABORTED` between two slices once the signal is aborted
  */
 export async function inTurns<T>(
@@ -34,7 +35,7 @@ export async function inTurns<T>(
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
-  throw new EventSourcingError("ABORTED", "The rebuild was aborted between two of its steps.", {
+  throw new EventSourcingError("ABORTED", "The work was aborted between two of its steps.", {
     cause: signal.reason,
     // Whoever takes the run next can do it.
     errorClass: "transient",

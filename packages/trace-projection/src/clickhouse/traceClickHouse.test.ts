@@ -548,6 +548,16 @@ describe("TraceReadRepositoryClickHouse", () => {
     expect(await ids({ from: -5n, to: 2n ** 70n })).toHaveLength(4);
   });
 
+  async function copyProjections(from: TenantId, to: TenantId, change: string): Promise<void> {
+    const table = `${db.database}.trace_projections`;
+    await db.client.command({
+      query:
+        `INSERT INTO ${table} SELECT * REPLACE ({to: String} AS TenantId, ${change}) ` +
+        `FROM (SELECT * FROM ${table} WHERE TenantId = {from: String})`,
+      query_params: { from, to },
+    });
+  }
+
   it("leaves messages out of listings unless they are asked for, and ends a page where it has its bytes", async () => {
     const tenantId = newTenant();
     const content = (n: number, size: number) => ({
@@ -586,6 +596,15 @@ describe("TraceReadRepositoryClickHouse", () => {
       database: db.database,
       maxPageBytes: 100_000,
     });
+    // Rows that were stored before listings had a text of their own, and rows of which listings read no other.
+    const [before, unread] = [newTenant(), newTenant()];
+    await copyProjections(tenantId, before, "'' AS Listed");
+    await copyProjections(tenantId, unread, "if(Listed = '', Projection, 'not read') AS Projection");
+    for (const copy of [before, unread]) {
+      const { traces } = await store.reads.listTraces({ tenantId: copy });
+      expect(traces).toEqual(bare.map((trace) => ({ ...trace, tenantId: copy })));
+    }
+
     for (const includeMessages of [false, true]) {
       const pages: (readonly TraceProjectionJson[])[] = [];
       let cursor: string | null = null;

@@ -1,7 +1,11 @@
 import { assertGenerationNumber, EventSourcingError } from "@es/core";
-import type { MigrationSet } from "@es/store-clickhouse";
+import type { Migration, MigrationSet } from "@es/store-clickhouse";
 import { otelTracesTraceIdTsView, otelTracesView, spanTableDescription } from "./spanTableDescription.js";
-import { traceProjectionTableDescription } from "./traceProjectionTableDescription.js";
+import {
+  listedColumn,
+  traceProjectionTableDescription,
+  traceProjectionTableName,
+} from "./traceProjectionTableDescription.js";
 
 export interface TraceClickHouseMigrationsOptions {
   /**
@@ -38,6 +42,7 @@ export function createTraceClickHouseMigrations(
           otelTracesTraceIdTsView,
         ],
       },
+      addListed(1),
     ],
   };
 }
@@ -61,6 +66,17 @@ export function traceGenerationMigrations(generation: number): MigrationSet {
         name: `create generation ${generation} of trace projections`,
         steps: [traceProjectionTableDescription(generation)],
       },
+      addListed(generation),
     ],
+  };
+}
+
+/** Tables that were made before this column get it. Rows that are there have nothing in it. */
+function addListed(generation: number): Migration {
+  const table = traceProjectionTableName(generation);
+  return {
+    version: 2,
+    name: "add what listings read of large projections",
+    steps: [{ kind: "addition", table, columns: [listedColumn] }],
   };
 }

@@ -1,6 +1,7 @@
-import type { ProjectionRecord } from "@es/core";
+import type { ProjectionRecord, TenantId } from "@es/core";
 import type { ProjectionTable, Row } from "@es/store-clickhouse";
 import type { TraceProjection } from "../traceProjection.js";
+import { listedText } from "./listedProjection.js";
 import { traceGenerationMigrations } from "./traceClickHouseMigrations.js";
 import { traceProjectionColumns, traceProjectionTableName } from "./traceProjectionTableDescription.js";
 import { readTraceProjection } from "./traceProjectionText.js";
@@ -8,7 +9,11 @@ import { readTraceProjection } from "./traceProjectionText.js";
 const LAST_INT64 = 2n ** 63n - 1n;
 const LAST_UINT64 = 2n ** 64n - 1n;
 
-function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProjection>): Row {
+function toTypedColumns(
+  { projection: p }: ProjectionRecord<string, TraceProjection>,
+  _: TenantId,
+  text: string,
+): Row {
   // Exact in the projection; the columns hold the nearest they can.
   const duration = BigInt(p.durationNano);
   const trace = p.timeToFirstTokenNano?.trace;
@@ -41,6 +46,7 @@ function toTypedColumns({ projection: p }: ProjectionRecord<string, TraceProject
     Tags: p.tags,
     SpanKinds: p.spanKinds,
     Truncated: p.truncated,
+    Listed: listedText(p, text),
   };
 }
 

@@ -9,6 +9,14 @@ export function traceProjectionTableName(generation: number): string {
 
 const names = "Array(LowCardinality(String))";
 
+/** What listings read of a large projection: its messages may be most of it. */
+export const listedColumn: ColumnDescription = {
+  name: "Listed",
+  type: "String",
+  codec: "ZSTD(3)",
+  comment: "The projection without messages, JSON, if it is large and has some; else empty",
+};
+
 /** What people filter on and add up. The whole projection is in `Projection`. */
 export const traceProjectionColumns: readonly ColumnDescription[] = [
   { name: "Name", type: "String", codec: "ZSTD(1)" },
@@ -45,6 +53,7 @@ export const traceProjectionColumns: readonly ColumnDescription[] = [
     comment: "Spans by what they do",
   },
   { name: "Truncated", type: "Bool", codec: "ZSTD(1)" },
+  listedColumn,
 ];
 
 export function traceProjectionTableDescription(generation: number): TableDescription {

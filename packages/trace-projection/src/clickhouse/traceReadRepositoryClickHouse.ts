@@ -4,6 +4,7 @@ import {
   assertAggregateId,
   EventSourcingError,
   FairGate,
+  inTurns,
   isAggregateId,
   isEventSourcingError,
   type Page,
@@ -34,12 +35,12 @@ import type { TraceExplanation } from "../explain/traceExplanation.js";
 import { type SpanJson, spanToJson } from "../spans/spanJson.js";
 import {
   type SpanKind,
-  type TraceContent,
   type TraceProjection,
   type TraceProjectionJson,
   type TraceStatus,
   traceProjectionToJson,
 } from "../traceProjection.js";
+import { dropMessages, selectListed } from "./listedProjection.js";
 import { readSpanCursor, type SpanPlace, writeSpanCursor } from "./spanCursor.js";
 import { spanEventFromRow, spanSelectColumns } from "./spanRow.js";
 import { SPAN_TABLE } from "./spanTableDescription.js";
@@ -307,12 +308,7 @@ export class TraceReadRepositoryClickHouse {
         most = Math.max(1, Math.floor(most / 8));
         continue;
       }
-      let bytes = 1;
-      for (const { id } of asked) {
-        const row = rows.get(id);
-        bytes += Buffer.byteLength(row?.projection ?? "");
-        found.push(readListed(id, row, options));
-      }
+      const bytes = await inTurns(listInSteps(asked, rows, options, found), options.tenantId, options.signal);
       left -= bytes;
       most = Math.floor((left / bytes) * asked.length);
     }
@@ -330,14 +326,14 @@ export class TraceReadRepositoryClickHouse {
   ): Promise<ReadonlyMap<string, ProjectionRow> | null> {
     const ids = asked.map(({ id }) => id).filter(isAggregateId);
     if (ids.length === 0) return new Map();
+    const ofPage = "TenantId = {tenantId: String} AND TraceId IN {ids: Array(String)}";
     try {
       const rows = await this.#query<ProjectionRow>(
         "listTraces",
         table,
-        `SELECT id, toString(version) AS version, ${includeMessages ? "text" : withoutMessages("text")} AS projection ` +
-          `FROM (SELECT TraceId AS id, Version AS version, Projection AS text FROM ${table} ` +
-          "WHERE TenantId = {tenantId: String} AND TraceId IN {ids: Array(String)} " +
-          "ORDER BY TraceId, Version DESC LIMIT 1 BY TraceId)",
+        "SELECT id, toString(version) AS version, text AS projection " +
+          `FROM (${includeMessages ? selectWhole(table, ofPage) : selectListed(table, ofPage)}) AS page ` +
+          "ORDER BY page.id, page.version DESC LIMIT 1 BY page.id",
         { tenantId, ids },
         { signal, ...(asked.length === 1 ? {} : { maxBytes }) },
       );
@@ -378,7 +374,7 @@ export class TraceReadRepositoryClickHouse {
       const read = await this.#readSpans(tenantId, traceId, { ...options, maxBytes });
       if (read.hasMore) throw this.#tooLarge(traceId);
       span.setAttribute(attributes.eventCount, read.spans.length);
-      return read.spans.map(({ span }) => spanToJson(span));
+      return inTurns(spansToJson(read.spans), tenantId, options.signal);
     });
   }
 
@@ -401,7 +397,7 @@ export class TraceReadRepositoryClickHouse {
       });
       const last = spans.at(-1);
       return {
-        items: spans.map(({ span }) => spanToJson(span)),
+        items: await inTurns(spansToJson(spans), tenantId, options.signal),
         nextCursor:
           hasMore && last !== undefined
             ? writeSpanCursor({ ...last.place, fitting: Math.min(spans.length, SPANS_PER_ROUND_TRIP) })
@@ -511,12 +507,7 @@ export class TraceReadRepositoryClickHouse {
         most = Math.max(FEWEST_SPANS, Math.floor(wanted / 8));
         continue;
       }
-      let bytes = 0;
-      for (const row of rows) {
-        bytes += textSize(row);
-        const span = this.#decode(row, traceId);
-        spans.push({ span, place: { start: String(span.startTimeUnixNano), idHex: String(row[ID_HEX]) } });
-      }
+      const bytes = await inTurns(this.#decodeInSteps(rows, traceId, spans), tenantId, signal);
       left -= bytes;
       if (rows.length < wanted) return { spans, hasMore: false };
       const fitting = Math.floor((left / bytes) * rows.length);
@@ -578,6 +569,18 @@ export class TraceReadRepositoryClickHouse {
     );
   }
 
+  /** Adds the rows' spans to `spans`; how many bytes they have. */
+  *#decodeInSteps(rows: readonly Row[], traceId: string, spans: PlacedSpan[]): Generator<void, number> {
+    let bytes = 0;
+    for (const row of rows) {
+      bytes += textSize(row);
+      const span = this.#decode(row, traceId);
+      spans.push({ span, place: { start: String(span.startTimeUnixNano), idHex: String(row[ID_HEX]) } });
+      yield;
+    }
+    return bytes;
+  }
+
   #decode(row: Row, traceId: string) {
     try {
       return spanEventFromRow(row).data;
@@ -634,6 +637,36 @@ export class TraceReadRepositoryClickHouse {
   }
 }
 
+function selectWhole(table: string, where: string): string {
+  return `SELECT TraceId AS id, Version AS version, Projection AS text FROM ${table} WHERE ${where}`;
+}
+
+function* spansToJson(spans: readonly PlacedSpan[]): Generator<void, SpanJson[]> {
+  const items: SpanJson[] = [];
+  for (const { span } of spans) {
+    items.push(spanToJson(span));
+    yield;
+  }
+  return items;
+}
+
+/** Adds what was asked for to `found`, in its order; how many bytes that is, at least 1. */
+function* listInSteps(
+  asked: readonly ListedRow[],
+  rows: ReadonlyMap<string, ProjectionRow>,
+  options: ListTracesOptions,
+  found: ListedTrace[],
+): Generator<void, number> {
+  let bytes = 1;
+  for (const { id } of asked) {
+    const row = rows.get(id);
+    bytes += Buffer.byteLength(row?.projection ?? "");
+    found.push(readListed(id, row, options));
+    yield;
+  }
+  return bytes;
+}
+
 function readListed(
   traceId: string,
   row: ProjectionRow | undefined,
@@ -650,30 +683,6 @@ function readListed(
     return { traceId, reason: error instanceof Error ? error.message : String(error) };
   }
 }
-
-function dropMessages(projection: TraceProjection): TraceProjection {
-  const drop = (content: TraceContent | null) => {
-    if (content === null) return null;
-    const { messages: _, ...rest } = content;
-    return rest;
-  };
-  return { ...projection, input: drop(projection.input), output: drop(projection.output) };
-}
-
-/**
- * The text of a projection without its message lists where the engine can tell where they are: where ClickHouse writes them
- * as we did, and nothing else in the text is the same. The others are dropped once they are here.
- */
-function withoutMessages(column: string): string {
-  const without = (text: string, member: string) => {
-    const list = `concat('"messages":', JSONExtractRaw(${column}, '${member}', 'messages'), ',')`;
-    return `if(countSubstrings(${text}, ${list}) = 1, replaceOne(${text}, ${list}, ''), ${text})`;
-  };
-  return `if(length(${column}) < ${SMALL_PROJECTION}, ${column}, ${without(without(column, "input"), "output")})`;
-}
-
-/** Bytes of a projection below which looking for its messages is not worth it. */
-const SMALL_PROJECTION = 8_192;
 
 /** Characters of all text in a row, names of members aside. */
 function textSize(value: unknown): number {

@@ -73,15 +73,16 @@ async function open({ clickhouseUrl, database, redisUrl, prefix }: RebuildPlace)
     { name, columns, fixed, encode, toTypedColumns }: ProjectionTable<TProjection>,
     record: ProjectionRecord<string, TProjection>,
   ): Promise<void> {
+    const text = encode?.(record.projection) ?? JSON.stringify(record.projection);
     await insert(name, [
       {
         ...fixed,
         [columns.tenantId]: tenantId,
         [columns.aggregateId]: record.aggregateId,
         [columns.version]: String(record.version),
-        [columns.projection]: encode?.(record.projection),
+        [columns.projection]: text,
         [columns.metadata]: JSON.stringify(record.metadata),
-        ...toTypedColumns?.(record, tenantId),
+        ...toTypedColumns?.(record, tenantId, text),
       },
     ]);
   }
