@@ -47,7 +47,7 @@ const members = ["unknown", "attributes", "events", "links", "values", "entries"
 export function makeHeavyBody(corpus: Corpus, seed: number, place: number): HeavyBody {
   const random = new Random(seed, place);
   const size = 1 + random.below(MAX_BYTES);
-  switch (random.below(8)) {
+  switch (random.below(9)) {
     case 0:
       return {
         name: "zeros",
@@ -68,6 +68,14 @@ export function makeHeavyBody(corpus: Corpus, seed: number, place: number): Heav
       const unit = Buffer.from(hex, "hex");
       const many = Buffer.alloc(Math.floor(size / unit.length) * unit.length, unit);
       return { name: `${hex} in ${where}`, encoding: "protobuf", bytes: protobufAround(many, where) };
+    }
+    case 8: {
+      const large = Buffer.alloc(Math.ceil(size / 2), 0x78);
+      const span = field(0x12, IDS);
+      const spans = Buffer.alloc(Math.ceil(size / 2 / span.length) * span.length, span);
+      const resource = field(0x0a, field(0x0a, field(0x12, field(0x0a, large))));
+      const bytes = field(0x0a, Buffer.concat([resource, field(0x12, spans)]));
+      return { name: "a large resource and small spans", encoding: "protobuf", bytes };
     }
     default: {
       const value = random.pick(values);

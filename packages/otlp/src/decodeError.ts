@@ -14,6 +14,8 @@ export type OtlpDecodeErrorCode =
   | "too_deep"
   /** More spans, events, links, attributes and array elements than `maxItems`. */
   | "too_many_items"
+  /** Rows would repeat more bytes of resources and scopes than `maxRepeatedBytes`. */
+  | "too_many_repeats"
   /** Text that is not JSON. */
   | "invalid_json"
   /** JSON whose shape is not that of a trace request. */

@@ -17,6 +17,7 @@ import {
 
 const TRACE_ID = "0102030405060708090a0b0c0d0e0f10";
 const SPAN_ID = "0102030405060708";
+const limits = { maxItems: 1_000_000, repeats: { limit: 1e9, free: 1e9 } };
 
 function decode(text: string | object): DecodedTraceRequest {
   return decodeTraceRequest(Buffer.from(typeof text === "string" ? text : JSON.stringify(text)), "json");
@@ -257,7 +258,7 @@ describe("reading JSON", () => {
     const steps = (bytes: Uint8Array, largeBytes?: number) => {
       const report = new DecodeReport(100);
       try {
-        const spans = runSteps(decodeJson(bytes, 1_000_000, report, undefined, largeBytes));
+        const spans = runSteps(decodeJson(bytes, limits, report, undefined, largeBytes));
         return { spans, rejected: report.rejected, warnings: report.warnings };
       } catch (error) {
         if (!(error instanceof OtlpDecodeError)) throw error;
@@ -299,7 +300,7 @@ describe("reading JSON", () => {
     ],
     ["unknown members", Array.from({ length: 60_000 }, (_, i) => `,"u${i}":12345678901234567890`).join("")],
   ])("reads a span of many %s in steps", (_, fields) => {
-    const steps = decodeJson(Buffer.from(request(fields)), 1_000_000, new DecodeReport(1));
+    const steps = decodeJson(Buffer.from(request(fields)), limits, new DecodeReport(1));
     let count = 1;
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done === true) {

@@ -13,6 +13,7 @@ import {
   OPEN_OBJECT,
   UNKNOWN_MEMBER,
 } from "./jsonScanner.js";
+import { type DecodeLimits, type GroupSizes, RowRepeats } from "./rowRepeats.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
 import type { SpanEncoder } from "./spanEncoder.js";
 import {
@@ -47,6 +48,8 @@ const STEP_BYTES = 64 * 1024;
 const LARGE_BYTES = 16 * 1024;
 /** Bytes of such a value that are read in one step. */
 const LARGE_STEP_BYTES = 16 * 1024;
+/** Copying bytes of a resource into a row takes less than an eighth of decoding them. */
+const COPIED_IN_A_STEP = 3;
 /** Events, links, attributes and list members that an encoder takes of one span in one step. */
 const MAX_ENCODED_ITEMS = 4_096;
 
@@ -111,6 +114,10 @@ const elementShapes: Readonly<Record<ListName, Shape>> = {
   links: LINK,
 };
 
+function sizeOf(range: JsonRange | undefined): number {
+  return range === undefined ? 0 : range.end - range.start;
+}
+
 function emptyOf(bracket: number | undefined): unknown {
   return bracket === OPEN_LIST ? [] : {};
 }
@@ -123,18 +130,19 @@ function emptyOf(bracket: number | undefined): unknown {
  */
 export function* decodeJson(
   bytes: Uint8Array,
-  maxItems: number,
+  limits: DecodeLimits,
   report: DecodeReport,
   encoder?: SpanEncoder<unknown>,
   largeBytes = LARGE_BYTES,
 ): Steps<OtlpSpan[]> {
-  return yield* new JsonDecoder(maxItems, report, encoder, largeBytes).decode(bytes);
+  return yield* new JsonDecoder(limits, report, encoder, largeBytes).decode(bytes);
 }
 
 class JsonDecoder {
   readonly #spans: OtlpSpan[] = [];
   readonly #report: DecodeReport;
   readonly #maxItems: number;
+  readonly #limits: DecodeLimits;
   readonly #largeBytes: number;
   readonly #encoder: SpanEncoder<unknown> | undefined;
   #encodes = false;
@@ -148,13 +156,14 @@ class JsonDecoder {
   #repairStrings = false;
 
   constructor(
-    maxItems: number,
+    limits: DecodeLimits,
     report: DecodeReport,
     encoder: SpanEncoder<unknown> | undefined,
     largeBytes: number,
   ) {
     this.#largeBytes = largeBytes;
-    this.#maxItems = maxItems;
+    this.#maxItems = limits.maxItems;
+    this.#limits = limits;
     this.#report = report;
     this.#encoder = encoder;
   }
@@ -179,6 +188,7 @@ class JsonDecoder {
   }
 
   *#readRequest(index: RequestIndex, path: SpanPath): Steps<void> {
+    const repeats = new RowRepeats(this.#limits.repeats, path);
     for (const resourceSpans of this.#checked(index)) {
       path.resource++;
       path.scope = -1;
@@ -188,6 +198,7 @@ class JsonDecoder {
         resource: yield* this.#read(resourceRange, RESOURCE),
         schemaUrl: yield* this.#read(schemaUrl, undefined),
       });
+      const resourceBytes = sizeOf(resourceRange) + sizeOf(schemaUrl);
       for (const scopeSpans of this.#checked(scopes)) {
         path.scope++;
         path.span = -1;
@@ -198,9 +209,15 @@ class JsonDecoder {
           schemaUrl: yield* this.#read(schemaUrl, undefined),
         });
         this.#startGroup(resource, scope);
+        repeats.isOpen = false;
         const ranges = this.#checked(spans);
         for (let i = 0; i < ranges.length; i += 2) {
           const [start, end] = [ranges[i] as number, ranges[i + 1] as number];
+          if (repeats.isOpen) repeats.addRow();
+          else {
+            const scopeBytes = sizeOf(scopeRange) + sizeOf(schemaUrl);
+            yield* this.#openGroup(repeats, { resourceBytes, scopeBytes }, path);
+          }
           path.span++;
           this.#report.startSpan();
           this.#countItem();
@@ -209,10 +226,19 @@ class JsonDecoder {
               yield* this.#readLargeSpanOf(resource, scope, { start, end }, path);
             else this.#readSpanOf(resource, scope, this.#parse(start, end), path);
           }
-          if (this.#endsStep(end - start)) yield;
+          if (this.#endsStep(end - start + (repeats.rowBytes >>> COPIED_IN_A_STEP))) yield;
         }
       }
     }
+  }
+
+  /** Before the first span of a group, and before each whose row repeats much. */
+  *#openGroup(repeats: RowRepeats, sizes: GroupSizes, path: SpanPath): Steps<void> {
+    const isFirst = path.span < 0;
+    if (!isFirst) repeats.addRow();
+    const opened = this.#encodes ? this.#encoder?.openGroup?.() : undefined;
+    const rowBytes = opened === undefined ? sizes.resourceBytes + sizes.scopeBytes : yield* opened;
+    if (isFirst) repeats.open(sizes, rowBytes);
   }
 
   /** @throws InvalidField for what is not of the type it must be */

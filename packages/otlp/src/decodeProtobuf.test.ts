@@ -10,6 +10,7 @@ import { type AttributeValue, decodeTraceRequest, OtlpDecodeError, type SpanEnco
 const TRACE_ID = Buffer.from("0102030405060708090a0b0c0d0e0f10", "hex");
 const SPAN_ID = Buffer.from("0102030405060708", "hex");
 const IDS = [lengthDelimited(1, TRACE_ID), lengthDelimited(2, SPAN_ID)];
+const limits = { maxItems: 1_000_000, repeats: { limit: 1e9, free: 1e9 } };
 
 /** A request with one span of these raw fields. */
 function request(...fields: readonly Uint8Array[]): Buffer {
@@ -128,7 +129,7 @@ describe("reading protobuf", () => {
   it("reads a large message as it reads a small one", () => {
     const read = (bytes: Uint8Array, largeBytes?: number) => {
       const report = new DecodeReport(100);
-      const spans = attempt(() => runSteps(decodeProtobuf(bytes, 1_000_000, report, undefined, largeBytes)));
+      const spans = attempt(() => runSteps(decodeProtobuf(bytes, limits, report, undefined, largeBytes)));
       return spans === "refused" ? spans : { spans, rejected: report.rejected, warnings: report.warnings };
     };
     let spans = 0;
@@ -185,7 +186,7 @@ describe("reading protobuf", () => {
     ],
   ])("reads many %s in steps", (_, bytes) => {
     for (const encoder of [undefined, idleEncoder]) {
-      const steps = decodeProtobuf(bytes, 1_000_000, new DecodeReport(1), encoder);
+      const steps = decodeProtobuf(bytes, limits, new DecodeReport(1), encoder);
       let count = 1;
       for (; steps.next().done !== true; count++);
       expect(count).toBeGreaterThan(2);

@@ -2,6 +2,7 @@ import { OtlpDecodeError, type OtlpDecodeErrorCode } from "./decodeError.js";
 import type { DecodeReport, SpanPath } from "./decodeReport.js";
 import type { Steps } from "./decodeTurns.js";
 import type { Mutable } from "./mutable.js";
+import { type DecodeLimits, type GroupSizes, RowRepeats } from "./rowRepeats.js";
 import { type SlicingBuffer, slicingBuffer } from "./slicingBuffer.js";
 import type { Attributes, AttributeValue, OtlpSpan, Resource, Scope, SpanLink, TimedEvent } from "./span.js";
 import type { SpanEncoder } from "./spanEncoder.js";
@@ -34,6 +35,8 @@ const STEP_BYTES = 64 * 1024;
 const LARGE_BYTES = 16 * 1024;
 /** Bytes of such a message that are read in one step. */
 const LARGE_STEP_BYTES = 16 * 1024;
+/** Copying bytes of a resource into a row takes less than an eighth of decoding them. */
+const COPIED_IN_A_STEP = 3;
 /** Events, links, attributes and list members that an encoder takes of one span in one step. */
 const MAX_ENCODED_ITEMS = 4_096;
 
@@ -54,12 +57,12 @@ const scratch = new DataView(new ArrayBuffer(8));
  */
 export function* decodeProtobuf(
   bytes: Uint8Array,
-  maxItems: number,
+  limits: DecodeLimits,
   report: DecodeReport,
   encoder?: SpanEncoder<unknown>,
   largeBytes = LARGE_BYTES,
 ): Steps<OtlpSpan[]> {
-  const decoder = new ProtobufDecoder(bytes, maxItems, report, encoder, largeBytes);
+  const decoder = new ProtobufDecoder(bytes, limits, report, encoder, largeBytes);
   yield* decoder.readRequest();
   return decoder.spans;
 }
@@ -105,6 +108,7 @@ class ProtobufDecoder {
   readonly #report: DecodeReport;
   readonly #path: SpanPath = { resource: -1, scope: -1, span: -1 };
   readonly #maxItems: number;
+  readonly #repeats: RowRepeats;
   readonly #largeBytes: number;
   readonly #encoder: SpanEncoder<unknown> | undefined;
   #encodes = false;
@@ -115,7 +119,7 @@ class ProtobufDecoder {
 
   constructor(
     bytes: Uint8Array,
-    maxItems: number,
+    { maxItems, repeats }: DecodeLimits,
     report: DecodeReport,
     encoder: SpanEncoder<unknown> | undefined,
     largeBytes: number,
@@ -125,6 +129,7 @@ class ProtobufDecoder {
     this.#buffer = slicingBuffer(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#maxItems = maxItems;
+    this.#repeats = new RowRepeats(repeats, this.#path);
     this.#report = report;
   }
 
@@ -149,32 +154,41 @@ class ProtobufDecoder {
       schemaUrl: "",
     };
     const start = this.#pos;
+    const sizes: GroupSizes = { resourceBytes: 0, scopeBytes: 0 };
+    let repeated = 0;
     while (this.#pos < end) {
       const t = this.#readTag(end);
+      const fieldStart = this.#pos;
       switch (t) {
         case tag(1, BYTES): {
           const resourceEnd = this.#readEnd(end);
           if (this.#isLarge(resourceEnd)) yield* this.#readLargeResource(resource, resourceEnd);
           else this.#readResource(resource, resourceEnd);
+          sizes.resourceBytes += this.#pos - fieldStart;
           break;
         }
         case tag(2, BYTES):
-          if (this.#encoder === undefined) yield* this.#readScopeSpans(resource, this.#readEnd(end));
+          if (this.#encoder === undefined)
+            repeated += yield* this.#readScopeSpans(resource, sizes, this.#readEnd(end));
           else this.#skip(t, end, 0);
           break;
         case tag(3, BYTES):
           resource.schemaUrl = this.#readString(end);
+          sizes.resourceBytes += this.#pos - fieldStart;
           break;
         default:
           yield* this.#skipInSteps(t, end);
       }
       if (this.#endsStep()) yield;
     }
-    if (this.#encoder === undefined) return;
+    if (this.#encoder === undefined) {
+      this.#repeats.addRows(repeated, sizes, sizes.resourceBytes);
+      return;
+    }
     this.#goBack(start);
     while (this.#pos < end) {
       const t = this.#readTag(end);
-      if (t === tag(2, BYTES)) yield* this.#readScopeSpans(resource, this.#readEnd(end));
+      if (t === tag(2, BYTES)) yield* this.#readScopeSpans(resource, sizes, this.#readEnd(end));
       else yield* this.#skipInSteps(t, end);
       if (this.#endsStep()) yield;
     }
@@ -196,7 +210,8 @@ class ProtobufDecoder {
     }
   }
 
-  *#readScopeSpans(resource: Resource, end: number): Steps<void> {
+  /** Gives how many spans it has besides the first. */
+  *#readScopeSpans(resource: Resource, { resourceBytes }: GroupSizes, end: number): Steps<number> {
     const path = this.#path;
     path.scope++;
     if (this.#endsStep()) yield;
@@ -209,13 +224,16 @@ class ProtobufDecoder {
       schemaUrl: "",
     };
     const start = this.#pos;
+    const sizes: GroupSizes = { resourceBytes, scopeBytes: 0 };
     while (this.#pos < end) {
       const t = this.#readTag(end);
+      const fieldStart = this.#pos;
       switch (t) {
         case tag(1, BYTES): {
           const scopeEnd = this.#readEnd(end);
           if (this.#isLarge(scopeEnd)) yield* this.#readLargeScope(scope, scopeEnd);
           else this.#readScope(scope, scopeEnd);
+          sizes.scopeBytes += this.#pos - fieldStart;
           break;
         }
         case tag(2, BYTES):
@@ -228,13 +246,19 @@ class ProtobufDecoder {
           break;
         case tag(3, BYTES):
           scope.schemaUrl = this.#readString(end);
+          sizes.scopeBytes += this.#pos - fieldStart;
           break;
         default:
           yield* this.#skipInSteps(t, end);
       }
       if (this.#endsStep()) yield;
     }
-    if (this.#encoder === undefined) return;
+    if (this.#encoder === undefined) {
+      this.#repeats.addRows(path.span, sizes, sizes.scopeBytes);
+      return path.span;
+    }
+    const repeats = this.#repeats;
+    repeats.isOpen = false;
     this.#encodes = this.#encoder.startGroup(resource, scope);
     this.#goBack(start);
     while (this.#pos < end) {
@@ -242,11 +266,25 @@ class ProtobufDecoder {
       if (t !== tag(2, BYTES)) yield* this.#skipInSteps(t, end);
       else {
         const spanEnd = this.#readEnd(end);
+        if (repeats.isOpen) repeats.addRow();
+        else yield* this.#openGroup(sizes);
+        this.#stepEnd -= repeats.rowBytes >>> COPIED_IN_A_STEP;
         if (!this.#readSpanOf(resource, scope, spanEnd))
           yield* this.#readLargeSpanOf(resource, scope, spanEnd);
       }
       if (this.#endsStep()) yield;
     }
+    return path.span;
+  }
+
+  /** Before the first span of a group, and before each whose row repeats much. */
+  *#openGroup(sizes: GroupSizes): Steps<void> {
+    const repeats = this.#repeats;
+    const isFirst = this.#path.span < 0;
+    if (!isFirst) repeats.addRow();
+    const opened = this.#encodes ? this.#encoder?.openGroup?.() : undefined;
+    const rowBytes = opened === undefined ? sizes.resourceBytes + sizes.scopeBytes : yield* opened;
+    if (isFirst) repeats.open(sizes, rowBytes);
   }
 
   /** To read the same bytes again, in steps again. */

@@ -3,6 +3,7 @@ import { decodeJson } from "./decodeJson.js";
 import { decodeProtobuf } from "./decodeProtobuf.js";
 import { DecodeReport, type RejectedSpan, type SpanWarning } from "./decodeReport.js";
 import { runSteps, type Steps } from "./decodeTurns.js";
+import { defaultMaxRepeatedBytes } from "./rowRepeats.js";
 import type { OtlpSpan } from "./span.js";
 import type { SpanEncoder } from "./spanEncoder.js";
 
@@ -15,6 +16,11 @@ export interface DecodeTraceRequestOptions {
    * wire and many times that in memory, so a bound on bytes alone does not bound memory. Default 4 000 000.
    */
   readonly maxItems?: number;
+  /**
+   * The most bytes of resources and scopes that the rows of a request repeat: both are stored with each of their spans, and with
+   * the first of a ScopeSpans they are not repeated. Default four times the bytes of the request and 64 MiB.
+   */
+  readonly maxRepeatedBytes?: number;
   /** How many rejected spans, and how many warnings, are described; all are counted. Default 100. */
   readonly maxDescribed?: number;
 }
@@ -50,24 +56,33 @@ export function decodeTraceRequest(
   return runSteps(decodeInSteps(bytes, encoding, options, encoder));
 }
 
-/** {@link decodeTraceRequest}, a few hundred spans at a time. */
+/**
+ * {@link decodeTraceRequest}, a few hundred spans at a time.
+ *
+ * @param takeRepeated called before rows repeat more bytes than the request has; throws if they may not
+ */
 export function* decodeInSteps(
   bytes: Uint8Array,
   encoding: OtlpEncoding,
   options: DecodeTraceRequestOptions = {},
   encoder?: SpanEncoder<unknown>,
+  takeRepeated?: (bytes: number) => void,
 ): Steps<DecodedTraceRequest> {
   const maxItems = options.maxItems ?? 4_000_000;
   const maxDescribed = options.maxDescribed ?? 100;
   const report = new DecodeReport(maxDescribed);
   const decode = encoding === "json" ? decodeJson : decodeProtobuf;
+  const limit = options.maxRepeatedBytes ?? defaultMaxRepeatedBytes(bytes.length);
+  const repeats = { limit, free: bytes.length, take: takeRepeated };
   let spans: OtlpSpan[];
   try {
-    spans = yield* decode(bytes, maxItems, report, encoder);
+    spans = yield* decode(bytes, { maxItems, repeats }, report, encoder);
   } catch (error) {
     if (encoder === undefined || !(error instanceof OtlpDecodeError)) throw error;
+    // Objects of all spans could take as much.
+    if (error.code === "too_many_repeats") throw error;
     // In the order of the bytes another fault may be the first: one request is refused for one reason.
-    yield* decode(bytes, maxItems, new DecodeReport(maxDescribed));
+    yield* decode(bytes, { maxItems, repeats: { limit, free: limit } }, new DecodeReport(maxDescribed));
     throw error;
   }
   return {

@@ -11,6 +11,12 @@ export interface SpanEncoder<Encoded> {
    */
   startGroup(resource: Resource, scope: Scope): boolean;
   /**
+   * Prepares for the next span of the group in steps of about a millisecond each: called before the first, and before each where
+   * rows repeat much. Gives the bytes of resource and scope that each row repeats. Without it these are the bytes that were
+   * sent.
+   */
+  openGroup?(): Generator<void, number, void>;
+  /**
    * Takes the span that is the protobuf message from `start` to `end`, if that is simple and its events, links, attributes and
    * list members are at most `maxItems`. How many they are; -1, and nothing taken, if not: then it is decoded, refused
    * or not by the rules of {@link decodeTraceRequest}, and what is good given to `addSpan`.

@@ -165,6 +165,98 @@ describe("a trace endpoint with an encoder", () => {
   });
 });
 
+describe("a request whose rows repeat their resource", () => {
+  type Where = "resource" | "scope";
+  /** Spans of a group that has a value of so many characters. */
+  function groupOf(count: number, characters: number, where: Where = "resource"): OtlpSpan[] {
+    const attributes = new Map([["large", "x".repeat(characters)]]);
+    const group = { [where]: { ...span[where], attributes } };
+    return Array.from({ length: count }, () => ({ ...span, name: "plain", ...group }));
+  }
+  const typed = (encoding: OtlpEncoding) => ({ "content-type": CONTENT_TYPES[encoding] });
+
+  const cases = (["protobuf", "json"] as const).flatMap((encoding) =>
+    (["resource", "scope"] as const).flatMap((where) =>
+      [true, false].map((encodes) => [where, encoding, encodes] as const),
+    ),
+  );
+  it.each(cases)(
+    "beyond the limit is refused for its large %s in %s, encoded: %s",
+    async (where, encoding, encodes) => {
+      const taken: string[] = [];
+      const options = encodes ? { createEncoder: () => recordingEncoder(taken) } : {};
+      const server = await serve(options as never);
+      const body = encodeTraceRequest(groupOf(2_000, 200_000, where), encoding);
+      const { status, body: reply } = await post(server.url, body, typed(encoding));
+      expect(status).toBe(413);
+      const [large, small] = where === "resource" ? ["2000\\d\\d", "\\d\\d?"] : ["\\d\\d?", "2000\\d\\d"];
+      expect(reply.message).toMatch(
+        new RegExp(
+          `resource of resourceSpans\\[0\\] has ${large} bytes and the scope of its scopeSpans\\[0\\] has ${small}\\.`,
+        ),
+      );
+      expect(reply.message).toContain(`more than ${4 * body.length + 64 * 2 ** 20} bytes`);
+      expect(reply.message).toContain("Put large values on one span, or send smaller batches.");
+      expect(server.batches).toEqual([]);
+      // Refused before there were rows of more bytes.
+      expect(taken.length).toBeLessThan(400);
+    },
+  );
+
+  it.each(["protobuf", "json"] as const)(
+    "of a few KB with 10 000 small spans is taken in %s",
+    async (encoding) => {
+      const { url } = await serve();
+      const body = encodeTraceRequest(groupOf(10_000, 4_000), encoding);
+      expect((await post(url, body, typed(encoding))).status).toBe(200);
+    },
+  );
+
+  it("counts what an encoder says a row repeats, and asks again before each large row", async () => {
+    let asked = 0;
+    const encoder = {
+      ...recordingEncoder([]),
+      *openGroup() {
+        asked++;
+        yield;
+        return 1_000_000;
+      },
+    };
+    const { url } = await serve({ createEncoder: () => encoder } as never);
+    expect((await post(url, encodeTraceRequest(groupOf(60, 1), "protobuf"))).status).toBe(200);
+    expect(asked).toBe(60);
+    expect((await post(url, encodeTraceRequest(groupOf(70, 1), "json"), typed("json"))).status).toBe(413);
+    expect(asked).toBeLessThan(60 + 70);
+  });
+
+  it("takes them of the bytes in flight until it is answered", async () => {
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let isFirst = true;
+    const { url } = await serve({
+      maxBodyBytes: 1_000_000,
+      maxInFlightBytes: 20_000_000,
+      async export() {
+        if (!isFirst) return;
+        isFirst = false;
+        await held;
+      },
+    });
+    const send = (count: number) => post(url, encodeTraceRequest(groupOf(count, 10_000), "protobuf"));
+    const first = send(1_500);
+    await vi.waitFor(() => expect(isFirst).toBe(false));
+    expect((await send(1_000)).status).toBe(429);
+    expect((await send(100)).status).toBe(200);
+    goOn();
+    expect((await first).status).toBe(200);
+    expect((await send(1_500)).status).toBe(200);
+    // More than there ever is room for must not be sent again.
+    expect((await send(2_500)).status).toBe(413);
+  });
+});
+
 describe("a trace endpoint", () => {
   it.each(["protobuf", "json"] as const)(
     "takes %s, plain and compressed, and answers with an empty reply",

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { BodyMemory } from "./bodyMemory.js";
-import { ByteBudget } from "./byteBudget.js";
+import { type BudgetRefusal, ByteBudget } from "./byteBudget.js";
 import { OtlpDecodeError } from "./decodeError.js";
 import { clip } from "./decodeReport.js";
 import { type DecodedTraceRequest, decodeInSteps, type OtlpEncoding } from "./decodeTraceRequest.js";
@@ -15,6 +15,7 @@ import {
 import { isOtlpRefusedError, isOtlpUnavailableError, type OtlpRetryableStatus } from "./handlerErrors.js";
 import { reply } from "./lingeringReply.js";
 import { type BodyProblem, type BodyResult, contentCoding, readBody } from "./requestBody.js";
+import { defaultMaxRepeatedBytes } from "./rowRepeats.js";
 import type { OtlpSpan } from "./span.js";
 import type { SpanEncoder } from "./spanEncoder.js";
 
@@ -66,7 +67,10 @@ export interface OtlpTraceHandlerBaseOptions<Context, Encoded = never> {
   readonly maxBodyBytes?: number;
   /** Largest body before inflation when it is compressed; 413 beyond. Default 16 777 216. */
   readonly maxCompressedBytes?: number;
-  /** Bytes of all requests in flight, after inflation, as they come in; 429 beyond. Default 256 000 000. */
+  /**
+   * Bytes of all requests in flight, after inflation, as they come in; 429 beyond. Also counted are those of resources and scopes
+   * that rows repeat beyond the bytes of their request. Default 256 000 000.
+   */
   readonly maxInFlightBytes?: number;
   /**
    * Whose a request is, for fairness: tenants take turns in being decoded, and none may fill `maxInFlightBytes`. Without it
@@ -220,14 +224,24 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
     const share = budget.shareOf(tenant);
     const body = await readBody(request, coding, limits, share, memory);
     if (!body.ok) return bodyAnswer(body);
+    let { taken } = body;
     try {
-      const encoder = options.createEncoder?.(context, body.bytes.length);
+      const { length } = body.bytes;
+      const encoder = options.createEncoder?.(context, length);
+      const maxRepeatedBytes = Math.min(defaultMaxRepeatedBytes(length), maxInFlightBytesPerTenant);
+      const takeRepeated = (bytes: number): void => {
+        const problem = share.take(bytes);
+        if (problem !== undefined) throw new OverBudget(problem);
+        taken += bytes;
+      };
       let decoded: DecodedTraceRequest;
       try {
-        decoded = await turns.run(tenant, decodeInSteps(body.bytes, encoding, decodeOptions, encoder));
+        const limits = { ...decodeOptions, maxRepeatedBytes };
+        decoded = await turns.run(tenant, decodeInSteps(body.bytes, encoding, limits, encoder, takeRepeated));
       } catch (error) {
+        if (error instanceof OverBudget) return bodyAnswer({ ok: false, problem: error.problem, detail: "" });
         if (!(error instanceof OtlpDecodeError)) throw error;
-        const status = error.code === "too_many_items" ? 413 : 400;
+        const status = error.code === "too_many_items" || error.code === "too_many_repeats" ? 413 : 400;
         return refusal(
           status,
           status === 413 ? rpcCode.resourceExhausted : rpcCode.invalidArgument,
@@ -253,7 +267,7 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
       }
       return { status: 200, partialSuccess: partialSuccess(decoded, result?.rejected ?? []) };
     } finally {
-      share.release(body.taken);
+      share.release(taken);
     }
   }
 
@@ -296,6 +310,16 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
       disconnected: () => undefined,
     };
     return answers[body.problem]();
+  }
+}
+
+/** The rows of a request cannot have the bytes now that they repeat. */
+class OverBudget extends Error {
+  readonly problem: BudgetRefusal;
+
+  constructor(problem: BudgetRefusal) {
+    super(problem);
+    this.problem = problem;
   }
 }
 

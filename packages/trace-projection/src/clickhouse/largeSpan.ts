@@ -52,6 +52,26 @@ export class LargeSpanWriter {
     if (values > 0 || isMoved) exact.bareText("]}");
   }
 
+  /** Writes attributes with their types into `out`, as a list behind `before`. */
+  *entries(out: NativeBytes, attributes: Attributes, before: string): WritingSteps {
+    out.bareText(before);
+    let entries = 0;
+    for (const [key, value] of attributes) {
+      out.bareText(entries++ === 0 ? "[" : ",");
+      yield* this.#exactEntry(out, key, value);
+      if (this.#endsStep()) yield;
+    }
+    out.bareText(entries === 0 ? "[]" : "]");
+  }
+
+  /** As `attributeToText`. */
+  *text(value: AttributeValue): Generator<void, string, void> {
+    if (!this.#isWide(value)) return attributeToText(value);
+    this.#text.length = 0;
+    yield* this.#json(this.#text, value, 0);
+    return this.#text.bytes.toString("utf8", 0, this.#text.length);
+  }
+
   /** Whether the caller, who wrote one more value, is to end its step. */
   endsStep(): boolean {
     return this.#endsStep();

@@ -101,13 +101,7 @@ export class PlainSpanRow {
     block.attributes.endMap();
     block.eventOffsets.count(block.eventNames.length);
     block.linkOffsets.count(block.links);
-    group.enter(block);
-    block.serviceNames.push(group.service);
-    for (const key of group.resourceKeys) block.resources.keys.push(key);
-    block.resources.values.raw(group.resourceValues.bytes, 0, group.resourceValues.length);
-    block.resources.endMap();
-    block.scopeNames.raw(group.scopeName.bytes, 0, group.scopeName.length);
-    block.scopeVersions.raw(group.scopeVersion.bytes, 0, group.scopeVersion.length);
+    group.write(block);
     this.#exact(block.exacts, group.exact);
     block.rows++;
     return true;

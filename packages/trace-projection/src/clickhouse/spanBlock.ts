@@ -1,9 +1,9 @@
 import type { TenantId } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
 import { type EncodedRows, LowCardinalityColumn, MapColumn, NativeBytes } from "@es/store-clickhouse";
-import { createSpanEvent } from "../spanEvent.js";
 import { LargeSpanWriter, type WritingSteps } from "./largeSpan.js";
-import { LAST_DATE_TIME, spanEventToRow } from "./spanRow.js";
+import { SpanGroup } from "./spanGroup.js";
+import { LAST_DATE_TIME, spanToRow } from "./spanRow.js";
 
 /** 32 digits behind their length. */
 const TRACE_ID_BYTES = 33;
@@ -136,10 +136,11 @@ export class SpanBlock {
   /**
    * Any span, by way of its row.
    *
-   * @throws TypeError what `spanEventToRow` throws; then nothing was added
+   * @param group of the span's resource and scope
+   * @throws TypeError what `spanToRow` throws; then nothing was added
    */
-  addSpan(span: OtlpSpan): void {
-    const row = spanEventToRow(createSpanEvent(span, 0n), "" as TenantId);
+  addSpan(span: OtlpSpan, group = SpanGroup.of(span.resource, span.scope)): void {
+    const { row, exactBefore, exactBehind } = spanToRow(span);
     const { startTimeUnixNano: start } = span;
     this.timestamps.bigint(dateTime(start));
     this.traceIds.text(row.TraceId);
@@ -148,10 +149,7 @@ export class SpanBlock {
     this.traceStates.text(row.TraceState);
     this.names.push(this.names.keyOf(row.SpanName));
     this.kinds.push(this.kinds.keyOf(row.SpanKind));
-    this.serviceNames.push(this.serviceNames.keyOf(row.ServiceName));
-    addMap(this.resources, row.ResourceAttributes);
-    this.scopeNames.text(row.ScopeName);
-    this.scopeVersions.text(row.ScopeVersion);
+    group.write(this);
     addMap(this.attributes, row.SpanAttributes);
     this.durations.bigint(BigInt(row.Duration));
     this.statusCodes.push(this.statusCodes.keyOf(row.StatusCode));
@@ -172,18 +170,15 @@ export class SpanBlock {
     this.linkOffsets.count(this.links);
     this.starts.bigint(start);
     this.ends.bigint(span.endTimeUnixNano);
-    this.exacts.text(row.Exact);
+    addExactSpan(this.exacts, exactBefore, group.exact, exactBehind);
     this.rows++;
   }
 
   /** {@link addSpan} in steps, for a span of many values. Maps keep the order of their keys. */
-  *addLargeSpan(span: OtlpSpan): WritingSteps {
+  *addLargeSpan(span: OtlpSpan, group = SpanGroup.of(span.resource, span.scope)): WritingSteps {
     const { startTimeUnixNano: start, events, links } = span;
     // What all rows have, of the same span without what may be many.
-    const row = spanEventToRow(
-      createSpanEvent({ ...span, attributes: NONE, events: [], links: [] }, 0n),
-      "" as TenantId,
-    );
+    const { row, exactBefore } = spanToRow({ ...span, attributes: NONE, events: [], links: [] });
     const writer = new LargeSpanWriter();
     const exact = new NativeBytes();
     const exactLists = new NativeBytes();
@@ -221,16 +216,15 @@ export class SpanBlock {
     this.traceStates.text(row.TraceState);
     this.names.push(this.names.keyOf(row.SpanName));
     this.kinds.push(this.kinds.keyOf(row.SpanKind));
-    this.serviceNames.push(this.serviceNames.keyOf(row.ServiceName));
-    addMap(this.resources, row.ResourceAttributes);
-    this.scopeNames.text(row.ScopeName);
-    this.scopeVersions.text(row.ScopeVersion);
+    group.write(this);
     this.durations.bigint(BigInt(row.Duration));
     this.statusCodes.push(this.statusCodes.keyOf(row.StatusCode));
     this.statusMessages.text(row.StatusMessage);
     this.starts.bigint(start);
     this.ends.bigint(span.endTimeUnixNano);
-    addExactSpan(this.exacts, row.Exact, exact, exactEvents, exactLinks);
+    const before = membersText(exactBefore, exact);
+    const behind = membersText("", listed('"events":', exactEvents), listed('"links":', exactLinks));
+    addExactSpan(this.exacts, before, group.exact, behind);
     this.rows++;
   }
 
@@ -331,38 +325,68 @@ function addExact(
   out.bareText("}]");
 }
 
-/** The members of `Exact` in the order of `spanEventToRow`: kind, flags, dropped, attributes, the group's, events, links. */
+/** Members of an object, with a comma between any two. */
+function membersText(...parts: readonly (string | NativeBytes)[]): NativeBytes {
+  const text = new NativeBytes(64);
+  for (const part of parts) {
+    if (part.length === 0) continue;
+    if (text.length > 0) text.byte(COMMA);
+    if (typeof part === "string") text.bareText(part);
+    else text.raw(part.bytes, 0, part.length);
+  }
+  return text;
+}
+
+/** A list of events or links, each of which is behind a comma, as a member. */
+function listed(name: string, items: NativeBytes): NativeBytes {
+  const text = new NativeBytes(64);
+  if (items.length === 0) return text;
+  text.bareText(`${name}[`);
+  text.raw(items.bytes, 1, items.length);
+  text.bareText("]");
+  return text;
+}
+
+/**
+ * The members of `Exact` in the order of `spanEventToRow`: kind, flags, dropped and attributes, those of the group, events and
+ * links.
+ *
+ * @param group each member behind a comma
+ */
 function addExactSpan(
   out: NativeBytes,
-  rest: string,
-  attributes: NativeBytes,
-  events: NativeBytes,
-  links: NativeBytes,
+  before: string | NativeBytes,
+  group: Uint8Array,
+  behind: string | NativeBytes,
 ): void {
-  const members = rest === "" ? {} : (JSON.parse(rest) as Readonly<Record<string, unknown>>);
-  const first: Record<string, unknown> = {};
-  const group: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(members))
-    (name === "kind" || name === "flags" || name === "dropped" ? first : group)[name] = member;
-  const text = new NativeBytes();
-  const add = (part: NativeBytes | string, before = "", after = ""): void => {
-    if (part.length === 0) return;
-    text.bareText(text.length === 0 ? "{" : ",");
-    text.bareText(before);
-    if (typeof part === "string") text.bareText(part);
-    else text.raw(part.bytes, before === "" ? 0 : 1, part.length);
-    text.bareText(after);
-  };
-  add(JSON.stringify(first).slice(1, -1));
-  add(attributes);
-  add(JSON.stringify(group).slice(1, -1));
-  // Each event and link is behind a comma.
-  add(events, '"events":[', "]");
-  add(links, '"links":[', "]");
-  if (text.length > 0) text.byte(0x7d);
-  out.varint(text.length);
-  out.raw(text.bytes, 0, text.length);
+  const isFirst = before.length === 0;
+  if (isFirst && group.length + behind.length === 0) {
+    out.byte(0);
+    return;
+  }
+  if (typeof before === "string" && typeof behind === "string" && group.length === 0) {
+    out.text(isFirst || behind === "" ? `{${before}${behind}}` : `{${before},${behind}}`);
+    return;
+  }
+  const [first, last] = [bytesOf(before), bytesOf(behind)];
+  const ofGroup = isFirst && group.length > 0 ? group.subarray(1) : group;
+  const hasComma = last.length > 0 && first.length + ofGroup.length > 0;
+  out.varint(first.length + ofGroup.length + last.length + (hasComma ? 3 : 2));
+  out.byte(OPEN);
+  out.raw(first, 0, first.length);
+  out.raw(ofGroup, 0, ofGroup.length);
+  if (hasComma) out.byte(COMMA);
+  out.raw(last, 0, last.length);
+  out.byte(CLOSE);
 }
+
+function bytesOf(text: string | NativeBytes): Uint8Array {
+  return typeof text === "string" ? Buffer.from(text) : text.bytes.subarray(0, text.length);
+}
+
+const COMMA = 0x2c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
 function addMap(column: MapColumn, entries: Readonly<Record<string, string>>): void {
   for (const key in entries) column.add(key, entries[key] as string);

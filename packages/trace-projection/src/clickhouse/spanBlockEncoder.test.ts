@@ -1,5 +1,5 @@
 import type { TenantId } from "@es/core";
-import { decodeTraceRequest, type OtlpSpan, type Resource, type Scope } from "@es/otlp";
+import { decodeTraceRequest, encodeTraceRequest, type OtlpSpan, type Resource, type Scope } from "@es/otlp";
 import { NativeBytes } from "@es/store-clickhouse";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -56,6 +56,90 @@ describe("a large span", () => {
     expect(steps).toBeGreaterThan(100);
     atOnce.addSpan(spans[0] as OtlpSpan);
     expect(seal(inSteps).equals(seal(atOnce))).toBe(true);
+  });
+});
+
+describe("a large resource and scope", () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ key: `k${i}`, value: { intValue: i } }));
+  const list = { arrayValue: { values: many(3_000).map(({ value }) => value) } };
+  const attributes = [
+    ...many(6_000),
+    { key: "service.name", value: { stringValue: "app" } },
+    { key: "text", value: { stringValue: "é".repeat(100_000) } },
+    { key: "list", value: list },
+    { key: "map", value: { kvlistValue: { values: many(3_000) } } },
+  ];
+  const ids = { traceId: "1".repeat(32), spanId: "2".repeat(16) };
+  const link = { ...ids, flags: 3 };
+  const event = { timeUnixNano: "1", droppedAttributesCount: 1 };
+  const spans = [{ ...ids, flags: 1 }, { ...ids, links: [link], events: [event] }, ids];
+  const request = (more: object) => ({
+    resourceSpans: [
+      {
+        resource: { attributes, droppedAttributesCount: 2 },
+        schemaUrl: "resource's",
+        scopeSpans: [{ scope: { name: "s", attributes, ...more }, schemaUrl: "scope's", spans }],
+      },
+    ],
+  });
+
+  it.each(["protobuf", "json"] as const)(
+    "are written in steps as they are written at once, in %s",
+    (encoding) => {
+      const decoded = decodeTraceRequest(
+        Buffer.from(JSON.stringify(request({ version: "1" }))),
+        "json",
+      ).spans;
+      const atOnce = new SpanBlock();
+      for (const span of decoded) atOnce.addSpan(span);
+      const encoder = new SpanBlockEncoder(new SpanBlockPool(), () => true);
+      decodeTraceRequest(encodeTraceRequest(decoded, encoding), encoding, {}, encoder);
+      const [rows] = encoder.finish()?.seal("t" as TenantId, () => 1n) ?? [];
+      const expected = atOnce.seal("t" as TenantId, () => 1n, new NativeBytes());
+      expect(rows?.rows).toBe(3);
+      expect(Buffer.from(rows?.bytes ?? []).equals(expected.bytes)).toBe(true);
+    },
+  );
+
+  it("take many steps, once for all spans", () => {
+    const [span] = decodeTraceRequest(Buffer.from(JSON.stringify(request({}))), "json").spans as [OtlpSpan];
+    const encoder = new SpanBlockEncoder(new SpanBlockPool(), () => true);
+    encoder.startGroup(span.resource, span.scope);
+    const stepsOf = () => {
+      const steps = encoder.openGroup();
+      for (let count = 1; ; count++) if (steps.next().done === true) return count;
+    };
+    expect(stepsOf()).toBeGreaterThan(50);
+    expect(stepsOf()).toBe(1);
+  });
+
+  it("fill a block of their own each where they are that large", () => {
+    const large = [{ key: "text", value: { stringValue: "x".repeat(3_000_000) } }];
+    const body = {
+      resourceSpans: [{ resource: { attributes: large }, scopeSpans: [{ spans: [ids, ids, ids, ids] }] }],
+    };
+    const encoder = new SpanBlockEncoder(new SpanBlockPool(), () => true);
+    decodeTraceRequest(Buffer.from(JSON.stringify(body)), "json", {}, encoder);
+    const blocks = encoder.finish()?.seal("t" as TenantId, () => 1n) ?? [];
+    expect(blocks.map(({ rows }) => rows)).toEqual([2, 2]);
+    for (const { bytes } of blocks) expect(bytes.length).toBeLessThan(7_000_000);
+  });
+
+  it("say how much each row has of them, keys included where they are large", () => {
+    const sizeOf = (entries: readonly [string, string][]) => {
+      const resource = { attributes: new Map(entries), droppedAttributesCount: 0, schemaUrl: "" };
+      const encoder = new SpanBlockEncoder(new SpanBlockPool(), () => true);
+      encoder.startGroup(resource, { ...resource, attributes: new Map(), name: "", version: "" });
+      const steps = encoder.openGroup();
+      for (;;) {
+        const step = steps.next();
+        if (step.done === true) return step.value;
+      }
+    };
+    expect(sizeOf([["key", "x".repeat(5_000)]])).toBeGreaterThan(5_000);
+    expect(sizeOf([["key", "x".repeat(5_000)]])).toBeLessThan(5_100);
+    expect(sizeOf([["k".repeat(1_000_000), ""]])).toBeGreaterThan(1_000_000);
   });
 });
 

@@ -10,6 +10,8 @@ import { SpanGroup } from "./spanGroup.js";
 const MAX_BLOCK_BYTES = 4 * 2 ** 20;
 /** Measuring a block costs as much as writing a small column. */
 const SPANS_PER_MEASUREMENT = 16;
+/** A block of rows that repeat so much of their resource is measured after each. */
+const LARGE_ROW_BYTES = 2 ** 16;
 const MAX_FREE_BLOCKS = 4;
 const MAX_FREE_BYTES = 2 * MAX_BLOCK_BYTES;
 /** Sealed blocks wait for ClickHouse; those that are filled do not. */
@@ -82,7 +84,12 @@ export class EncodedSpans {
 
   /** @param stamp the accepted time of each span in turn */
   seal(tenantId: TenantId, stamp: () => bigint): readonly EncodedRows[] {
-    return this.#blocks.map((block) => this.#sealBlock(block, tenantId, stamp));
+    const [only] = this.#blocks;
+    if (this.#blocks.length === 1 && only !== undefined) return [this.#sealBlock(only, tenantId, stamp)];
+    return this.#blocks.map((block) => {
+      const stamps = Array.from({ length: block.rows }, stamp).values();
+      return new LateRows(block, () => this.#sealBlock(block, tenantId, () => stamps.next().value as bigint));
+    });
   }
 
   /** {@link seal}, of few spans: others may join them until the bytes are asked for. Undefined where they are many. */
@@ -120,6 +127,26 @@ export class EncodedSpans {
    */
   free(): void {
     for (const sealed of this.#sealed.splice(0)) this.#pool.giveSealed(sealed);
+  }
+}
+
+/** Rows that are sealed when they are sent: of a large request few blocks are in memory twice at a time. */
+class LateRows implements EncodedRows {
+  readonly format = "Native";
+  readonly byteLength: number;
+  readonly rows: number;
+  readonly #seal: () => EncodedRows;
+  #sealed: EncodedRows | undefined;
+
+  constructor({ byteLength, rows }: SpanBlock, seal: () => EncodedRows) {
+    this.byteLength = byteLength;
+    this.rows = rows;
+    this.#seal = seal;
+  }
+
+  get bytes(): Uint8Array {
+    this.#sealed ??= this.#seal();
+    return this.#sealed.bytes;
   }
 }
 
@@ -190,25 +217,41 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
     return this.#add(this.#writers.json, start, end, maxItems);
   }
 
+  *openGroup(): Generator<void, number, void> {
+    if (this.#of === undefined) return 0;
+    this.#group ??= yield* SpanGroup.inSteps(this.#of.resource, this.#of.scope);
+    // Every block has to learn the keys.
+    yield* this.#group.enter(this.#block);
+    return this.#group.rowBytes;
+  }
+
   #add(writer: PlainSpanWriter | PlainJsonSpanWriter, start: number, end: number, maxItems: number): number {
     if (this.#of === undefined) return -1;
-    this.#group ??= new SpanGroup(this.#of.resource, this.#of.scope);
+    this.#group ??= SpanGroup.of(this.#of.resource, this.#of.scope);
     const group = this.#group;
     const block = this.#block;
     const items = writer.write(block, group, start, end, maxItems);
     if (items < 0) return items;
-    this.#added(block);
+    this.#added(block, group);
     return items;
   }
 
   addSpan(span: OtlpSpan): void {
-    this.#block.addSpan(span);
-    this.#added(this.#block);
+    const group = this.#groupOf(span);
+    this.#block.addSpan(span, group);
+    this.#added(this.#block, group);
   }
 
   *addLargeSpan(span: OtlpSpan): Generator<void, void, void> {
-    yield* this.#block.addLargeSpan(span);
-    this.#added(this.#block);
+    const group = this.#groupOf(span);
+    yield* this.#block.addLargeSpan(span, group);
+    this.#added(this.#block, group);
+  }
+
+  #groupOf({ resource, scope }: OtlpSpan): SpanGroup {
+    if (resource !== this.#of?.resource || scope !== this.#of.scope) return SpanGroup.of(resource, scope);
+    this.#group ??= SpanGroup.of(resource, scope);
+    return this.#group;
   }
 
   finish(): EncodedSpans | undefined {
@@ -218,9 +261,10 @@ export class SpanBlockEncoder implements SpanEncoder<EncodedSpans> {
     return blocks.length === 0 ? undefined : new EncodedSpans(blocks, [...this.#traceIds], this.#pool);
   }
 
-  #added(block: SpanBlock): void {
+  #added(block: SpanBlock, { rowBytes }: SpanGroup): void {
     if (block.traceIsNew()) this.#traceIds.add(block.lastTraceId());
-    if (block.rows % SPANS_PER_MEASUREMENT !== 0 || block.byteLength < MAX_BLOCK_BYTES) return;
+    if (block.rows % SPANS_PER_MEASUREMENT !== 0 && rowBytes < LARGE_ROW_BYTES) return;
+    if (block.byteLength < MAX_BLOCK_BYTES) return;
     this.#full.push(block);
     this.#block = this.#pool.take();
   }

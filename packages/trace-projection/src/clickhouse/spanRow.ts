@@ -104,15 +104,42 @@ export type SpanRowWritten = {
 };
 
 export function spanEventToRow(event: SpanEvent, tenantId: TenantId): SpanRowWritten {
-  const span = event.data;
-  const { resource, scope, startTimeUnixNano: start, endTimeUnixNano: end } = span;
-  assertWellFormed(span);
-  const attributes = splitAttributes(span.attributes);
+  const { resource, scope } = event.data;
+  const { row, exactBefore, exactBehind } = spanToRow(event.data);
+  assertWellFormed([scope.name, scope.version], [resource.attributes, scope.attributes]);
   const resourceAttributes = splitAttributes(resource.attributes);
+  const service = resource.attributes.get(ATTR_SERVICE_NAME);
+  row.ServiceName = service === undefined || service === null ? "" : attributeToText(service);
+  row.ResourceAttributes = resourceAttributes.texts;
+  row.ScopeName = scope.name;
+  row.ScopeVersion = scope.version;
+  row.TenantId = tenantId;
+  row.AcceptedAt = String(event.acceptedAt);
+  const exactOfGroup = membersOf(exactGroup(resource, resourceAttributes.exact, scope));
+  const exact = [exactBefore, exactOfGroup, exactBehind].filter((members) => members !== "");
+  row.Exact = exact.length === 0 ? "" : `{${exact.join()}}`;
+  return row;
+}
+
+/** A row without what it has of its resource, its scope and where it is stored. */
+export interface OwnRow {
+  readonly row: { -readonly [Column in keyof SpanRowWritten]: SpanRowWritten[Column] };
+  /** Members of `Exact` before those of the resource and the scope. */
+  readonly exactBefore: string;
+  /** And behind them. */
+  readonly exactBehind: string;
+}
+
+const NO_TEXTS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** What a span's row has of the span alone. @throws TypeError for text that UTF-8 cannot store */
+export function spanToRow(span: OtlpSpan): OwnRow {
+  const { startTimeUnixNano: start, endTimeUnixNano: end } = span;
+  assertOwnWellFormed(span);
+  const attributes = splitAttributes(span.attributes);
   const events = span.events.map((item) => splitAttributes(item.attributes));
   const links = span.links.map((item) => splitAttributes(item.attributes));
-  const service = resource.attributes.get(ATTR_SERVICE_NAME);
-  return {
+  const row: OwnRow["row"] = {
     Timestamp: toDateTime(start),
     TraceId: span.traceId,
     SpanId: span.spanId,
@@ -120,10 +147,10 @@ export function spanEventToRow(event: SpanEvent, tenantId: TenantId): SpanRowWri
     TraceState: span.traceState,
     SpanName: span.name,
     SpanKind: spanKinds[span.kind] ?? "Unspecified",
-    ServiceName: service === undefined || service === null ? "" : attributeToText(service),
-    ResourceAttributes: resourceAttributes.texts,
-    ScopeName: scope.name,
-    ScopeVersion: scope.version,
+    ServiceName: "",
+    ResourceAttributes: NO_TEXTS,
+    ScopeName: "",
+    ScopeVersion: "",
     SpanAttributes: attributes.texts,
     Duration: String(start !== 0n && end > start ? end - start : 0n),
     StatusCode: statusCodes[span.status.code],
@@ -135,23 +162,23 @@ export function spanEventToRow(event: SpanEvent, tenantId: TenantId): SpanRowWri
     "Links.SpanId": span.links.map((item) => item.spanId),
     "Links.TraceState": span.links.map((item) => item.traceState),
     "Links.Attributes": links.map(({ texts }) => texts),
-    TenantId: tenantId,
-    AcceptedAt: String(event.acceptedAt),
+    TenantId: "",
+    AcceptedAt: "",
     StartTimeUnixNano: String(start),
     EndTimeUnixNano: String(end),
-    Exact: exactText(span, attributes.exact, resourceAttributes.exact, events, links),
+    Exact: "",
   };
+  return { row, ...exactTexts(span, attributes.exact, events, links) };
 }
 
 type Split = { readonly exact: ExactAttributes | undefined };
 
-function exactText(
+function exactTexts(
   span: OtlpSpan,
   attributes: ExactAttributes | undefined,
-  resourceAttributes: ExactAttributes | undefined,
   events: readonly Split[],
   links: readonly Split[],
-): string {
+): Pick<OwnRow, "exactBefore" | "exactBehind"> {
   const dropped = [span.droppedAttributesCount, span.droppedEventsCount, span.droppedLinksCount] as const;
   const exactEvents = span.events.flatMap((event, index): [number, ExactEvent][] => {
     const exact = compact({
@@ -169,16 +196,22 @@ function exactText(
     });
     return exact === undefined ? [] : [[index, exact]];
   });
-  const exact = compact({
+  const before = compact({
     kind: spanKinds[span.kind] === undefined ? span.kind : undefined,
     flags: span.flags || undefined,
     dropped: dropped.some((count) => count !== 0) ? dropped : undefined,
     attributes,
-    ...exactGroup(span.resource, resourceAttributes, span.scope),
+  });
+  const behind = compact({
     events: exactEvents.length === 0 ? undefined : exactEvents,
     links: exactLinks.length === 0 ? undefined : exactLinks,
   });
-  return exact === undefined ? "" : JSON.stringify(exact);
+  return { exactBefore: membersOf(before), exactBehind: membersOf(behind) };
+}
+
+/** The members of an object as JSON, without its braces. */
+export function membersOf(value: object | undefined): string {
+  return value === undefined ? "" : JSON.stringify(value).slice(1, -1);
 }
 
 /** What `Exact` says of a resource and a scope; undefined if nothing. */
@@ -376,19 +409,21 @@ function dateTimeOf(seconds: number): string {
   return lastText;
 }
 
-/** UTF-8 has no lone surrogates: such a string would come back as another, or spoil the whole insert. */
-function assertWellFormed(span: OtlpSpan): void {
-  const texts = [span.name, span.traceState, span.status.message, span.scope.name, span.scope.version];
+function assertOwnWellFormed(span: OtlpSpan): void {
+  const texts = [span.name, span.traceState, span.status.message];
   for (const item of span.events) texts.push(item.name);
   for (const item of span.links) texts.push(item.traceState);
-  if (!texts.every((text) => text.isWellFormed())) throw new TypeError(LONE_SURROGATE);
-  for (const attributes of [
+  assertWellFormed(texts, [
     span.attributes,
-    span.resource.attributes,
-    span.scope.attributes,
     ...span.events.map((item) => item.attributes),
     ...span.links.map((item) => item.attributes),
-  ]) {
+  ]);
+}
+
+/** UTF-8 has no lone surrogates: such a string would come back as another, or spoil the whole insert. */
+function assertWellFormed(texts: readonly string[], maps: readonly OtlpSpan["attributes"][]): void {
+  if (!texts.every((text) => text.isWellFormed())) throw new TypeError(LONE_SURROGATE);
+  for (const attributes of maps) {
     for (const [key, value] of attributes) {
       if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed())) {
         throw new TypeError(LONE_SURROGATE);

@@ -7,6 +7,7 @@ import {
   field,
   gzipped,
   jsonWithUnknown,
+  largeResource,
   type OtlpBody,
   plain,
   protobufSpan,
@@ -69,6 +70,16 @@ export const ingestRows: readonly HostileRow[] = [
     );
     return gzipped(protobufSpan(attribute), "protobuf");
   }),
+  one(
+    "protobuf, a resource of 1 MB and 10 000 small spans",
+    (size) => gzipped(largeResource(size(1_000_000), size(10_000)), "protobuf"),
+    { maxGrowthMb: 250 },
+  ),
+  one(
+    "protobuf, a resource of 6 KB and 10 000 small spans",
+    (size) => gzipped(largeResource(size(6_000), size(10_000)), "protobuf"),
+    { maxGrowthMb: 250 },
+  ),
   one("protobuf, 21 M unknown fields in one span", (size) =>
     gzipped(protobufSpan(Buffer.alloc(size(21_000_000) * 3, Buffer.from("f80100", "hex"))), "protobuf"),
   ),
@@ -115,9 +126,14 @@ export const ingestRows: readonly HostileRow[] = [
   },
 ];
 
-function one(name: string, make: (size: (full: number) => number) => OtlpBody): HostileRow {
+function one(
+  name: string,
+  make: (size: (full: number) => number) => OtlpBody,
+  limits: Pick<HostileRow, "maxGrowthMb"> = {},
+): HostileRow {
   return {
     name,
+    ...limits,
     service: "ingest",
     async attack({ url, quick }) {
       const body = make((full) => (quick ? Math.ceil(full / 1_000) : full));

@@ -54,3 +54,15 @@ export function distinctAttributes(count: number): Buffer {
     Array.from({ length: count }, (_, i) => field(0x4a, field(0x0a, Buffer.from(i.toString(36))))),
   );
 }
+
+/** A request of one resource with a text of so many characters, and so many spans with nothing but ids. */
+export function largeResource(characters: number, spans: number): Buffer {
+  const value = field(0x12, field(0x0a, Buffer.alloc(characters, "x")));
+  const resource = field(0x0a, field(0x0a, Buffer.concat([field(0x0a, Buffer.from("large")), value])));
+  const many = Array.from({ length: spans }, (_, i) => {
+    const spanId = Buffer.alloc(8);
+    spanId.writeUInt32BE(i + 1);
+    return field(0x12, Buffer.concat([field(0x0a, Buffer.from(IDS.traceId, "hex")), field(0x12, spanId)]));
+  });
+  return field(0x0a, Buffer.concat([resource, field(0x12, Buffer.concat(many))]));
+}
