@@ -11,6 +11,8 @@ import { ProjectionStoreClickHouse } from "./projectionStoreClickHouse.js";
 
 eventSourcingServiceContract({
   name: "stores in ClickHouse",
+  // Each run asks the engine often; the store in memory has the default.
+  numRuns: 10,
   async setUp() {
     const { client, database, drop } = await newTestDatabase();
     return {
@@ -39,6 +41,8 @@ eventSourcingServiceContract({
 
 keptFoldsContract({
   name: "stores in ClickHouse",
+  // Each run asks the engine often; the store in memory has the default.
+  numRuns: 10,
   async setUp() {
     const { client, database, drop } = await newTestDatabase();
     return {

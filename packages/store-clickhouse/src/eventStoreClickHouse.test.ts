@@ -6,6 +6,8 @@ import { EventStoreClickHouse } from "./eventStoreClickHouse.js";
 
 eventStoreContract({
   name: "EventStoreClickHouse",
+  // Each run asks the engine often; the store in memory has the default.
+  numRuns: 10,
   setUp: async () => {
     const db = await newTestDatabase();
     const store = new EventStoreClickHouse<ContractEvent>(db.client, { database: db.database });
@@ -25,6 +27,8 @@ eventStoreContract({
 
 changedEventsContract({
   name: "EventStoreClickHouse",
+  // Each run asks the engine often; the store in memory has the default.
+  numRuns: 10,
   setUp: async () => {
     const db = await newTestDatabase();
     const store = new EventStoreClickHouse<ContractEvent>(db.client, { database: db.database });

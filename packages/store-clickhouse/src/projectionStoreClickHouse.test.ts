@@ -4,6 +4,8 @@ import { ProjectionStoreClickHouse } from "./projectionStoreClickHouse.js";
 
 projectionStoreContract({
   name: "ProjectionStoreClickHouse",
+  // Each run asks the engine often; the store in memory has the default.
+  numRuns: 10,
   setUp: async () => {
     const db = await newTestDatabase();
     const store = new ProjectionStoreClickHouse<unknown>(db.client, { database: db.database });
