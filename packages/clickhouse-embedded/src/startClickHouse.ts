@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
+import type { Duplex } from "node:stream";
 import { isMainThread } from "node:worker_threads";
 import { type Account, type Accounts, authenticate, isBrowserAttack, isLoopback } from "./access.js";
 import { ClickHouseError } from "./clickHouseError.js";
@@ -113,6 +114,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
 
   // The port first: finding it taken must not cost opening the data.
   let serve: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  let running: RunningServer | undefined;
   const early: (readonly [IncomingMessage, ServerResponse])[] = [];
   const server = createServer(
     {
@@ -129,11 +131,12 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
     },
   );
   server.maxConnections = options.maxConnections ?? connectionLimit(openFiles, concurrency);
-  server.on("clientError", answerClientError);
+  server.on("clientError", (error, socket) =>
+    answerClientError(error, socket, running?.hasBegunAnAnswer(socket) === true),
+  );
   await listen(server, host, port);
   let engine: Engine | undefined;
   let pipes: PipePool | undefined;
-  let running: RunningServer;
   try {
     engine = Engine.open(dataDir, options.durability === "fsync" ? fsyncConfig : undefined);
     pipes = new PipePool(concurrency, dataDir);
@@ -146,14 +149,15 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
     await closed;
     throw error;
   }
-  serve = (request, response) => running.serve(request, response);
+  const started = running;
+  serve = (request, response) => started.serve(request, response);
   for (const [request, response] of early) serve(request, response);
   const actualPort = (server.address() as AddressInfo).port;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${actualPort}`,
     port: actualPort,
-    check: () => running.check(),
-    close: () => running.close(),
+    check: () => started.check(),
+    close: () => started.close(),
   };
 }
 
@@ -229,6 +233,14 @@ class RunningServer {
         discardRemainder(request);
       });
     this.#inFlight.set(response, done);
+  }
+
+  /** Whether a part of an answer was sent on this connection, and more of it follows. */
+  hasBegunAnAnswer(socket: Duplex): boolean {
+    for (const response of this.#inFlight.keys()) {
+      if (response.socket === socket && response.headersSent) return true;
+    }
+    return false;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

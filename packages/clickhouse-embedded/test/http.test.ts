@@ -458,3 +458,18 @@ test("connections are kept alive, and pipelined rubbish does no harm", async () 
   await new Promise((resolve) => socket.once("close", resolve).resume());
   expect((await send(server.url, "/ping")).text).toBe("Ok.\n");
 });
+
+test("rubbish behind a request is not answered within the answer that is under way", async () => {
+  const socket = connect(server.port, "127.0.0.1");
+  let answer = "";
+  socket.on("error", () => {});
+  socket.on("data", (part: Buffer) => {
+    answer += part.toString("latin1");
+  });
+  const query = "SELECT 'row', number FROM system.numbers LIMIT 20000000 FORMAT TSV";
+  socket.write(`GET ${parameters({ query })} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await until(() => answer.includes("row"));
+  socket.write("not http at all\r\n\r\n");
+  await new Promise((resolve) => socket.once("close", resolve));
+  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+});

@@ -35,6 +35,7 @@ async function start(
     handler: options.handler ?? ((_request, response) => void response.end("handled")),
     readiness: { engine: options.check ?? (async () => {}) },
     onError: (error) => errors.push(error),
+    ...(options.maxHeaderBytes === undefined ? {} : { maxHeaderBytes: options.maxHeaderBytes }),
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     ...(options.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: options.headersTimeoutMs }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
@@ -151,6 +152,45 @@ describe("a server under hostile connections", () => {
     const url = await start({ headersTimeoutMs: 100 });
     const { closed } = sendRaw(url, "GET /traces HTTP/1.1\r\nHost: a\r\nx-half: ");
     expect(await closed).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it("lets a client that sends far too long headers read its answer", async () => {
+    const url = await start({ maxHeaderBytes: 2_000 });
+    for (let i = 0; i < 5; i++) {
+      // More than the buffers of both sockets hold: most of it is unread when the answer is written.
+      const { closed } = sendRaw(url, `GET /a HTTP/1.1\r\nHost: a\r\nx: ${"y".repeat(8_000_000)}\r\n\r\n`);
+      const answer = await closed;
+      expect(answer).toMatch(/^HTTP\/1\.1 431 .*\r\nConnection: close\r\n/s);
+      expect(JSON.parse(answer.split("\r\n\r\n")[1] ?? "")).toMatchObject({
+        error: { code: "HEADERS_TOO_LARGE" },
+      });
+    }
+  });
+
+  it.each([
+    ["no HTTP at all", `\x16\x03\x01${"z".repeat(4_000_000)}`],
+    ["a method of its own", `FETCH /a HTTP/1.1\r\nHost: a\r\n\r\n${"z".repeat(4_000_000)}`],
+    [
+      "a chunk without a length",
+      `POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n?\r\n${"z".repeat(4_000_000)}`,
+    ],
+  ])("answers 400 to %s", async (_, text) => {
+    const url = await start({ handler: () => {} });
+    expect(await sendRaw(url, text).closed).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it("does not write into an answer that is under way", async () => {
+    const url = await start({
+      handler(_request, response) {
+        response.writeHead(200, { "content-length": "1000000" });
+        response.write("first part");
+      },
+    });
+    const client = sendRaw(url, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    await new Promise((resolve) => client.socket.once("data", resolve));
+    client.socket.write("no request\r\n\r\n");
+    const answer = await client.closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 200 .*first part$/s);
   });
 
   it("closes a connection that sends nothing at all", { timeout: 30_000 }, async () => {

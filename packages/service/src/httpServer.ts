@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { answerClientError } from "./answerClientError.js";
 import { ConfigurationError } from "./configurationError.js";
 import { createHealthRoutes, type ReadinessCheck } from "./health.js";
 import { openFilesLimit } from "./openFilesLimit.js";
@@ -61,8 +62,8 @@ export interface RunningHttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const health = createHealthRoutes(options.readiness);
   let closing = false;
-  /** Requests by connection. Node takes a connection that has sent nothing yet for busy. */
-  const underWay = new Map<Socket, number>();
+  /** What is not answered yet, by connection. Node takes a connection that has sent nothing yet for busy. */
+  const underWay = new Map<Socket, Set<ServerResponse>>();
   const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const limits = {
     ...(options.maxHeaderBytes === undefined ? {} : { maxHeaderSize: options.maxHeaderBytes }),
@@ -73,13 +74,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   };
   const server = createServer(limits, (request, response) => {
     const { socket } = request;
-    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+    const responses = underWay.get(socket) ?? new Set();
+    underWay.set(socket, responses.add(response));
     // No further request on it once we close.
     if (closing) response.shouldKeepAlive = false;
     response.once("close", () => {
-      const left = (underWay.get(socket) ?? 1) - 1;
-      underWay.set(socket, left);
-      if (closing && left === 0) socket.destroySoon();
+      responses.delete(response);
+      if (closing && responses.size === 0) socket.destroySoon();
     });
     handle(request, response).catch((error: unknown) => {
       options.onError(error);
@@ -105,8 +106,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   }
 
   server.on("connection", (socket) => {
-    underWay.set(socket, 0);
+    underWay.set(socket, new Set());
     socket.once("close", () => underWay.delete(socket));
+  });
+  server.on("clientError", (error, socket) => {
+    const responses = [...(underWay.get(socket as Socket) ?? [])];
+    answerClientError(error, socket, responses.some(hasBegun));
   });
   server.maxConnections =
     options.maxConnections ?? Math.min(MAX_CONNECTIONS, Math.floor(openFilesLimit() / 4));
@@ -120,10 +125,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     close(timeoutMs = 10_000) {
       closing = true;
       const closed = close(server, timeoutMs);
-      for (const [socket, requests] of underWay) if (requests === 0) socket.destroy();
+      for (const [socket, responses] of underWay) if (responses.size === 0) socket.destroy();
       return closed;
     },
   };
+}
+
+/** Whether a part of it was sent; one that waits for the answer before it on its connection has no socket yet. */
+function hasBegun(response: ServerResponse): boolean {
+  return response.headersSent && response.socket !== null;
 }
 
 /** Makes room for the next connection, and says now and then how many were refused. */
