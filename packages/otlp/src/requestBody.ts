@@ -62,7 +62,7 @@ function declaredLength(request: IncomingMessage): number | undefined {
 /**
  * Reads and inflates a body as it comes, and stops the moment it passes a limit. Its bytes are taken from the budget as they
  * come, for a length that is only announced costs nothing. They are released unless the result is ok; then the caller
- * releases `taken` when it is done with the bytes.
+ * releases `taken` when it is done with the bytes. Rejects where there is no memory for the body; then too all is released.
  */
 export function readBody(
   request: IncomingMessage,
@@ -81,7 +81,7 @@ export function readBody(
   const refusal = declared === undefined ? undefined : budget.wouldRefuse(declared);
   if (refusal !== undefined) return Promise.resolve({ ok: false, problem: refusal, detail: "" });
 
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const kept = new BodyChunks();
     /** Received, and not yet given to be inflated. */
     const pending = new BodyChunks();
@@ -93,8 +93,8 @@ export function readBody(
     let isInflated = false;
     let settled = false;
 
-    const finish = (result: BodyResult): void => {
-      if (settled) return;
+    /** Of the listeners and timers, and where there is no body for the caller, of what it took. */
+    const letGo = (isOk: boolean): void => {
       settled = true;
       clearInterval(pace);
       clearImmediate(feeding);
@@ -102,13 +102,27 @@ export function readBody(
       request.off("end", onEnd);
       request.off("close", onClose);
       request.off("error", onClose);
-      if (!result.ok) {
+      if (!isOk) {
         request.pause();
         budget.release(taken);
         kept.take();
       }
       inflate?.destroy();
+    };
+    const finish = (result: BodyResult): void => {
+      if (settled) return;
+      letGo(result.ok);
       resolve(result);
+    };
+    /** For what runs in an event of a stream: a throw there, for lack of memory say, would end the process. */
+    const orReject = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        if (settled) return;
+        letGo(false);
+        reject(error);
+      }
     };
     const fail = (problem: BodyProblem, detail = ""): void => finish({ ok: false, problem, detail });
     const keep = (chunk: Buffer): void => {
@@ -127,8 +141,10 @@ export function readBody(
     };
     const complete = (): void => {
       if (settled) return;
-      const { length } = kept;
-      finish({ ok: true, ...memory.join(kept.take(), length), taken });
+      orReject(() => {
+        const { length } = kept;
+        finish({ ok: true, ...memory.join(kept.take(), length), taken });
+      });
     };
     const startInflate = (firstByte: number | undefined): Transform => {
       const stream = createInflateFor(coding, firstByte);
@@ -147,10 +163,12 @@ export function readBody(
     const feed = (): void => {
       feeding = undefined;
       if (isInflated) return;
-      for (const chunk of pending.take()) {
-        inflate ??= startInflate(chunk[0]);
-        if (!inflate.write(chunk)) request.pause();
-      }
+      orReject(() => {
+        for (const chunk of pending.take()) {
+          inflate ??= startInflate(chunk[0]);
+          if (!inflate.write(chunk)) request.pause();
+        }
+      });
     };
     const onData = (chunk: Buffer): void => {
       received += chunk.length;
@@ -166,8 +184,10 @@ export function readBody(
       else {
         clearImmediate(feeding);
         feed();
-        inflate ??= startInflate(undefined);
-        inflate.end();
+        orReject(() => {
+          inflate ??= startInflate(undefined);
+          inflate.end();
+        });
       }
     };
     // "close" also follows a complete body, whose inflation may still be running.

@@ -8,6 +8,7 @@ import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-t
 import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-node";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { types } from "../test/fixtures/reference.js";
+import { BodyMemory } from "./bodyMemory.js";
 import {
   createOtlpTraceHandler,
   encodeTraceRequest,
@@ -516,6 +517,80 @@ describe("a trace endpoint", () => {
     ]);
     expect(errors).toEqual([[failure, 500]]);
   });
+
+  it("warns of the process where nobody listens to errors, once for equal ones", async () => {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    try {
+      const server = await serve<string>({
+        authenticate: ({ authorization }) => {
+          if (authorization === undefined) return "a";
+          throw new Error(`no such key: ${authorization}`);
+        },
+        export: async () => {
+          throw new RangeError("the store is full");
+        },
+      });
+      for (let i = 0; i < 3; i++) {
+        expect((await post(server.url, good.protobuf)).status).toBe(500);
+        expect((await post(server.url, good.protobuf, { authorization: `Bearer ${i}` })).status).toBe(401);
+      }
+      const type = "createOtlpTraceHandler";
+      expect(warn.mock.calls).toEqual([
+        ["the store is full", { type }],
+        [expect.stringMatching(/^`authenticate` threw/), { type }],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  it("gives back all that a request held when createEncoder throws", async () => {
+    const errors: unknown[] = [];
+    const server = await serve({
+      createEncoder: () => {
+        throw new Error("no encoder");
+      },
+      onError: (error) => errors.push(error),
+      maxBodyBytes: 100_000,
+      maxInFlightBytes: 150_000,
+    });
+    const join = vi.spyOn(BodyMemory.prototype, "join");
+    try {
+      const large = Buffer.concat([good.protobuf, padding(90_000)]);
+      for (let i = 0; i < 5; i++) expect((await post(server.url, large)).status).toBe(500);
+      expect(errors).toHaveLength(5);
+      // The same memory for all five.
+      const memory = join.mock.results.map(({ value }) => (value as { bytes: Buffer }).bytes.buffer);
+      expect(new Set(memory).size).toBe(1);
+    } finally {
+      join.mockRestore();
+    }
+  });
+
+  it.each(["identity", "gzip"])(
+    "answers 500 where there is no memory for a body (%s), and serves on",
+    async (coding) => {
+      const errors: unknown[] = [];
+      const server = await serve({
+        onError: (error) => errors.push(error),
+        maxBodyBytes: 100_000,
+        maxInFlightBytes: 150_000,
+      });
+      const large = Buffer.concat([good.protobuf, padding(90_000)]);
+      const body = coding === "gzip" ? gzipSync(large) : large;
+      const join = vi.spyOn(BodyMemory.prototype, "join").mockImplementation(() => {
+        throw new RangeError("Array buffer allocation failed");
+      });
+      try {
+        for (let i = 0; i < 3; i++)
+          expect((await post(server.url, body, { "content-encoding": coding })).status).toBe(500);
+      } finally {
+        join.mockRestore();
+      }
+      expect(errors).toHaveLength(3);
+      expect((await post(server.url, body, { "content-encoding": coding })).status).toBe(200);
+    },
+  );
 
   it("stops a gzip bomb at the limit", async () => {
     const server = await serve();

@@ -18,6 +18,7 @@ import { type BodyProblem, type BodyResult, contentCoding, readBody } from "./re
 import { defaultMaxRepeatedBytes } from "./rowRepeats.js";
 import type { OtlpSpan } from "./span.js";
 import type { SpanEncoder } from "./spanEncoder.js";
+import { warningListener } from "./warningListener.js";
 
 /** The good spans of one request. */
 export interface OtlpTraceBatch<Context, Encoded = never> {
@@ -59,7 +60,10 @@ export interface OtlpTraceHandlerBaseOptions<Context, Encoded = never> {
    * undefined, they come as `spans`.
    */
   readonly createEncoder?: (context: Context, byteLength: number) => SpanEncoder<Encoded> | undefined;
-  /** Hears of every error that is answered with a status of 500 or above, and of what `authenticate` threw. */
+  /**
+   * Gets every error that is answered with a status of 500 or above, and what `authenticate` threw.
+   * @default a warning of the process, each message at most once a minute; of `authenticate` only that it threw
+   */
   readonly onError?: (error: unknown, answer: { readonly status: number }) => void;
   /** Default `/v1/traces`. */
   readonly path?: string;
@@ -144,12 +148,13 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
   const budget = new ByteBudget(maxInFlightBytes, maxInFlightBytesPerTenant);
   const memory = new BodyMemory();
   const turns = new DecodeTurns();
+  const onError = options.onError ?? warnings();
   const limits = { maxBodyBytes, maxCompressedBytes, requestTimeoutMs };
 
   return async (request, response) => {
     const encoding = contentEncoding(request.headers["content-type"]);
     const send = (answer: Answer): void => {
-      if (answer.cause !== undefined) options.onError?.(answer.cause.error, { status: answer.status });
+      if (answer.cause !== undefined) onError(answer.cause.error, { status: answer.status });
       const replyEncoding = encoding ?? "json";
       const headers = { ...answer.headers, "Content-Type": contentTypes[replyEncoding] };
       const body = !("rpcCode" in answer)
@@ -227,15 +232,16 @@ export function createOtlpTraceHandler<Context = undefined, Encoded = never>(
     let { taken } = body;
     try {
       const { length } = body.bytes;
-      const encoder = options.createEncoder?.(context, length);
       const maxRepeatedBytes = Math.min(defaultMaxRepeatedBytes(length), maxInFlightBytesPerTenant);
       const takeRepeated = (bytes: number): void => {
         const problem = share.take(bytes);
         if (problem !== undefined) throw new OverBudget(problem);
         taken += bytes;
       };
+      let encoder: SpanEncoder<Encoded> | undefined;
       let decoded: DecodedTraceRequest;
       try {
+        encoder = options.createEncoder?.(context, length);
         const limits = { ...decodeOptions, maxRepeatedBytes };
         decoded = await turns.run(tenant, decodeInSteps(body.bytes, encoding, limits, encoder, takeRepeated));
       } catch (error) {
@@ -358,6 +364,16 @@ function retryLater(status: OtlpRetryableStatus, seconds: number, message: strin
   };
   const retryAfter = Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : 5;
   return { ...refusal(status, codes[status], message), headers: { "Retry-After": String(retryAfter) } };
+}
+
+/** The default of `onError`. */
+function warnings(): (error: unknown, answer: { readonly status: number }) => void {
+  const warn = warningListener("createOtlpTraceHandler");
+  return (error, { status }) =>
+    // Wrong credentials may bring a message of their own each; it is the sender who chooses them.
+    warn(
+      status === 401 ? "`authenticate` threw, so requests are refused. Give `onError` to learn why." : error,
+    );
 }
 
 /** Clients that were refused together shall not come back together. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { watchGenerations } from "../generations/watchGenerations.js";
+import { EngineProbe } from "../processing/engineAvailability.js";
 import type { LagSource } from "../processing/lagSource.js";
 import { startReconciler } from "../processing/reconciler.js";
 import { startReplayRunner } from "../replay/replayRunner.js";
@@ -59,6 +60,12 @@ it("is what works in the background falls back to: nothing that fails without a 
   });
   await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(2), { timeout: 20_000 });
   await runner.stop();
+  let probes = 0;
+  const probe = new EngineProbe({
+    probe: () => (probes++ === 0 ? failing() : Promise.resolve()),
+    firstDelayMs: 0,
+  });
+  await probe.untilAvailable();
   let reads = 0;
   const set = {} as Awaited<ReturnType<ReturnType<typeof watchGenerations>["current"]>>;
   const view = watchGenerations(
@@ -70,6 +77,7 @@ it("is what works in the background falls back to: nothing that fails without a 
   expect(warn.mock.calls.map(([message, options]) => [message, (options as { type: string }).type])).toEqual([
     ["The store is down.", "Reconciler"],
     ["The store is down.", "startReplayRunner"],
+    ["The store is down.", "EngineProbe"],
     ["The store is down.", "watchGenerations"],
   ]);
 });

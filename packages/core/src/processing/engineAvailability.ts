@@ -1,4 +1,5 @@
 import { EventSourcingError } from "../errors/eventSourcingError.js";
+import { warningListener } from "../errors/warningListener.js";
 import { milliseconds } from "../options/milliseconds.js";
 
 /** Tells when the engine that work depends on is there. */
@@ -19,7 +20,7 @@ export interface EngineProbeOptions {
   readonly firstDelayMs?: number;
   /** Milliseconds. @default 5 000 */
   readonly longestDelayMs?: number;
-  /** Told when the engine is found away, with why, once until it is back. */
+  /** Told when the engine is found away, with why, once until it is back. @default a warning of the process */
   readonly onAway?: (error: unknown) => void;
   readonly onBack?: () => void;
 }
@@ -31,6 +32,7 @@ interface Waiting {
 
 /** Probes an engine while somebody waits for it: one probe at a time, however many wait. */
 export class EngineProbe implements EngineAvailability {
+  readonly #warn = warningListener("EngineProbe");
   readonly #options: EngineProbeOptions;
   readonly #timeoutMs: number;
   readonly #firstDelayMs: number;
@@ -82,7 +84,7 @@ export class EngineProbe implements EngineAvailability {
         await this.#probe();
       } catch (error) {
         for (const waiting of this.#waiting) waiting.wasAway = true;
-        if (!away) this.#options.onAway?.(error);
+        if (!away) (this.#options.onAway ?? this.#warn)(error);
         away = true;
         await this.#rest(delayMs * (0.5 + Math.random() / 2));
         delayMs = Math.min(2 * delayMs, this.#longestDelayMs);
