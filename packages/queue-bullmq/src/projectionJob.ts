@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { type AggregateRef, aggregateRefKey, EventSourcingError, parseTenantId } from "@es/core";
+import {
+  type AggregateRef,
+  aggregateRefKey,
+  assertAggregateId,
+  EventSourcingError,
+  parseTenantId,
+} from "@es/core";
 
 export const defaultQueueName = "projections";
 
@@ -53,5 +59,6 @@ export function deduplicationId(ref: AggregateRef): string {
 }
 
 export function refOf({ tenantId, aggregateId }: ProjectionJobData): AggregateRef {
+  assertAggregateId(aggregateId);
   return { tenantId: parseTenantId(tenantId), aggregateId };
 }

@@ -2,13 +2,26 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseTenantId, type TenantId } from "../tenancy/tenantId.js";
 import { assertAggregateId, MAX_AGGREGATE_ID_LENGTH } from "./aggregateId.js";
-import { aggregateRefKey } from "./aggregateRef.js";
+import { type AggregateRef, aggregateRefKey } from "./aggregateRef.js";
 
 describe("aggregateRefKey", () => {
   it("is {tenantId}:{aggregateId}", () => {
     expect(aggregateRefKey({ tenantId: parseTenantId("acme"), aggregateId: "4bf92f3577b34da6" })).toBe(
       "acme:4bf92f3577b34da6",
     );
+  });
+
+  it.each([
+    [undefined, "INVALID_TENANT_ID"],
+    [null, "INVALID_TENANT_ID"],
+    [{ aggregateId: "a" }, "INVALID_TENANT_ID"],
+    [{ tenantId: 7, aggregateId: "a" }, "INVALID_TENANT_ID"],
+    [{ tenantId: "", aggregateId: "a" }, "INVALID_TENANT_ID"],
+    [{ tenantId: "acme" }, "INVALID_AGGREGATE_ID"],
+    [{ tenantId: "acme", aggregateId: "" }, "INVALID_AGGREGATE_ID"],
+    [{ tenantId: "acme", aggregateId: 7n }, "INVALID_AGGREGATE_ID"],
+  ])("refuses %o by name", (ref, code) => {
+    expect(() => aggregateRefKey(ref as unknown as AggregateRef)).toThrow(expect.objectContaining({ code }));
   });
 
   it("never gives two refs one key", () => {

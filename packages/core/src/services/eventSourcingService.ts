@@ -188,8 +188,9 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     aggregateId: TAggregateId,
     options: GetProjectionOptions,
   ): Promise<ProjectionRead<TAggregateId, TProjection>> {
-    const context = options.projectionStoreContext;
-    const { eventStoreContext = context } = options;
+    const given: Partial<GetProjectionOptions> | undefined = options;
+    const context = given?.projectionStoreContext as ProjectionStoreContext;
+    const { eventStoreContext = context } = given ?? {};
     const tenantId = tenantOfBoth({ eventStoreContext, projectionStoreContext: context });
     return this.#traced(spans.getProjection, aggregateId, tenantId, async (span) => {
       const read = await this.#definition.projectionStore.getProjection(aggregateId, context);

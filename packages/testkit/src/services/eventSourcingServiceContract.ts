@@ -452,6 +452,8 @@ export function eventSourcingServiceContract(contract: EventSourcingServiceContr
           const options = { eventStoreContext: nobody, projectionStoreContext: nobody };
           await expect(call(service(), options)).rejects.toMatchObject({ code: "INVALID_TENANT_ID" });
         }
+        const none = undefined as unknown as ReturnType<typeof contexts>;
+        await expect(call(service(), none)).rejects.toMatchObject({ code: "INVALID_TENANT_ID" });
       });
     });
 
