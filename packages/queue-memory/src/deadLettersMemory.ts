@@ -5,7 +5,7 @@ import {
   type DeadLetter,
   type DeadLetterSelection,
   type DeadLetters,
-  EventSourcingError,
+  invalidCursor,
   type Page,
   type PageOptions,
   pageLimit,
@@ -117,8 +117,6 @@ export class DeadLettersMemory implements DeadLetters {
 }
 
 function cursorPosition(cursor: string): number {
-  if (/^[1-9][0-9]{0,14}$/.test(cursor)) return Number(cursor);
-  throw new EventSourcingError("INVALID_CURSOR", "The cursor of a dead letter listing is not one it gave.", {
-    fields: { cursor: cursor.slice(0, 64) },
-  });
+  if (typeof cursor === "string" && /^[1-9][0-9]{0,14}$/.test(cursor)) return Number(cursor);
+  throw invalidCursor(cursor);
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { parseTenantId } from "../tenancy/tenantId.js";
 import { encodeCursor } from "./cursor.js";
@@ -8,6 +9,18 @@ it("comes back as it was, whatever the ids hold", () => {
     const cursor = encodeRefCursor({ tenantId: parseTenantId('a"],["b'), aggregateId });
     expect(decodeRefCursor(cursor)).toEqual(['a"],["b', aggregateId]);
   }
+});
+
+it("comes back as it was, for any two ids, and is no cursor of another place", () => {
+  const anyId = fc.string({ unit: "binary" });
+  fc.assert(
+    fc.property(anyId, anyId, anyId, anyId, (tenantId, aggregateId, otherTenantId, otherId) => {
+      const cursor = encodeRefCursor({ tenantId, aggregateId });
+      expect(decodeRefCursor(cursor)).toEqual([tenantId, aggregateId]);
+      const other = encodeRefCursor({ tenantId: otherTenantId, aggregateId: otherId });
+      expect(other === cursor).toBe(tenantId === otherTenantId && aggregateId === otherId);
+    }),
+  );
 });
 
 it.each(["", "x", encodeCursor("a"), encodeCursor("[]"), encodeCursor('["a"]'), encodeCursor('["a",1]')])(

@@ -16,6 +16,26 @@ it("comes back as it was, whatever the id", () => {
   );
 });
 
+it("is no cursor of traces, spans or lagging aggregates", () => {
+  const anyId = fc.string({ unit: "binary", minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(fc.nat(), anyId, (start, id) => {
+      const hex = Buffer.from(id).toString("hex").toUpperCase();
+      const cursors = [
+        encodeCursor(`${start}:${hex}`),
+        encodeCursor(`span:${start}:${hex}`),
+        encodeCursor(id),
+        encodeRefCursor({ tenantId: "session:1", aggregateId: id }),
+      ];
+      for (const cursor of cursors) {
+        expect(() => readSessionListCursor(cursor)).toThrow(
+          expect.objectContaining({ code: "INVALID_CURSOR" }),
+        );
+      }
+    }),
+  );
+});
+
 it.each([
   "",
   "x",

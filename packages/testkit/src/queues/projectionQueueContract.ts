@@ -10,7 +10,7 @@ import {
 } from "@es/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { hostileTenantIds } from "../hostileIds.js";
+import { hostileIds, hostileTenantIds } from "../hostileIds.js";
 import { nameOf, RunGate, RunRecorder, until } from "./runRecorder.js";
 
 /** What a queue is made with, so that the suite need not wait for the defaults of production. */
@@ -546,9 +546,20 @@ export function projectionQueueContract(contract: ProjectionQueueContract): void
         expect(await queue.deadLetters.redrive({ ids: ["nonsense"] })).toBe(0);
         expect(await queue.deadLetters.discard({ ids: ["nonsense"] })).toBe(0);
         expect(await queue.deadLetters.redrive({ ids: [] })).toBe(0);
-        await expect(queue.deadLetters.list({ cursor: "nonsense" })).rejects.toMatchObject({
-          code: "INVALID_CURSOR",
-        });
+        for (const cursor of ["nonsense", "", "1.YQ", 5, null] as string[]) {
+          await expect(queue.deadLetters.list({ cursor })).rejects.toMatchObject({ code: "INVALID_CURSOR" });
+        }
+      });
+
+      it("lists each once, page by page, whatever the ids hold", async () => {
+        const anyId = fc.string({ unit: "binary", minLength: 1, maxLength: 40 });
+        const ids = new Set([...hostileIds, ...fc.sample(anyId, 20)]);
+        const refs = [...ids].map((id, place) =>
+          ref(id, hostileTenantIds[place % hostileTenantIds.length] as string),
+        );
+        const { queue } = await parked(refs);
+        const listed = (await allDeadLetters(queue)).map((letter) => nameOf(letter.ref));
+        expect(listed.sort()).toEqual(refs.map(nameOf).sort());
       });
 
       it("redrives by id, by tenant, or all: each runs again and its letter is gone", async () => {

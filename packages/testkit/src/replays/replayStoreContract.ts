@@ -175,6 +175,28 @@ export function replayStoreContract<THarness extends ReplayStoreHarness>(
       await expect(store.listReplays({ cursor: "x" })).rejects.toMatchObject({ code: "INVALID_CURSOR" });
     });
 
+    it("lists each once, page by page, whatever the ids hold", async () => {
+      const anyId = fc.string({ unit: "binary", minLength: 1, maxLength: 40 });
+      const made = new Set([...hostileIds.filter((id) => id.length < 100), ...fc.sample(anyId, 20)]);
+      // Sorted below those of the other tests.
+      const ids = [...made].map((id) => `paged:${id}`);
+      await Promise.all(
+        ids.map((id) => store.createReplay(definition({ id }), control({ desired: "cancelled" }))),
+      );
+      await settle();
+      const listed: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Awaited<ReturnType<ReplayStore["listReplays"]>> = await store.listReplays({
+          limit: 9,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        listed.push(...page.items.map((replay) => replay.definition.id));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      expect(listed.filter((id) => id.startsWith("paged:")).sort()).toEqual(ids.sort());
+    });
+
     it("lists as open exactly those a runner should work on, oldest first", async () => {
       const stop = { code: "STORE_REJECTED", reason: "no", controlRevision: 2 };
       const cases: readonly [ReplayControl, ReplayProgress | null][] = [
