@@ -64,7 +64,8 @@ async function changeApiKeysFile(
   change: (keys: readonly StoredApiKey[]) => readonly StoredApiKey[] | undefined,
 ): Promise<void> {
   if (options.create) {
-    await mkdir(dirname(path), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    // For the owner alone, as the file is; a folder that is there stays as it is.
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
       throw new ApiKeysError(`${path} cannot be written: ${error.code}.`);
     });
   }

@@ -40,8 +40,8 @@ describe("es-keys create", () => {
     expect(entry).not.toContain(keyIn(output));
   });
 
-  it("adds entries to a file that only its owner may read", async () => {
-    const path = join(folder, "below", "keys.json");
+  it("adds entries to a file that only its owner may read, in folders that only its owner may enter", async () => {
+    const path = join(folder, "below", "deeper", "keys.json");
     const first = await keys("create", "--tenant", "a", "--file", path);
     const second = await keys("create", "--tenant", "b", "--expires", "2099-01-01T00:00:00Z", "--file", path);
     const text = await readFile(path, "utf8");
@@ -49,6 +49,9 @@ describe("es-keys create", () => {
     expect(ring.find(keyIn(first))).toMatchObject({ tenantId: "a", scopes: ["ingest", "read"] });
     expect(ring.find(keyIn(second))).toMatchObject({ tenantId: "b", expiresAt: Date.UTC(2099, 0) });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
+    for (const made of ["below", "below/deeper"]) {
+      expect((await stat(join(folder, made))).mode & 0o777).toBe(0o700);
+    }
     expect(text).not.toContain(keyIn(first));
   });
 
