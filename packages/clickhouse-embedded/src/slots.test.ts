@@ -1,7 +1,10 @@
+import { setMaxListeners } from "node:events";
 import { expect, it } from "vitest";
 import { type SlotKind, Slots } from "./slots.js";
 
 const never = new AbortController().signal;
+// Every statement of these tests waits with it; a request has a signal of its own.
+setMaxListeners(0, never);
 
 function take(slots: Slots, kind: SlotKind, signal = never) {
   const taken = { release: undefined as (() => void) | undefined };
