@@ -245,9 +245,9 @@ export class QueryHandler {
     answer: (result: ExecutionResult | undefined) => Duplex | undefined,
   ): Promise<() => void> {
     const { idleTimeoutMs } = this.#context;
-    const reader = new PipeReader(pipe);
     const outfileAt = statement.format?.at ?? statement.end;
     const sql = `${sqlText(text, 0, outfileAt)} INTO OUTFILE ${quoteString(pipe)} APPEND ${sqlText(text, outfileAt, statement.end)}`;
+    const reader = new PipeReader(pipe);
     const stop = new AbortController();
     const stopped = AbortSignal.any([gone, stop.signal]);
     stopped.addEventListener("abort", () => reader.destroy(), { once: true });
