@@ -19,7 +19,10 @@ export interface EventFold<TEvent extends Event = Event, TProjection = unknown> 
    */
   add(events: readonly TEvent[]): void;
 
-  /** The projection of all that was added. It may be called again without anything new. */
+  /**
+   * The projection of all that was added. It may be called again without anything new. Arrays and plain objects in it may be
+   * the fold's own: a service that keeps the fold hands out a copy. Maps and instances of classes are handed out as they are.
+   */
   project(): FoldStep<TProjection>;
 
   /** Gives events back that `project` asked for: as they were added. */

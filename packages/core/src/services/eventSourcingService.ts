@@ -14,6 +14,7 @@ import {
   makeProjectionVersion,
   readProjectionVersion,
 } from "../projections/projectionVersion.js";
+import { copyPlain } from "../serialization/copyPlain.js";
 import type { EventStore } from "../stores/eventStore.js";
 import type { ProjectionRead, ProjectionStore } from "../stores/projectionStore.js";
 import { type EventStoreContext, type ProjectionStoreContext, tenantOfBoth } from "../stores/storeContext.js";
@@ -414,7 +415,9 @@ export class EventSourcingService<TAggregateId extends string, TEvent extends Ev
     await this.#inTurns(fold, ref, options, () => fold.release());
     // From here on another rebuild may go on with it.
     changes.kept.keep(ref, fold);
-    return this.#recordOf(ref, folded.projection, { eventCount, acceptedSum }, metadata, 0);
+    // The fold may hold parts of it still, which hooks and callers must not change.
+    const projection = copyPlain(folded.projection);
+    return this.#recordOf(ref, projection, { eventCount, acceptedSum }, metadata, 0);
   }
 
   /** Adds events to a fold and projects it, in turns with other work. `undefined` when everything has to be read. */

@@ -1,14 +1,29 @@
+import { getHeapStatistics } from "node:v8";
 import { type AggregateRef, aggregateRefKey } from "../events/aggregateRef.js";
 import { wholeNumber } from "../options/wholeNumber.js";
 
 export interface KeptFoldsOptions {
   /** Folds of aggregates with fewer events are not kept: reading all of them costs about the same. @default 512 */
   readonly minEvents?: number;
-  /** What all kept folds of a service may hold, by their own estimate. Those used least recently go first. @default 256 MiB */
+  /**
+   * What all kept folds of a service may hold, by their own estimate. Those used least recently go first.
+   * @default 256 MiB, or an eighth of V8's heap limit where that is less
+   */
   readonly maxBytes?: number;
 }
 
-export const defaultKeptFolds: Required<KeptFoldsOptions> = { minEvents: 512, maxBytes: 256 * 2 ** 20 };
+const MOST_BYTES = 256 * 2 ** 20;
+const PART_OF_HEAP = 8;
+
+/** As much as a heap can spare: `--max-old-space-size` lowers it. */
+export function keptFoldsBytes(heapLimitBytes: number): number {
+  return Math.min(MOST_BYTES, Math.floor(heapLimitBytes / PART_OF_HEAP));
+}
+
+export const defaultKeptFolds: Required<KeptFoldsOptions> = {
+  minEvents: 512,
+  maxBytes: keptFoldsBytes(getHeapStatistics().heap_size_limit),
+};
 
 interface Keepable {
   /** About how much it holds. Does not change while it is kept. */

@@ -265,6 +265,33 @@ export function keptFoldsContract(contract: KeptFoldsContract): void {
       expect(await ids()).toEqual(["a", "b"]);
     });
 
+    it("never goes on from what a hook or a caller changed of a record", async () => {
+      const options = (keptFolds: Options["keptFolds"]): Options => ({
+        keptFolds: keptFolds as Exclude<typeof keptFolds, undefined>,
+        hooks: {
+          beforePersist: ({ projection }) => {
+            (projection.ids as string[]).push("hooked");
+            (projection.data as unknown[])[0] = "hooked";
+            return undefined;
+          },
+        },
+      });
+      const growing = service(options({ minEvents: 1 }), {
+        ...foldingHandler,
+        startFold: () => new SharingFold(),
+      });
+      for (const id of ["a", "b", "c"]) {
+        await store(event(id, { data: id }));
+        const result = await growing.rebuildProjection("aggregate-1", contexts());
+        const record = await stored();
+        expect(result).toEqual({ outcome: "rebuilt", record });
+        await service(options(false)).forceRebuildProjection("aggregate-1", contexts());
+        expect(record?.projection).toEqual((await stored())?.projection);
+        if (result.outcome === "rebuilt") (result.record.projection.ids as string[]).length = 0;
+      }
+      expect(reads.filter((read) => read === "getChangedEvents")).toHaveLength(2);
+    });
+
     it("leaves what a hook of the record adds, and forced rebuilds, as they are", async () => {
       const growing = service({
         keptFolds: { minEvents: 1 },
@@ -315,6 +342,28 @@ class ForgetfulFold implements EventFold<ContractEvent, KeptFoldsProjection> {
       this.#forgotten.add(id);
     }
     return this.#events.size * FOLD_BYTES;
+  }
+}
+
+/** Hands out the arrays that it keeps and goes on with. Takes events in their order only. */
+class SharingFold implements EventFold<ContractEvent, KeptFoldsProjection> {
+  readonly #projection = { ids: [] as string[], data: [] as unknown[] };
+
+  add(events: readonly ContractEvent[]): void {
+    for (const { id, data } of events) {
+      this.#projection.ids.push(id);
+      this.#projection.data.push(data);
+    }
+  }
+
+  recall(): void {}
+
+  project() {
+    return { done: true, projection: this.#projection } as const;
+  }
+
+  release(): number {
+    return this.#projection.ids.length * FOLD_BYTES;
   }
 }
 
