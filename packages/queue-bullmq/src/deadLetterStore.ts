@@ -5,7 +5,7 @@ import {
   aggregateRefKey,
   type DeadLetter,
   type DeadLetterReason,
-  invalidCursor,
+  EventSourcingError,
   type Page,
   type PageOptions,
   pageLimit,
@@ -212,7 +212,9 @@ function idOfPlace(place: string): string {
 
 function placeOfCursor(cursor: string): string {
   if (typeof cursor === "string" && /^[0-9]{15}:[\w-]{43}$/.test(cursor)) return cursor;
-  throw invalidCursor(cursor);
+  throw new EventSourcingError("INVALID_CURSOR", "The cursor of a dead letter listing is not one it gave.", {
+    fields: { cursor: String(cursor).slice(0, 64) },
+  });
 }
 
 function decode(place: string, stored: string): StoredDeadLetter {

@@ -5,7 +5,7 @@ import {
   type DeadLetter,
   type DeadLetterSelection,
   type DeadLetters,
-  invalidCursor,
+  EventSourcingError,
   type Page,
   type PageOptions,
   pageLimit,
@@ -118,5 +118,7 @@ export class DeadLettersMemory implements DeadLetters {
 
 function cursorPosition(cursor: string): number {
   if (typeof cursor === "string" && /^[1-9][0-9]{0,14}$/.test(cursor)) return Number(cursor);
-  throw invalidCursor(cursor);
+  throw new EventSourcingError("INVALID_CURSOR", "The cursor of a dead letter listing is not one it gave.", {
+    fields: { cursor: String(cursor).slice(0, 64) },
+  });
 }
