@@ -68,7 +68,11 @@ import {
 } from "./telemetry.js";
 
 export interface EventStoreClickHouseOptions<TEvent extends Event = Event> extends StoreClickHouseOptions {
-  /** @default eventsTable(): the generic `events` */
+  /**
+   * Of which table. Spans that ingest stored are in one of their own: for them take `EventStoreClickHouse` or
+   * `spanEventStoreClickHouse` of `@es/trace-projection/clickhouse`, or every trace has `no-events`.
+   * @default eventsTable(): the generic `events`
+   */
   readonly table?: EventTable<TEvent>;
   /**
    * Bytes of one aggregate's events, as ClickHouse counts them in a result. A read of more is refused as

@@ -49,7 +49,11 @@ export interface RebuildOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `no-events`: nothing is stored of the aggregate, so nothing was written. */
+/**
+ * `no-events`: this event store holds nothing of the aggregate for this tenant, so nothing was written. If events were stored,
+ * check the tenant and the table of the store: a kind of aggregates may have a table of its own. Spans have one; their store is
+ * `EventStoreClickHouse` of `@es/trace-projection/clickhouse`.
+ */
 export type RebuildResult<TAggregateId extends string, TProjection> =
   | { readonly outcome: "rebuilt"; readonly record: ProjectionRecord<TAggregateId, TProjection> }
   | { readonly outcome: "no-events" };
