@@ -106,6 +106,20 @@ export function createStoreProbe(client: ClickHouseClient, options: StoreProbeOp
     ]);
   }
 
+  return oneAtATime(check);
+}
+
+/** Asks whether ClickHouse answers at all, as long as there is no schema to ask for. Rejects as `createStoreProbe` does. */
+export function createAnswerProbe(client: ClickHouseClient, database: string): () => Promise<void> {
+  return oneAtATime((signal) =>
+    reported("answer", qualifiedName(database, TABLE), () =>
+      client.command({ query: "SELECT 1", abort_signal: signal }),
+    ),
+  );
+}
+
+/** Who asks while a check is under way shares it. */
+function oneAtATime(check: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
   let underWay: Promise<void> | undefined;
   return () => {
     underWay ??= withinTime(check).finally(() => {

@@ -28,7 +28,7 @@ import {
   TraceReadRepositoryClickHouse,
 } from "@es/trace-projection/clickhouse";
 import { permittedSettings } from "./permittedSettings.js";
-import { createStoreProbe, probeMigrations, type StoreNeed } from "./storeProbe.js";
+import { createAnswerProbe, createStoreProbe, probeMigrations, type StoreNeed } from "./storeProbe.js";
 import { createTraceGenerations, type TraceGenerations, type TraceHandler } from "./traceGenerations.js";
 import type { ScheduleSessions } from "./traceSessions.js";
 
@@ -180,6 +180,7 @@ export function openTraceStore(
       )
     );
   };
+  const answers = createAnswerProbe(connection, database);
   const probe = createStoreProbe(client, {
     database,
     needs,
@@ -212,6 +213,9 @@ export function openTraceStore(
     replays: new ReplayStoreClickHouse(client, { ...stores, projection: "traces" }),
     schemaIsReady,
     async isReady() {
+      // An engine that does not answer is no schema that takes long.
+      const state = schema.state();
+      if (!state.done && state.error === undefined) await answers();
       await schemaIsReady();
       await permitted.check();
       await probe();

@@ -96,6 +96,24 @@ describe("readiness of a trace store", () => {
     expect(await reason(store)).toBeNull();
   });
 
+  it("says from the start that nothing answers, and does not call that a schema that takes long", async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const store = openTraceStore(
+        { CLICKHOUSE_URL: `http://127.0.0.1:${port}`, CLICKHOUSE_DATABASE: database },
+        logger,
+      );
+      opened.push(store);
+      expect(await reason(store)).toBe("ClickHouse gave no answer within 3000 ms");
+    } finally {
+      silent.close();
+      silent.closeAllConnections();
+    }
+  });
+
   it("lets a user who may only read serve readers, and names what others lack", async () => {
     const reader = open(["read"], READ_PROFILE);
     await reader.opened;
