@@ -628,11 +628,39 @@ describe("a trace endpoint", () => {
       });
       expect(status).toBe(413);
     }
-    const compressed = { "content-encoding": "gzip" };
-    expect((await post(server.url, Buffer.alloc(17_000_000), compressed)).body.message).toContain(
-      "The compressed body",
-    );
+    const compressed = await post(server.url, Buffer.alloc(17_000_000), { "content-encoding": "gzip" });
+    expect(compressed.status).toBe(413);
+    expect(compressed.body.message).toContain("The compressed body");
     expect((await post(server.url, good.protobuf)).status).toBe(200);
+  });
+
+  it.each(["protobuf", "json"] as const)(
+    "answers 413 to more items than it takes, in %s",
+    async (encoding) => {
+      const server = await serve({ maxItems: 1_000 });
+      const headers = { "content-type": CONTENT_TYPES[encoding] };
+      const send = (spans: number) =>
+        post(server.url, encodeTraceRequest(Array(spans).fill(span), encoding), headers);
+      const refused = await send(1_001);
+      expect([refused.status, refused.body.code]).toEqual([413, 8]);
+      expect(refused.body.message).toContain("more than 1000 spans");
+      // Each brings an attribute.
+      expect((await send(400)).status).toBe(200);
+    },
+  );
+
+  it("answers 400 to a number of more digits than it reads, also where nobody knows the member", async () => {
+    const server = await serve();
+    const headers = { "content-type": CONTENT_TYPES.json };
+    const send = (digits: number, text: (digits: string) => string) =>
+      post(server.url, Buffer.from(text("7".repeat(digits))), headers);
+    const unknown = (number: string) => `{"unknown":[${number}]}`;
+    expect((await send(65_535, unknown)).status).toBe(200);
+    const known = (number: string) => `{"resourceSpans":[{"scopeSpans":[{"spans":[{"flags":${number}}]}]}]}`;
+    for (const text of [unknown, known]) {
+      const refused = await send(65_536, text);
+      expect([refused.status, refused.body.code]).toEqual([400, 3]);
+    }
   });
 
   it("answers 429 beyond its bytes in flight, and serves again when they are released", async () => {

@@ -50,6 +50,20 @@ describe("standalone", () => {
     expect(JSON.stringify(body.spans[0])).toContain('"9007199254740993"');
   });
 
+  it("answers 422 to who wants a trace of more than 10 000 spans explained, and shows it otherwise", async () => {
+    const root = makeSpan();
+    const { traceId } = root;
+    const children = Array.from({ length: 10_000 }, () => makeSpan({ traceId, parentSpanId: root.spanId }));
+    expect(await sendSpans(standalone.ingestUrl, [root, ...children])).toBe(200);
+    await completeProjection(standalone.consoleUrl, traceId, 10_001);
+    const explained = await fetch(`${standalone.consoleUrl}/api/traces/${traceId}/explain`);
+    expect(explained.status).toBe(422);
+    expect(await explained.json()).toEqual({
+      error: { code: "TRACE_TOO_LARGE", message: expect.stringContaining("10001 spans") },
+    });
+    expect((await fetch(`${standalone.consoleUrl}/traces/${traceId}`)).status).toBe(200);
+  });
+
   it("counts a span once, however often and in whatever batches it is sent", async () => {
     const root = makeSpan();
     const children = Array.from({ length: 5 }, (_, index) =>
@@ -196,6 +210,7 @@ describe("standalone", () => {
       ["/api/traces/00000000000000000000000000000001/explain?candidates=501", 400, "BAD_QUERY"],
       ["/api/traces?limit=0", 400, "BAD_QUERY"],
       ["/api/traces?limit=501", 400, "BAD_QUERY"],
+      ["/api/sessions?limit=501", 400, "BAD_QUERY"],
       ["/api/traces?status=broken", 400, "BAD_QUERY"],
       ["/api/traces?from=yesterday", 400, "BAD_QUERY"],
       ["/api/traces?from=1790000000", 400, "BAD_QUERY"],
