@@ -1,11 +1,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
+import { parseTenantId } from "@es/core";
 import { getRequestListener } from "@hono/node-server";
 import { stream } from "hono/streaming";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { acceptsGzip } from "./compressAnswers.js";
-import { createJsonApi, RequestError } from "./jsonApi.js";
+import { answerJson, createJsonApi, RequestError } from "./jsonApi.js";
 
 const long = { text: "word ".repeat(2_000) };
 
@@ -32,6 +33,71 @@ const gzip = { headers: { "accept-encoding": "gzip" } };
 async function inflated(response: Response): Promise<string> {
   return gunzipSync(await response.arrayBuffer()).toString();
 }
+
+describe("large answers in JSON", () => {
+  const value = { list: Array.from({ length: 40_000 }, (_, n) => ({ n, text: `größe ${n}` })) };
+  const text = JSON.stringify(value);
+
+  async function listening() {
+    const app = createJsonApi({ onError: () => undefined });
+    app.get("/large", (context) => answerJson(context, parseTenantId("t"), value));
+    app.get("/small", (context) => answerJson(context, parseTenantId("t"), long));
+    app.get("/tiny", (context) => answerJson(context, parseTenantId("t"), {}));
+    const server = createServer(getRequestListener(app.fetch));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const get = (path: string, encoding: string, signal?: AbortSignal) =>
+      fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, {
+        headers: { "accept-encoding": encoding },
+        signal: signal ?? null,
+      });
+    return { server, get };
+  }
+
+  it("are whole, compressed or not", async () => {
+    const { server, get } = await listening();
+    try {
+      for (const [path, expected] of [
+        ["/large", text],
+        ["/small", JSON.stringify(long)],
+        ["/tiny", "{}"],
+      ] as const) {
+        const plain = await get(path, "identity");
+        expect(plain.headers.get("content-length")).toBe(String(Buffer.byteLength(expected)));
+        expect(plain.headers.get("content-type")).toBe("application/json");
+        expect(await plain.text()).toBe(expected);
+        const compressed = await get(path, "gzip");
+        expect(compressed.headers.get("content-encoding")).toBe(path === "/tiny" ? null : "gzip");
+        expect(compressed.headers.get("vary")).toBe("accept-encoding");
+        expect(await compressed.text()).toBe(expected);
+      }
+    } finally {
+      server.close();
+    }
+  });
+
+  it("whose clients leave leave nothing behind, and the next is answered", async () => {
+    const { server, get } = await listening();
+    try {
+      for (const encoding of ["gzip", "identity"]) {
+        for (let i = 0; i < 5; i++) {
+          const leaving = new AbortController();
+          const response = await get("/large", encoding, leaving.signal);
+          await response.body?.getReader().read();
+          leaving.abort();
+        }
+        expect(await (await get("/large", encoding)).text()).toBe(text);
+      }
+      await vi.waitFor(async () => {
+        const open = await new Promise<number>((resolve) =>
+          server.getConnections((_, count) => resolve(count)),
+        );
+        expect(open).toBeLessThan(4);
+      });
+    } finally {
+      server.close();
+    }
+  });
+});
 
 describe("answers", () => {
   it("of JSON and pages above 1 KB are compressed for who accepts it", async () => {

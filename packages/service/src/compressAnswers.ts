@@ -1,5 +1,7 @@
+import { Duplex } from "node:stream";
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { createGzip, gzip } from "node:zlib";
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 
 const compress = promisify(gzip);
@@ -10,6 +12,8 @@ const SMALLEST_BYTES = 1_024;
 const LEVEL = 3;
 /** Few and large pieces: each is a task of Node's thread pool. */
 const CHUNK_BYTES = 256 * 1_024;
+/** Larger answers that say how large they are pass through in pieces: making one buffer of 20 MB stops everything else. */
+const LARGEST_AT_ONCE = 256 * 1_024;
 
 /**
  * Compresses answers in JSON and HTML above 1 KB by gzip for clients that accept it, outside the event loop. Streams of lines
@@ -23,8 +27,13 @@ export const compressAnswers = createMiddleware(async (context, next) => {
   // Also of an answer that is not compressed: another client's might be.
   context.header("vary", "accept-encoding", { append: true });
   if (context.req.method === "HEAD" || !acceptsGzip(context.req.header("accept-encoding"))) return;
+  const { status, body: stream } = context.res;
+  if (Number(headers.get("content-length") ?? 0) > LARGEST_AT_ONCE) {
+    const compressing = Duplex.toWeb(createGzip({ level: LEVEL, chunkSize: CHUNK_BYTES })) as BytePair;
+    answerCompressed(context, stream.pipeThrough(compressing));
+    return;
+  }
   const body = Buffer.from(await context.res.arrayBuffer());
-  const { status } = context.res;
   if (body.length <= SMALLEST_BYTES) {
     context.res = new Response(body, { status, headers });
     return;
@@ -33,10 +42,21 @@ export const compressAnswers = createMiddleware(async (context, next) => {
     level: LEVEL,
     chunkSize: CHUNK_BYTES,
   });
-  headers.set("content-encoding", "gzip");
-  headers.delete("content-length");
-  context.res = new Response(compressed, { status, headers });
+  answerCompressed(context, compressed);
 });
+
+function answerCompressed(context: Context, body: ConstructorParameters<typeof Response>[0]): void {
+  const { status, headers } = context.res;
+  context.res = new Response(body, { status, headers });
+  // Hono gives a new answer what the one before had.
+  context.res.headers.set("content-encoding", "gzip");
+  context.res.headers.delete("content-length");
+}
+
+interface BytePair {
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;
+}
 
 /** By RFC 9110, 12.5.3. A client that weighs the encodings and prefers none gets none. */
 export function acceptsGzip(header: string | undefined): boolean {

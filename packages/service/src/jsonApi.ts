@@ -63,8 +63,21 @@ function answer(context: Context, { status, code, message, headers }: RequestErr
  * @throws EventSourcingError `ABORTED`
  */
 export async function answerJson(context: Context, owner: TenantId, value: object): Promise<Response> {
-  const bytes = await inTurns(jsonInSteps(value), owner, context.req.raw.signal);
-  return context.body(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength), 200, {
+  const pieces = await inTurns(jsonInSteps(value), owner, context.req.raw.signal);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return context.body(streamOf(pieces), 200, {
     "content-type": "application/json",
+    "content-length": String(length),
+  });
+}
+
+function streamOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  let next = 0;
+  return new ReadableStream({
+    pull(controller) {
+      const piece = pieces[next++];
+      if (piece === undefined) controller.close();
+      else controller.enqueue(piece);
+    },
   });
 }

@@ -7,7 +7,7 @@ function written(value: unknown): { readonly text: string; readonly steps: numbe
   const steps = jsonInSteps(value);
   for (let count = 1; ; count++) {
     const step = steps.next();
-    if (step.done === true) return { text: step.value.toString(), steps: count };
+    if (step.done === true) return { text: Buffer.concat(step.value).toString(), steps: count };
   }
 }
 

@@ -4,11 +4,12 @@ const STEP_WEIGHT = 32 * 1024;
 const PIECE_CHARACTERS = 64 * 1024;
 
 /**
- * Writes a JSON value as `JSON.stringify` does, in steps of about a millisecond. One text is one step.
+ * Writes a JSON value as `JSON.stringify` does, in steps of about a millisecond. One text is one step. Gives the text in
+ * pieces, as UTF-8: one buffer of all would be made in one step.
  *
  * @param value lists, plain objects without `toJSON`, texts, numbers, flags and null; an undefined member is left out
  */
-export function* jsonInSteps(value: unknown): Generator<void, Buffer> {
+export function* jsonInSteps(value: unknown): Generator<void, readonly Buffer[]> {
   const pieces = new Pieces();
   yield* write(value, pieces);
   return pieces.finish();
@@ -27,9 +28,9 @@ class Pieces {
     return true;
   }
 
-  finish(): Buffer {
-    this.#cut();
-    return this.#bytes.length === 1 ? (this.#bytes[0] as Buffer) : Buffer.concat(this.#bytes);
+  finish(): readonly Buffer[] {
+    if (this.#text !== "") this.#cut();
+    return this.#bytes;
   }
 
   #cut(): void {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   canonicalJson,
   createEventSourcingPipeline,
@@ -735,6 +736,30 @@ describe("TraceReadRepositoryClickHouse", () => {
     const pages = await spanPages(reads, tenantId, traceIdOf(12), 10_000);
     expect(pages.flat()).toHaveLength(1_500);
     expect(Math.min(...pages.slice(0, -1).map((page) => page.length))).toBeGreaterThan(250);
+  });
+
+  it("reads and decodes a page of many spans in steps", async () => {
+    const tenantId = newTenant();
+    const attributes = new Map(Array.from({ length: 20 }, (_, n) => [`key.${n}`, `value ${n}`]));
+    const spans = Array.from({ length: 10_000 }, (_, n) =>
+      createSpanEvent(spanOf(13, n, { attributes }), 1n),
+    );
+    await store.eventStore.storeEvents(spans, { tenantId });
+    let isOver = false;
+    let longest = 0;
+    const watched = (async () => {
+      for (let before = process.cpuUsage(); !isOver; before = process.cpuUsage()) {
+        await nextTurn();
+        const { user, system } = process.cpuUsage(before);
+        longest = Math.max(longest, (user + system) / 1_000);
+      }
+    })();
+    const page = await store.reads.getSpanPage(tenantId, traceIdOf(13), { limit: 10_000 });
+    isOver = true;
+    await watched;
+    expect(page.items.length).toBeGreaterThan(5_000);
+    // Milliseconds of CPU time. In one step it takes 800.
+    expect(longest).toBeLessThan(300);
   });
 
   it("gives spans in order, each once, types kept; page by page the same", async () => {

@@ -607,7 +607,7 @@ export class TraceReadRepositoryClickHouse {
     operation: string,
     table: string,
     query: string,
-    parameters: Readonly<Record<string, unknown>>,
+    parameters: { readonly tenantId: TenantId; readonly [name: string]: unknown },
     { maxBytes, signal }: { readonly maxBytes?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<readonly TRow[]> {
     throwIfAborted(signal);
@@ -625,7 +625,9 @@ export class TraceReadRepositoryClickHouse {
         },
         ...(signal === undefined ? {} : { abort_signal: signal }),
       });
-      return await result.json<TRow>();
+      const lines: Line<TRow>[] = [];
+      for await (const some of result.stream<TRow>()) lines.push(...some);
+      return await inTurns(parsedInSteps(lines), parameters.tenantId, signal);
     } catch (error) {
       throwIfAborted(signal);
       throw classifyClickHouseError(error, {
@@ -635,6 +637,20 @@ export class TraceReadRepositoryClickHouse {
       });
     }
   }
+}
+
+/** A row that is not parsed yet. */
+interface Line<TRow> {
+  json(): TRow;
+}
+
+function* parsedInSteps<TRow>(lines: readonly Line<TRow>[]): Generator<void, TRow[]> {
+  const rows: TRow[] = [];
+  for (const line of lines) {
+    rows.push(line.json());
+    yield;
+  }
+  return rows;
 }
 
 function selectWhole(table: string, where: string): string {
