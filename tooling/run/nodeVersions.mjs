@@ -21,6 +21,7 @@ const selection = [
   "otlp/src/decodeJson",
   "queue-bullmq/test/contract",
   "queue-bullmq/test/outage",
+  "service/src/httpServer",
 ];
 
 /** The supported major versions besides this process's own, such as `["22", "24"]`. */

@@ -44,16 +44,20 @@ async function start(
 }
 
 /** A connection that sends this and no more; what it received when it is closed. */
-function sendRaw(url: string, text: string): { readonly socket: Socket; readonly closed: Promise<string> } {
+function sendRaw(
+  url: string,
+  text: string,
+): { readonly socket: Socket; readonly closed: Promise<string>; readonly faults: readonly Error[] } {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) });
   let received = "";
   socket.on("data", (data) => {
     received += data.toString("latin1");
   });
-  socket.on("error", () => {});
+  const faults: Error[] = [];
+  socket.on("error", (error) => faults.push(error));
   socket.write(text);
-  return { socket, closed: new Promise((resolve) => socket.once("close", () => resolve(received))) };
+  return { socket, faults, closed: new Promise((resolve) => socket.once("close", () => resolve(received))) };
 }
 
 describe("startHttpServer", () => {
@@ -158,8 +162,12 @@ describe("a server under hostile connections", () => {
     const url = await start({ maxHeaderBytes: 2_000 });
     for (let i = 0; i < 5; i++) {
       // More than the buffers of both sockets hold: most of it is unread when the answer is written.
-      const { closed } = sendRaw(url, `GET /a HTTP/1.1\r\nHost: a\r\nx: ${"y".repeat(8_000_000)}\r\n\r\n`);
+      const { closed, faults } = sendRaw(
+        url,
+        `GET /a HTTP/1.1\r\nHost: a\r\nx: ${"y".repeat(8_000_000)}\r\n\r\n`,
+      );
       const answer = await closed;
+      expect(faults).toEqual([]);
       expect(answer).toMatch(/^HTTP\/1\.1 431 .*\r\nConnection: close\r\n/s);
       expect(JSON.parse(answer.split("\r\n\r\n")[1] ?? "")).toMatchObject({
         error: { code: "HEADERS_TOO_LARGE" },
@@ -176,7 +184,9 @@ describe("a server under hostile connections", () => {
     ],
   ])("answers 400 to %s", async (_, text) => {
     const url = await start({ handler: () => {} });
-    expect(await sendRaw(url, text).closed).toMatch(/^HTTP\/1\.1 400 /);
+    const { closed, faults } = sendRaw(url, text);
+    expect(await closed).toMatch(/^HTTP\/1\.1 400 /);
+    expect(faults).toEqual([]);
   });
 
   it("does not write into an answer that is under way", async () => {
