@@ -105,6 +105,31 @@ describe("Coalescer before an overloaded store", () => {
     expect(tries).toBeGreaterThan(1);
   });
 
+  it.each(["isOverload", "mayBeFaultOfOne", "onThrottle"] as const)(
+    "leaves no call without an answer, and goes on, where %s throws",
+    async (option) => {
+      let isWell = false;
+      const fault = new TypeError("not a function");
+      const coalescer = newCoalescer({
+        maxConcurrent: 1,
+        isOverload,
+        run: async (items) => {
+          if (!isWell) throw overloaded;
+          return items.map(({ id }) => ({ ok: true, value: id * 10 }));
+        },
+        [option]: () => {
+          if (!isWell) throw fault;
+          return false;
+        },
+      });
+      const calls = [coalescer.submitAll(itemsFrom(0, 3)), coalescer.submitAll(itemsFrom(3, 9))];
+      for (const outcomes of await Promise.all(calls))
+        for (const outcome of outcomes) expect(outcome).toEqual({ ok: false, error: fault });
+      isWell = true;
+      expect(await coalescer.submit({ id: 7, size: 1 })).toBe(70);
+    },
+  );
+
   it("refuses what does not fit the queue meanwhile", async () => {
     let well = false;
     const coalescer = newCoalescer({

@@ -125,6 +125,7 @@ export class Coalescer<TItem, TResult> {
           owner,
           since,
           settle: (outcome: Settled<TResult>) => {
+            if (outcomes[i] !== undefined) return;
             outcomes[i] = outcome;
             if (--missing === 0) resolve(outcomes);
           },
@@ -203,7 +204,11 @@ export class Coalescer<TItem, TResult> {
     const batch = this.#turns.take(maxItems, maxBytes, mayTake);
     this.#count(batch, 1);
     const startedAt = performance.now();
-    void this.#settle(batch).finally(() => {
+    const settled = this.#settle(batch).catch((error: unknown) => {
+      // One of the options threw. Nobody may wait for an outcome that never comes.
+      for (const { settle } of batch) settle({ ok: false, error });
+    });
+    void settled.then(() => {
       this.#lastRoundTripMs = performance.now() - startedAt;
       this.#count(batch, -1);
       this.#schedule();
@@ -228,7 +233,7 @@ export class Coalescer<TItem, TResult> {
     for (const { settle } of removed) settle({ ok: false, error });
   }
 
-  /** Never rejects: every item gets its outcome. */
+  /** Gives every item its outcome. Rejects only with what an option other than `run` throws. */
   async #settle(batch: readonly Waiting<TItem, TResult>[]): Promise<void> {
     const oldest = batch.reduce((least, { since }) => Math.min(least, since), Number.POSITIVE_INFINITY);
     const until = oldest + this.#options.maxWaitMs;
