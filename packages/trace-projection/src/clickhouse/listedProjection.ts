@@ -29,7 +29,7 @@ export function dropMessages(projection: TraceProjection): TraceProjection {
 export function selectListed(table: string, where: string): string {
   const rows = (text: string, listed: string) =>
     `SELECT TraceId AS id, Version AS version, ${text} AS text FROM ${table} PREWHERE ${listed} WHERE ${where}`;
-  return `${rows("Listed", "Listed != ''")} UNION ALL ${rows(withoutMessages("Projection"), "Listed = ''")}`;
+  return `${rows("Listed", "ListedLength > 0")} UNION ALL ${rows(withoutMessages("Projection"), "ListedLength = 0")}`;
 }
 
 /**

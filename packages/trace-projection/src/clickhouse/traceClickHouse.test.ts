@@ -599,8 +599,8 @@ describe("TraceReadRepositoryClickHouse", () => {
     });
     // Rows that were stored before listings had a text of their own, and rows of which listings read no other.
     const [before, unread] = [newTenant(), newTenant()];
-    await copyProjections(tenantId, before, "'' AS Listed");
-    await copyProjections(tenantId, unread, "if(Listed = '', Projection, 'not read') AS Projection");
+    await copyProjections(tenantId, before, "'' AS Listed, 0 AS ListedLength");
+    await copyProjections(tenantId, unread, "if(ListedLength = 0, Projection, 'not read') AS Projection");
     for (const copy of [before, unread]) {
       const { traces } = await store.reads.listTraces({ tenantId: copy });
       expect(traces).toEqual(bare.map((trace) => ({ ...trace, tenantId: copy })));

@@ -2,7 +2,7 @@ import { assertGenerationNumber, EventSourcingError } from "@es/core";
 import type { Migration, MigrationSet } from "@es/store-clickhouse";
 import { otelTracesTraceIdTsView, otelTracesView, spanTableDescription } from "./spanTableDescription.js";
 import {
-  listedColumn,
+  listedColumns,
   traceProjectionTableDescription,
   traceProjectionTableName,
 } from "./traceProjectionTableDescription.js";
@@ -71,12 +71,12 @@ export function traceGenerationMigrations(generation: number): MigrationSet {
   };
 }
 
-/** Tables that were made before this column get it. Rows that are there have nothing in it. */
+/** Tables that were made before these columns get them. Rows that are there have nothing in them. */
 function addListed(generation: number): Migration {
   const table = traceProjectionTableName(generation);
   return {
     version: 2,
     name: "add what listings read of large projections",
-    steps: [{ kind: "addition", table, columns: [listedColumn] }],
+    steps: [{ kind: "addition", table, columns: listedColumns }],
   };
 }

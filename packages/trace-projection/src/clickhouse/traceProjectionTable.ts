@@ -18,6 +18,7 @@ function toTypedColumns(
   const duration = BigInt(p.durationNano);
   const trace = p.timeToFirstTokenNano?.trace;
   const firstToken = trace === undefined || trace === null ? undefined : BigInt(trace);
+  const listed = listedText(p, text);
   return {
     Name: p.name,
     RootKind: p.rootKind,
@@ -46,7 +47,8 @@ function toTypedColumns(
     Tags: p.tags,
     SpanKinds: p.spanKinds,
     Truncated: p.truncated,
-    Listed: listedText(p, text),
+    Listed: listed,
+    ListedLength: String(listed.length),
   };
 }
 

@@ -10,12 +10,16 @@ export function traceProjectionTableName(generation: number): string {
 const names = "Array(LowCardinality(String))";
 
 /** What listings read of a large projection: its messages may be most of it. */
-export const listedColumn: ColumnDescription = {
-  name: "Listed",
-  type: "String",
-  codec: "ZSTD(3)",
-  comment: "The projection without messages, JSON, if it is large and has some; else empty",
-};
+export const listedColumns: readonly ColumnDescription[] = [
+  {
+    name: "Listed",
+    type: "String",
+    codec: "ZSTD(3)",
+    comment: "The projection without messages, JSON, if it is large and has some; else empty",
+  },
+  // To tell which rows have it without reading it.
+  { name: "ListedLength", type: "UInt64", codec: "ZSTD(1)", comment: "Of Listed" },
+];
 
 /** What people filter on and add up. The whole projection is in `Projection`. */
 export const traceProjectionColumns: readonly ColumnDescription[] = [
@@ -53,7 +57,7 @@ export const traceProjectionColumns: readonly ColumnDescription[] = [
     comment: "Spans by what they do",
   },
   { name: "Truncated", type: "Bool", codec: "ZSTD(1)" },
-  listedColumn,
+  ...listedColumns,
 ];
 
 export function traceProjectionTableDescription(generation: number): TableDescription {
