@@ -11,7 +11,7 @@ import {
   waitForEngine,
 } from "@es/core";
 import type { ReconcileNow } from "@es/operations";
-import type { Logger, RunningService } from "@es/service";
+import type { Logger } from "@es/service";
 import type { KeptProjections } from "@es/trace-service";
 import type { WorkerConfig } from "./config.js";
 
@@ -32,11 +32,13 @@ export interface KeepProjectionsOptions extends WorkedQueue {
   readonly logger: Logger;
 }
 
-export interface KeptUp extends RunningService {
+export interface KeptUp {
   /** Schedules everything that lags behind its events, now. @throws EventSourcingError `STORE_UNAVAILABLE` before the schema is there */
   readonly reconcile: ReconcileNow;
   /** Looks soon for what lags, one of all workers: an engine is back. */
   lookSoon(): void;
+  /** `drainTimeoutMs`: how long the runs under way may take to end. Those that do not go back to the queue. @default 30 000 */
+  stop(options?: { readonly drainTimeoutMs?: number }): Promise<void>;
 }
 
 /** Rebuilds what is scheduled of one kind of projection, and schedules what lags behind. */
@@ -105,11 +107,11 @@ export function keepProjections(
       const { scheduled } = await current.look({ everything: true, graceMs: 0 });
       return scheduled;
     },
-    async stop() {
+    async stop(options = {}) {
       // Runs that wait for an engine that is away would wait for as long as it is.
       stopping.abort(new EventSourcingError("ABORTED", "The worker closes; the run goes back to the queue."));
       // At once: a store that hangs delays them all, and a look needs no runs.
-      await Promise.all([reconcilers.stop(), worker.close()]);
+      await Promise.all([reconcilers.stop(), worker.close(options)]);
       await projections.projector.drain();
     },
   };

@@ -24,8 +24,12 @@ export async function startWorkerService(
   };
   const shared = { ...redis, queueName: config.QUEUE_NAME };
   const sharedBySessions = { ...redis, queueName: config.SESSION_QUEUE_NAME };
-  const queue = new ProjectionQueueBullMQ(shared);
-  const sessionQueue = new ProjectionQueueBullMQ({ ...sharedBySessions, delayMs: config.SESSION_DELAY_MS });
+  const queue = new ProjectionQueueBullMQ({ ...shared, onRecovered: () => worker.lookSoon.traces() });
+  const sessionQueue = new ProjectionQueueBullMQ({
+    ...sharedBySessions,
+    delayMs: config.SESSION_DELAY_MS,
+    onRecovered: () => worker.lookSoon.sessions(),
+  });
   const leases = new LeasesRedis(shared);
   const store = openTraceStore(config, logger, {
     projection,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   EngineProbe,
   type Leases,
@@ -27,6 +28,8 @@ export interface RunningWorker extends RunningService {
   /** The same for sessions that lag behind their traces; nothing without their queue. */
   readonly reconcileSessions: ReconcileNow;
   readonly replays: ReplayOperations;
+  /** Look soon for traces, or sessions, that lag: their queue works again after it did not. */
+  readonly lookSoon: { readonly traces: () => void; readonly sessions: () => void };
 }
 
 /** Rebuilds what is scheduled, and schedules what lags behind. Waits for the schema, then works until it is stopped. */
@@ -92,11 +95,34 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
       return running.sessions === undefined ? 0 : running.sessions.reconcile();
     },
     replays: { replays: new Replays(store.replays), wake: () => running?.replayRunner.wake() },
+    lookSoon: {
+      traces: () => running?.traces.lookSoon(),
+      sessions: () => running?.sessions?.lookSoon(),
+    },
     async stop() {
       stopped = true;
-      await Promise.all([running?.traces.stop(), running?.replayRunner.stop()]);
+      // Requests to an engine that answers nothing would keep every run until they time out.
+      const drain = (await isAnswered(store.isReady)) ? {} : { drainTimeoutMs: 0 };
+      await Promise.all([running?.traces.stop(drain), running?.replayRunner.stop()]);
       // Last: traces that were rebuilt to the end schedule them.
-      await running?.sessions?.stop();
+      await running?.sessions?.stop(drain);
     },
   };
+}
+
+/** Longer than the checks themselves take. */
+const ANSWER_MS = 4_000;
+
+async function isAnswered(check: () => Promise<unknown>): Promise<boolean> {
+  const over = new AbortController();
+  const asked = check().then(
+    () => true,
+    () => false,
+  );
+  const answered = await Promise.race([
+    asked,
+    sleep(ANSWER_MS, false, { signal: over.signal }).catch(() => false),
+  ]);
+  over.abort();
+  return answered;
 }

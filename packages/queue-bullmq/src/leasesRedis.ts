@@ -60,7 +60,17 @@ export class LeasesRedis implements Leases {
     wholeNumber("durationMs", durationMs, 1);
     const key = this.#prefix + name;
     const token = randomUUID();
-    const answer = await this.#call((redis) => redis.set(key, token, "PX", durationMs, "NX"));
+    let isGivenUp = false;
+    const asked = this.#call(async (redis) => {
+      const taken = await redis.set(key, token, "PX", durationMs, "NX");
+      // Redis carries out what it did not answer in time: a lease that nobody knows of would keep everybody out.
+      if (taken === "OK" && isGivenUp) await release.run(redis, [key], [token]);
+      return taken;
+    });
+    const answer = await asked.catch((error: unknown) => {
+      isGivenUp = true;
+      throw error;
+    });
     if (answer !== "OK") return null;
     return {
       name,

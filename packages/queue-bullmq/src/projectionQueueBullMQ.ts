@@ -58,6 +58,11 @@ export interface ProjectionQueueBullMQOptions {
   readonly telemetry?: Telemetry<Context> | null;
   /** Gets lost connections. @default a warning of the process, each once a minute */
   readonly onError?: ErrorListener;
+  /**
+   * Redis takes calls again after it refused or did not answer some: what they scheduled may be missing. With it the queue
+   * asks by itself until Redis does.
+   */
+  readonly onRecovered?: () => void;
 }
 
 const MAX_DELAY_MS = 2 ** 40;
@@ -114,6 +119,8 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   /** Why Redis is down, as far as we know it is. */
   #down: Error | null = null;
   #closing: Promise<void> | null = null;
+  readonly #closingNow = new AbortController();
+  #watching = false;
 
   constructor(options: ProjectionQueueBullMQOptions) {
     const { attempts, backoffMs } = projectionQueueDefaults;
@@ -134,12 +141,16 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
     });
     this.#redis.on("error", (error: Error) => {
       this.#down = whyDown(this.#down, error);
-      this.#gate.lost();
+      this.#lost();
       this.#report(asQueueError(error));
     });
-    this.#redis.on("close", () => this.#gate.lost());
+    this.#redis.on("close", () => this.#lost());
     const { prefix, queueName } = this.#names;
-    this.#gate = new RedisGate({ probe: () => probeQueue(this.#redis, prefix, queueName) });
+    this.#gate = new RedisGate({
+      probe: () => probeQueue(this.#redis, prefix, queueName),
+      onFailure: () => this.#watch(),
+      onRecovered: () => options.onRecovered?.(),
+    });
     this.#letters = new DeadLetterStore(this.#redis, prefix, queueName);
     this.#turns = options.fairness === null ? null : new TenantTurns(this.#redis, prefix, queueName);
     this.deadLetters = new DeadLettersBullMQ(this.#letters, {
@@ -179,10 +190,9 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
    */
   async check(): Promise<string | undefined> {
     this.#assertOpen();
-    const { prefix, queueName } = this.#names;
     try {
       return await this.#call(async () => {
-        await probeQueue(this.#redis, prefix, queueName);
+        await this.#gate.probe();
         return adviceFor(this.#redis);
       });
     } catch (error) {
@@ -197,6 +207,7 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   }
 
   async #close(): Promise<void> {
+    this.#closingNow.abort(new EventSourcingError("CLOSED", "The queue is closed."));
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const queue = await this.#queue?.catch(() => null);
     await queue?.close().catch((error: unknown) => this.#report(asError(error)));
@@ -292,16 +303,37 @@ export class ProjectionQueueBullMQ implements ProjectionQueue {
   async #call<T>(work: (queue: Queue<ProjectionJobData>) => Promise<T>, commands = 1): Promise<T> {
     const givenUp = new AbortController();
     const attempt = this.#slots.use(commands, async () => work(await this.#connected()), givenUp.signal);
-    const call = this.#patience.await(attempt, () =>
-      this.#down === null ? unavailable(`no answer within ${this.#timeoutMs} ms`) : asQueueError(this.#down),
-    );
+    const call = this.#patience.await(attempt, () => {
+      this.#lost();
+      return this.#down === null
+        ? unavailable(`no answer within ${this.#timeoutMs} ms`)
+        : asQueueError(this.#down);
+    });
     try {
       return await this.#tracked(call);
     } catch (error) {
       givenUp.abort(error);
       this.#gate.noteFailure(error);
+      if (!this.#gate.isOpen) this.#watch();
       throw asQueueError(error);
     }
+  }
+
+  #lost(): void {
+    this.#gate.lost();
+    this.#watch();
+  }
+
+  /** Asks until Redis works again, for who wants to know. */
+  #watch(): void {
+    if (this.#options.onRecovered === undefined || this.#watching) return;
+    this.#watching = true;
+    this.#gate
+      .untilOpen(this.#closingNow.signal)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#watching = false;
+      });
   }
 
   /** Closing waits for it. */

@@ -6,13 +6,15 @@ export interface RedisGateOptions {
   readonly probe: () => Promise<void>;
   /** A probe failed: with why, in words for an operator. */
   readonly onFailure?: (error: Error) => void;
-  /** Redis works again after it did not. */
+  /** Redis works again after it did not, or did not answer. */
   readonly onRecovered?: () => void;
 }
 
 const FIRST_DELAY_MS = 100;
 /** Bounds how long after its recovery Redis is still taken for broken. */
 const LONGEST_DELAY_MS = 2_000;
+/** What takes longer is a Redis that hangs: what others sent meanwhile may be given up. */
+const SILENCE_MS = 1_000;
 /** A failure is the answer for so long: calls that fail anyway do not ask each for itself. */
 const FAILURE_COUNTS_MS = 500;
 
@@ -49,7 +51,7 @@ export class RedisGate {
     this.#doubts++;
   }
 
-  /** The connection was lost or refused: what comes next is a recovery. */
+  /** The connection was lost or refused, or nothing was answered in time: what comes next is a recovery. */
   lost(): void {
     this.#wasDown = true;
     this.doubt();
@@ -61,6 +63,11 @@ export class RedisGate {
     this.doubt();
     // What a script left half done is mended at the recovery.
     if (isForbidden(error)) this.#wasDown = true;
+  }
+
+  /** Asks now, whatever is known. Rejects with what is wrong. */
+  async probe(): Promise<void> {
+    await this.#probe();
   }
 
   /** For calls that somebody waits for: rejects at once with what is wrong. */
@@ -93,6 +100,9 @@ export class RedisGate {
 
   async #runProbe(): Promise<void> {
     const doubts = this.#doubts;
+    const silence = setTimeout(() => {
+      this.#wasDown = true;
+    }, SILENCE_MS);
     try {
       await this.#options.probe();
     } catch (cause) {
@@ -101,6 +111,8 @@ export class RedisGate {
       this.#wasDown = true;
       this.#options.onFailure?.(error);
       throw error;
+    } finally {
+      clearTimeout(silence);
     }
     this.#failure = null;
     // What failed meanwhile is not answered by this probe.

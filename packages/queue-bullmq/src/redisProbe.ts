@@ -2,14 +2,8 @@ import type { Cluster, Redis } from "ioredis";
 import { LuaScript } from "./luaScript.js";
 import { forbidden, isReply } from "./queueErrors.js";
 
-/**
- * Runs a harmless call of each command that the scripts use, on keys of its own. Returns those that this user may not run; any
- * other refusal is the script's own error. The first call is one that needs memory: after a write of a script Redis lets the
- * rest pass.
- *
- * KEYS: a text, hash, list, other list, set, sorted set, stream. ARGV: time to live of what is left, in milliseconds.
- */
-const probe = new LuaScript(`
+/** `try(command, …)` gives the error of a call, but for one that this user may not make: that is counted among `forbidden`. */
+const trying = `
 local forbidden = {}
 local function try(command, ...)
   local result = redis.pcall(command, ...)
@@ -20,7 +14,16 @@ local function try(command, ...)
     return nil
   end
   return result
-end
+end`;
+
+/**
+ * Runs a harmless call of each command that the scripts use, on keys of its own. Returns those that this user may not run; any
+ * other refusal is the script's own error. The first call is one that needs memory: after a write of a script Redis lets the
+ * rest pass.
+ *
+ * KEYS: a text, hash, list, other list, set, sorted set, stream. ARGV: time to live of what is left, in milliseconds.
+ */
+const probe = new LuaScript(`${trying}
 local text, hash, list, other, set, sorted, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local calls = {
   { 'SET', text, '1', 'PX', ARGV[1] }, { 'GET', text }, { 'INCR', text }, { 'EXISTS', text }, { 'PTTL', text },
@@ -44,11 +47,15 @@ for _, call in ipairs(calls) do
 end
 return forbidden`);
 
-const leaseProbe = new LuaScript(`
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX')
-redis.call('GET', KEYS[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return redis.call('DEL', KEYS[1])`);
+const leaseProbe = new LuaScript(`${trying}
+local calls = {
+  { 'SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX' }, { 'GET', KEYS[1] }, { 'PEXPIRE', KEYS[1], ARGV[2] }, { 'DEL', KEYS[1] },
+}
+for _, call in ipairs(calls) do
+  local failed = try(unpack(call))
+  if failed then return failed end
+end
+return forbidden`);
 
 const LEFT_FOR_MS = 60_000;
 const kinds = ["text", "hash", "list", "other", "set", "sorted", "stream"] as const;
@@ -81,7 +88,8 @@ export async function probeQueue(redis: Redis | Cluster, prefix: string, queueNa
 
 /** The same for leases. */
 export async function probeLeases(redis: Redis | Cluster, prefix: string): Promise<void> {
-  await leaseProbe.run(redis, [`${prefix}probe`], ["probe", LEFT_FOR_MS]);
+  const missing = await leaseProbe.run(redis, [`${prefix}probe`], ["probe", LEFT_FOR_MS]);
+  if (Array.isArray(missing) && missing.length > 0) throw forbidden(missing.map(String).sort());
 }
 
 /** Something to mend that keeps nothing from working yet. */

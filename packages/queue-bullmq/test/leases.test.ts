@@ -49,6 +49,24 @@ describe("leases and a Redis that comes and goes", () => {
     }
   });
 
+  it("are not held by a call that was given up before Redis carried it out", async () => {
+    const redis = await OwnRedis.make();
+    await redis.start();
+    const [first, second] = [100, 20_000].map(
+      (timeoutMs) => new LeasesRedis({ connection: redis.url, timeoutMs }),
+    );
+    try {
+      await vi.waitFor(() => first?.acquire("a", LONG_MS), waiting);
+      redis.freeze();
+      await expect(first?.acquire("b", LONG_MS)).rejects.toMatchObject({ code: "QUEUE_UNAVAILABLE" });
+      redis.thaw();
+      await vi.waitFor(async () => expect(await second?.acquire("b", LONG_MS)).not.toBeNull(), waiting);
+    } finally {
+      await Promise.all([first?.close(), second?.close()]);
+      await redis.dispose();
+    }
+  });
+
   it("do not wait longer than the timeout for one that does not answer", async () => {
     const redis = await OwnRedis.make();
     await redis.start();

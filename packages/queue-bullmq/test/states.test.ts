@@ -260,6 +260,40 @@ describe.concurrent("a Redis that refuses", () => {
     },
   );
 
+  it.for<readonly [string, (redis: OwnRedis) => unknown, (redis: OwnRedis) => unknown]>([
+    ["forbids what only scheduling needs", (redis) => forbid("hmset").enter(redis), allowAll],
+    ["answers nothing for a while", (redis) => redis.freeze(), (redis) => redis.thaw()],
+  ])("and then %s: a queue says by itself when it takes calls again", async ([, enter, leave], context) => {
+    const redis = await startRedis(context);
+    await allowAll(redis);
+    let recovered = 0;
+    const queue = new ProjectionQueueBullMQ({
+      connection: user(redis),
+      timeoutMs: 500,
+      onError: () => undefined,
+      onRecovered: () => recovered++,
+    });
+    context.onTestFinished(() => queue.close());
+    await queue.schedule([ref("before")]);
+    await enter(redis);
+    await expect(queue.schedule([ref("during")])).rejects.toThrow();
+    await sleep(1_000);
+    expect(recovered).toBe(0);
+    await leave(redis);
+    await vi.waitFor(() => expect(recovered).toBe(1), waiting);
+    await queue.schedule([ref("after")]);
+  });
+
+  it("and is back after it hung from the start: a worker says so", async (context) => {
+    const redis = await startRedis(context);
+    redis.freeze();
+    const { worker, recovered } = useQueue(context, redis.url);
+    await sleep(1_500);
+    redis.thaw();
+    await vi.waitFor(() => expect(recovered()).toBe(1), waiting);
+    await worker.check();
+  });
+
   it("and then answers nothing more: a worker closes soon all the same", async (context) => {
     const redis = await startRedis(context);
     const { queue, worker, recorder } = useQueue(context, redis.url);

@@ -282,8 +282,8 @@ export const redisFaults: readonly Fault[] = [
     name: "hangs",
     description: "connections are taken and nothing is answered",
     expected: {
-      worker: { status: 503, text: /no answer within 3000 ms/ },
-      ingest: { status: 200, text: /redis/ },
+      worker: { status: 503, text: /no answer within/ },
+      ingest: { status: 200, text: /no answer within/ },
     },
     endsWithinMs: 30_000,
     async begin({ redis }) {
