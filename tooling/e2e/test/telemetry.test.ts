@@ -59,8 +59,9 @@ describe("one system observed with another", () => {
     await found("ProjectionStoreClickHouse.storeProjection", span.traceId);
     const run = await found("ProjectionQueueMemory.run", span.traceId);
     expect(run.parentSpanId).toBe("");
-    expect(run.links).toHaveLength(1);
     const scheduling = await found("SpanIngestionWriteRepositoryClickHouse.storeSpans", span.traceId);
+    // Not always the only one: the first look of the reconciler may have found the span as well.
+    expect(run.links).toContainEqual(expect.objectContaining({ traceId: scheduling.traceId }));
     expect(JSON.stringify(scheduling.events)).toContain("projection.job.enqueued");
   });
 
