@@ -101,28 +101,32 @@ export function startWorker(config: WorkerConfig, dependencies: WorkerDependenci
     },
     async stop() {
       stopped = true;
-      // Requests to an engine that answers nothing would keep every run until they time out.
-      const drain = (await isAnswered(store.isReady)) ? {} : { drainTimeoutMs: 0 };
-      await Promise.all([running?.traces.stop(drain), running?.replayRunner.stop()]);
-      // Last: traces that were rebuilt to the end schedule them.
-      await running?.sessions?.stop(drain);
+      const isAnswered = await endsWithin(ANSWER_MS, store.isReady());
+      const close = async (drain: { readonly drainTimeoutMs?: number }) => {
+        await Promise.all([running?.traces.stop(drain), running?.replayRunner.stop()]);
+        // Last: traces that were rebuilt to the end schedule them.
+        await running?.sessions?.stop(drain);
+      };
+      if (isAnswered) return close({});
+      // Runs and looks would wait for requests to ClickHouse until they time out: what is under way goes back to the queue.
+      await endsWithin(GIVEN_BACK_MS, close({ drainTimeoutMs: 0 }));
     },
   };
 }
 
 /** Longer than the checks themselves take. */
 const ANSWER_MS = 4_000;
+/** Longer than workers take to abort their runs, one after the other. */
+const GIVEN_BACK_MS = 4_000;
 
-async function isAnswered(check: () => Promise<unknown>): Promise<boolean> {
+/** Whether the work ends well in time. Never rejects. */
+async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   const over = new AbortController();
-  const asked = check().then(
+  const ended = work.then(
     () => true,
     () => false,
   );
-  const answered = await Promise.race([
-    asked,
-    sleep(ANSWER_MS, false, { signal: over.signal }).catch(() => false),
-  ]);
+  const inTime = await Promise.race([ended, sleep(ms, false, { signal: over.signal }).catch(() => false)]);
   over.abort();
-  return answered;
+  return inTime;
 }

@@ -107,6 +107,7 @@ export class RedisGate {
       await this.#options.probe();
     } catch (cause) {
       const error = asQueueError(cause);
+      this.#open = false;
       this.#failure = { error, at: performance.now() };
       this.#wasDown = true;
       this.#options.onFailure?.(error);

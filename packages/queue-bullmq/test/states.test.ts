@@ -260,10 +260,18 @@ describe.concurrent("a Redis that refuses", () => {
     },
   );
 
-  it.for<readonly [string, (redis: OwnRedis) => unknown, (redis: OwnRedis) => unknown]>([
-    ["forbids what only scheduling needs", (redis) => forbid("hmset").enter(redis), allowAll],
-    ["answers nothing for a while", (redis) => redis.freeze(), (redis) => redis.thaw()],
-  ])("and then %s: a queue says by itself when it takes calls again", async ([, enter, leave], context) => {
+  const schedules = (queue: ProjectionQueueBullMQ) => queue.schedule([ref("during")]);
+  const checks = (queue: ProjectionQueueBullMQ) => queue.check();
+  const forbidden = (redis: OwnRedis) => forbid("hmset").enter(redis);
+  const hangs = (redis: OwnRedis) => redis.freeze();
+  const goesOn = (redis: OwnRedis) => redis.thaw();
+  it.for([
+    ["forbids what only scheduling needs, found by scheduling", forbidden, allowAll, schedules],
+    ["forbids what only scheduling needs, found by a check", forbidden, allowAll, checks],
+    ["answers nothing for a while, found by scheduling", hangs, goesOn, schedules],
+    ["answers nothing for a while, found by a check", hangs, goesOn, checks],
+  ] as const)("and then %s: a queue says by itself when it takes calls again", async (state, context) => {
+    const [, enter, leave, call] = state;
     const redis = await startRedis(context);
     await allowAll(redis);
     let recovered = 0;
@@ -276,7 +284,8 @@ describe.concurrent("a Redis that refuses", () => {
     context.onTestFinished(() => queue.close());
     await queue.schedule([ref("before")]);
     await enter(redis);
-    await expect(queue.schedule([ref("during")])).rejects.toThrow();
+    // A call of any kind notices it, also one that schedules nothing.
+    await expect(call(queue)).rejects.toThrow();
     await sleep(1_000);
     expect(recovered).toBe(0);
     await leave(redis);
