@@ -78,6 +78,8 @@ function shifting(name: FaultName, targets: readonly string[], shiftMs: number):
 const NEEDED_COMMANDS = ["evalsha", "zadd", "hgetall", "lrange", "time"];
 /** Of one core, for a worker that can do nothing but wait. */
 const MOST_CPU = 0.5;
+/** What a process takes while it starts says nothing. */
+const STARTING_MS = 4_000;
 
 /** A command that the queue needs forbidden for a while: workers must wait for it, not try as fast as they can. */
 function forbidding(): FaultClass {
@@ -114,9 +116,10 @@ function forbidding(): FaultClass {
   };
 }
 
-/** What a service has taken of the processor; `undefined` while it does not run. */
-async function cpuMs({ process: { pid, isRunning } }: Service) {
-  const ms = isRunning ? await cpuMsOf(pid).catch(() => undefined) : undefined;
+/** What a service has taken of the processor; `undefined` while it does not run or starts. */
+async function cpuMs({ process: { pid, isRunning, startedAt } }: Service) {
+  const runs = isRunning && performance.now() - startedAt > STARTING_MS;
+  const ms = runs ? await cpuMsOf(pid).catch(() => undefined) : undefined;
   return ms === undefined ? undefined : { pid, ms };
 }
 

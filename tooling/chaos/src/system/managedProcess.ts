@@ -26,6 +26,8 @@ export class ManagedProcess {
   #expectedToEnd = false;
   #ended: Promise<unknown> = Promise.resolve();
   starts = 0;
+  /** As `performance.now()` tells it. */
+  startedAt = 0;
 
   constructor(definition: ProcessDefinition) {
     this.#definition = definition;
@@ -48,6 +50,7 @@ export class ManagedProcess {
     if (this.isRunning) return;
     const { command, args, environment, logFile } = this.#definition;
     this.starts++;
+    this.startedAt = performance.now();
     appendFileSync(
       logFile,
       `--- start ${this.starts} ${new Date().toISOString()} ${JSON.stringify(extra)}\n`,
