@@ -102,8 +102,8 @@ export async function runFault(system: FaultSystem, fault: Fault, patience = 1):
         cells.map((cell) => lookAfterStart(system.services[cell.service], fault, cell)),
       );
     }
-    const ended = performance.now();
     await fault.end(system);
+    const ended = performance.now();
     if (fault.environment !== undefined) await restart(system, {});
     else system.start();
     await load.stop();
