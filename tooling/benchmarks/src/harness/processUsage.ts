@@ -32,7 +32,14 @@ export function watchProcesses(pids: Pids): () => Readonly<Record<string, Proces
   const sample = () => {
     for (const one of watched) one.maxRssBytes = Math.max(one.maxRssBytes, rssBytes(one.pid));
   };
-  const sampling = setInterval(sample, SAMPLE_MS);
+  const sampling = setInterval(() => {
+    try {
+      sample();
+    } catch {
+      // One has ended: who stops watching is told.
+      clearInterval(sampling);
+    }
+  }, SAMPLE_MS);
   return () => {
     clearInterval(sampling);
     sample();
