@@ -63,7 +63,7 @@ export const foldRows: readonly HostileRow[] = [
       traceId: randomBytes(16).toString("hex"),
     })),
   ),
-  sending("200 traces with a picture of 200 KB each, as a data URI", 200, (size) => {
+  sending("200 traces with a picture of 200 KB each, as a data URI", 50, (size) => {
     const picture = `data:image/png;base64,${randomBytes(150_000).toString("base64")}`;
     return Array.from({ length: size(200) }, (_, i) => ({
       ...span(i, undefined, { ...callOf(5), "gen_ai.input.messages": messages("What is this?", picture) }),
