@@ -5,6 +5,7 @@ import { allProjections, completeProjection } from "./readApi.js";
 import { type Standalone, startStandalone } from "./services.js";
 
 interface SpanBody {
+  readonly traceId: string;
   readonly name: string;
   readonly parentSpanId: string;
   readonly links: readonly { readonly traceId: string }[];
