@@ -159,17 +159,7 @@ export function replayStoreContract<THarness extends ReplayStoreHarness>(
         if (i % 2 === 0) await store.storeProgress(made.id, progress());
       }
       await settle();
-      const listed: string[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: Awaited<ReturnType<ReplayStore["listReplays"]>> = await store.listReplays({
-          limit: 2,
-          ...(cursor === null ? {} : { cursor }),
-        });
-        expect(page.items.length).toBeLessThanOrEqual(2);
-        listed.push(...page.items.map((replay) => replay.definition.id));
-        cursor = page.nextCursor;
-      } while (cursor !== null);
+      const listed = await idsByPage(store, 2);
       expect(listed.slice(0, 5)).toEqual(ids.toReversed());
       expect(listed).toEqual([...listed].sort().reverse());
       await expect(store.listReplays({ cursor: "x" })).rejects.toMatchObject({ code: "INVALID_CURSOR" });
@@ -184,16 +174,7 @@ export function replayStoreContract<THarness extends ReplayStoreHarness>(
         ids.map((id) => store.createReplay(definition({ id }), control({ desired: "cancelled" }))),
       );
       await settle();
-      const listed: string[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: Awaited<ReturnType<ReplayStore["listReplays"]>> = await store.listReplays({
-          limit: 9,
-          ...(cursor === null ? {} : { cursor }),
-        });
-        listed.push(...page.items.map((replay) => replay.definition.id));
-        cursor = page.nextCursor;
-      } while (cursor !== null);
+      const listed = await idsByPage(store, 9);
       expect(listed.filter((id) => id.startsWith("paged:")).sort()).toEqual(ids.sort());
     });
 
@@ -234,4 +215,20 @@ export function replayStoreContract<THarness extends ReplayStoreHarness>(
       expect((await other.listReplays()).items).toEqual([]);
     });
   });
+}
+
+/** Returns the ids of all replays in the order of the listing, read in pages of at most `limit`. */
+async function idsByPage(store: ReplayStore, limit: number): Promise<readonly string[]> {
+  const ids: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<ReplayStore["listReplays"]>> = await store.listReplays({
+      limit,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    expect(page.items.length).toBeLessThanOrEqual(limit);
+    ids.push(...page.items.map((replay) => replay.definition.id));
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return ids;
 }
