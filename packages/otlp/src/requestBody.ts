@@ -93,7 +93,7 @@ export function readBody(
     let isInflated = false;
     let settled = false;
 
-    /** Of the listeners and timers, and where there is no body for the caller, of what it took. */
+    /** Removes the listeners and timers. Without a body for the caller it also releases the memory and the budget. */
     const letGo = (isOk: boolean): void => {
       settled = true;
       clearInterval(pace);

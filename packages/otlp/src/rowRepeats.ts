@@ -16,15 +16,15 @@ export function defaultMaxRepeatedBytes(byteLength: number): number {
 }
 
 export interface RowRepeatsOptions {
-  /** Of all rows of the request. */
+  /** Limits the bytes that all rows of the request may repeat. */
   readonly limit: number;
-  /** So many need not be taken: the bytes of the request itself. */
+  /** Bytes that `take` is not asked for: the size of the request itself. */
   readonly free: number;
   /** Called before rows repeat more; throws if they may not. */
   readonly take?: ((bytes: number) => void) | undefined;
 }
 
-/** What bounds one request. */
+/** Limits of one request. */
 export interface DecodeLimits {
   readonly maxItems: number;
   readonly repeats: RowRepeatsOptions;

@@ -13,7 +13,7 @@ export interface RedisGateOptions {
 const FIRST_DELAY_MS = 100;
 /** Bounds how long after its recovery Redis is still taken for broken. */
 const LONGEST_DELAY_MS = 2_000;
-/** What takes longer is a Redis that hangs: what others sent meanwhile may be given up. */
+/** A probe that takes longer counts as an outage: other callers may have given up meanwhile. */
 const SILENCE_MS = 1_000;
 /** A failure is the answer for so long: calls that fail anyway do not ask each for itself. */
 const FAILURE_COUNTS_MS = 500;

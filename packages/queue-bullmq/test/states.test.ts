@@ -13,7 +13,7 @@ function ref(aggregateId: string) {
   return { tenantId: parseTenantId("acme"), aggregateId };
 }
 
-/** Of the test that runs: several run at once, for they wait more than they work. */
+/** The context of one test. Tests run concurrently, because they mostly wait. */
 type Context = Pick<TestContext, "onTestFinished">;
 
 async function startRedis({ onTestFinished }: Context, ...extra: readonly string[]): Promise<OwnRedis> {

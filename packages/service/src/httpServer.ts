@@ -62,7 +62,7 @@ export interface RunningHttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const health = createHealthRoutes(options.readiness);
   let closing = false;
-  /** What is not answered yet, by connection. Node takes a connection that has sent nothing yet for busy. */
+  /** Unfinished responses by connection. Node counts a connection that has sent nothing yet as busy. */
   const underWay = new Map<Socket, Set<ServerResponse>>();
   const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const limits = {

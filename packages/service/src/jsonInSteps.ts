@@ -1,4 +1,4 @@
-/** What is written by one call of `JSON.stringify`, about: members of this value, or characters of its texts. */
+/** Limits what one call of `JSON.stringify` writes, roughly: the number of members plus the characters of names and texts. */
 const STEP_WEIGHT = 32 * 1024;
 /** Characters that are made bytes together. */
 const PIECE_CHARACTERS = 64 * 1024;

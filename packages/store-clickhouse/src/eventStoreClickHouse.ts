@@ -69,8 +69,8 @@ import {
 
 export interface EventStoreClickHouseOptions<TEvent extends Event = Event> extends StoreClickHouseOptions {
   /**
-   * Of which table. Spans that ingest stored are in one of their own: for them take `EventStoreClickHouse` or
-   * `spanEventStoreClickHouse` of `@es/trace-projection/clickhouse`, or every trace has `no-events`.
+   * The table of the events. Spans have their own table: to read them, use `EventStoreClickHouse` or
+   * `spanEventStoreClickHouse` of `@es/trace-projection/clickhouse`. This store would return `no-events` for every trace.
    * @default eventsTable(): the generic `events`
    */
   readonly table?: EventTable<TEvent>;

@@ -20,7 +20,7 @@ export interface EngineProbeOptions {
   readonly firstDelayMs?: number;
   /** Milliseconds. @default 5 000 */
   readonly longestDelayMs?: number;
-  /** Told when the engine is found away, with why, once until it is back. @default a warning of the process */
+  /** Called with the error, once per outage, when a probe finds the engine away. @default emits a process warning */
   readonly onAway?: (error: unknown) => void;
   readonly onBack?: () => void;
 }

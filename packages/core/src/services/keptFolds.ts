@@ -6,7 +6,7 @@ export interface KeptFoldsOptions {
   /** Folds of aggregates with fewer events are not kept: reading all of them costs about the same. @default 512 */
   readonly minEvents?: number;
   /**
-   * What all kept folds of a service may hold, by their own estimate. Those used least recently go first.
+   * Limits the estimated bytes of all kept folds of a service. Beyond it the least recently used folds are dropped.
    * @default 256 MiB, or an eighth of V8's heap limit where that is less
    */
   readonly maxBytes?: number;
@@ -15,7 +15,7 @@ export interface KeptFoldsOptions {
 const MOST_BYTES = 256 * 2 ** 20;
 const PART_OF_HEAP = 8;
 
-/** As much as a heap can spare: `--max-old-space-size` lowers it. */
+/** Returns the default of `maxBytes`, in bytes. `--max-old-space-size` sets the heap limit. */
 export function keptFoldsBytes(heapLimitBytes: number): number {
   return Math.min(MOST_BYTES, Math.floor(heapLimitBytes / PART_OF_HEAP));
 }
