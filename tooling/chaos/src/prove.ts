@@ -79,7 +79,8 @@ export const proofs: readonly Proof[] = [
   },
   {
     without: ["pauses"],
-    planned: [{ ...fault("forbid-redis", "redis", 4, 2), severity: 0 }],
+    // With runs under way: a worker without any waits for a queue that nobody can add to either.
+    planned: [slow(14), { ...fault("forbid-redis", "redis", 5, 2), severity: 0 }],
     seconds: 14,
     expected: ["spinning"],
   },

@@ -1,8 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { writeDocs } from "./docs.js";
 import { faults, faultsNamed, someFaults } from "./faults.js";
-import { runFaults } from "./runFaults.js";
+import { type FaultsReport, runFaults } from "./runFaults.js";
 import { describeResults, markdownTable } from "./table.js";
 
 const usage = `npm run faults [-- options]
@@ -16,7 +16,7 @@ table, and ends with 1 and the cells that failed if one did.
   --seed <number>   of --some. Default 1
   --list            the states there are
   --json <file>     write the results there, too
-  --docs            write the table of docs/operations.md, and run nothing
+  --docs <file>     write the table of docs/operations.md from what --json wrote of a whole run, and run nothing
   --help
 `;
 
@@ -36,7 +36,7 @@ async function main(): Promise<number> {
       seed: { type: "string" },
       json: { type: "string" },
       list: { type: "boolean" },
-      docs: { type: "boolean" },
+      docs: { type: "string" },
       help: { type: "boolean" },
     },
   });
@@ -49,8 +49,9 @@ async function main(): Promise<number> {
       process.stdout.write(`${engine}: ${name} (${description})\n`);
     return 0;
   }
-  if (values.docs === true) {
-    await writeDocs(markdownTable(faults));
+  if (values.docs !== undefined) {
+    const { results } = JSON.parse(await readFile(values.docs, "utf8")) as FaultsReport;
+    await writeDocs(markdownTable(faults, results));
     return 0;
   }
   const stopping = new AbortController();

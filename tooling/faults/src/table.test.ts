@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
-import { inRepository } from "@es/tooling-chaos/system";
 import { describe, expect, it } from "vitest";
+import { readDocs } from "./docs.js";
 import { faults, faultsNamed, someFaults } from "./faults.js";
-import type { FaultResult } from "./runFault.js";
-import { describeResults, failuresOf, markdownTable } from "./table.js";
+import { CPU_PERCENT, CURRENT_MS, type FaultResult, LOG_LINES } from "./runFault.js";
+import { assertedRows, describeResults, failuresOf, markdownTable } from "./table.js";
 
 const result: FaultResult = {
   name: "full disk",
@@ -41,12 +40,58 @@ describe("results", () => {
   });
 });
 
+async function documentedRows(): Promise<readonly (readonly string[])[]> {
+  const [, , ...lines] = (await readDocs()).split("\n");
+  return lines.map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim())
+      .slice(1, -1),
+  );
+}
+
 describe("the table of docs/operations.md", () => {
-  it("is what the suite asserts: npm run faults -- --docs writes it", () => {
-    const cells = (text: string) => text.replace(/-{3,}/g, "---").replace(/ +/g, " ");
-    expect(cells(readFileSync(inRepository("docs/operations.md"), "utf8"))).toContain(
-      cells(markdownTable(faults)),
+  it("says what the suite asserts: npm run faults -- --docs writes it", async () => {
+    const documented = await documentedRows();
+    const plain = (cell: string) => cell.replaceAll("\\|", "|").replaceAll("&lt;", "<");
+    const asserted = assertedRows(faults);
+    expect(documented.map((cells) => cells.slice(0, asserted[0]?.length).map(plain))).toEqual(asserted);
+  });
+
+  it("shows what a run measured, within the promises", async () => {
+    for (const [i, cells] of (await documentedRows()).entries()) {
+      const [cpu = "", lines = "", , current = ""] = cells.slice(-4);
+      if (cpu === "not possible here") continue;
+      // A worker that works takes what its work takes.
+      if (faults[i]?.expected.worker?.status === 503 && faults[i]?.each === undefined)
+        expect(Number.parseFloat(cpu), cells.join()).toBeLessThan(CPU_PERCENT);
+      expect(Number(lines), cells.join()).toBeLessThanOrEqual(LOG_LINES);
+      expect(Number.parseFloat(current) * 1_000, cells.join()).toBeLessThanOrEqual(CURRENT_MS);
+    }
+  });
+
+  it("shows the worst of all services, and of all commands in turn", () => {
+    const [forbidden] = faults.filter(({ each }) => each !== undefined);
+    if (forbidden === undefined) throw new Error("There is no state of many rows.");
+    const { engine } = forbidden;
+    const [cell] = result.cells;
+    if (cell === undefined) throw new Error("There is no cell.");
+    const rows = [
+      { cpuPercent: 3, logLines: 9, endedAfterMs: null, currentAfterMs: 900 },
+      { cpuPercent: 8.6, logLines: 2, endedAfterMs: 1_200, currentAfterMs: 450 },
+    ].map(({ currentAfterMs, ...measured }, i) => ({
+      ...result,
+      name: `forbidden: command${i}`,
+      engine,
+      currentAfterMs,
+      failures: [],
+      cells: [{ ...cell, ...measured, failures: [] }],
+    }));
+    expect(markdownTable([forbidden], rows).split("\n").at(-1)).toMatch(
+      /\| 9 % \| 9 \| 1\.2 s \| 0\.9 s \|$/,
     );
+    expect(() => markdownTable([forbidden], [])).toThrow('The run has no result of "forbidden" of Redis.');
+    expect(() => markdownTable([forbidden], [result])).toThrow(/This run failed:\nClickHouse, full disk: /);
   });
 });
 

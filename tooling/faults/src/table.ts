@@ -68,15 +68,25 @@ export function describeResults(results: readonly FaultResult[]): string {
     .join("\n");
 }
 
-/** The table of docs/operations.md: what is asserted of each state. */
-export function markdownTable(faults: readonly Fault[]): string {
-  const header = [
-    "engine",
-    "state",
-    "ingest answers",
-    ...serviceNames.map((name) => `\`/readyz\` of ${name}`),
-  ];
-  const lines = faults.map(({ engine, name, description, ingest, expected, each }) => [
+/** One row of the table of docs/operations.md. */
+interface DocumentedRow {
+  /** What the suite asserts of the state: from the code. */
+  readonly asserted: readonly string[];
+  /** The worst figures that a run measured: of all services, and of all rows that the state stands for. */
+  readonly measured: readonly string[];
+}
+
+const assertedHeader = [
+  "engine",
+  "state",
+  "ingest answers",
+  ...serviceNames.map((name) => `\`/readyz\` of ${name}`),
+];
+const measuredHeader = ["CPU", "log lines in 10 s", "ended after SIGTERM", "current after"];
+
+/** The cells of docs/operations.md that the code decides, one row a state. */
+export function assertedRows(faults: readonly Fault[]): readonly (readonly string[])[] {
+  return faults.map(({ engine, name, description, ingest, expected, each }) => [
     engine,
     `**${name}**: ${description}`,
     String(ingest),
@@ -86,9 +96,45 @@ export function markdownTable(faults: readonly Fault[]): string {
         : said(expected[service] ?? well),
     ),
   ]);
+}
+
+/** Writes the table of docs/operations.md from a whole run. Throws if the run lacks a state, or a promise was not kept. */
+export function markdownTable(faults: readonly Fault[], results: readonly FaultResult[]): string {
+  const failures = failuresOf(results);
+  if (failures.length > 0) throw new Error(`This run failed:\n${failures.join("\n")}`);
+  const rows: readonly DocumentedRow[] = assertedRows(faults).map((asserted, i) => ({
+    asserted,
+    measured: worstOf(faults[i] as Fault, results),
+  }));
   const escaped = (cell: string) => cell.replaceAll("|", "\\|").replaceAll("<", "&lt;");
   const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(" | ")} |`;
-  return [line(header), line(header.map(() => "---")), ...lines.map(line)].join("\n");
+  const header = [...assertedHeader, ...measuredHeader];
+  return [
+    line(header),
+    line(header.map(() => "---")),
+    ...rows.map(({ asserted, measured }) => line([...asserted, ...measured])),
+  ].join("\n");
+}
+
+function worstOf(fault: Fault, results: readonly FaultResult[]): readonly string[] {
+  const mine = results.filter(
+    ({ engine, name }) =>
+      engine === fault.engine &&
+      (fault.each === undefined ? name === fault.name : name.startsWith(`${fault.name}: `)),
+  );
+  if (mine.length === 0) throw new Error(`The run has no result of "${fault.name}" of ${fault.engine}.`);
+  if (mine.every(({ impossible }) => impossible !== undefined))
+    return measuredHeader.map(() => "not possible here");
+  const cells = mine.flatMap((result) => result.cells);
+  const most = (values: readonly (number | null)[]) => Math.max(...values.map((value) => value ?? 0));
+  const ended = most(cells.map(({ endedAfterMs }) => endedAfterMs));
+  const current = mine.map(({ currentAfterMs }) => currentAfterMs);
+  return [
+    `${most(cells.map(({ cpuPercent }) => cpuPercent)).toFixed(0)} %`,
+    String(most(cells.map(({ logLines }) => logLines))),
+    ended === 0 ? "not ended" : seconds(ended),
+    seconds(most(current)),
+  ];
 }
 
 function said({ status, text }: Expected): string {

@@ -378,6 +378,27 @@ describe("startReconciler", () => {
     expect(looks()).toBe(2);
   });
 
+  it("looks 3 s after it starts, too, where another keeps the turn: it may have started because something was mended", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const leases = new TestLeases();
+    // The turn of a process that ended, kept for the interval.
+    const kept = {
+      acquire: async (name: string, durationMs: number) =>
+        name === "reconcile projections" ? null : leases.acquire(name, durationMs),
+    };
+    const sources = Array.from({ length: 5 }, () => recordingSource(() => [lagging("a")]));
+    const queue = recordingQueue();
+    for (const { source } of sources) start({ source, queue, leases: kept, intervalMs: 60_000 });
+    await vi.advanceTimersByTimeAsync(2_900);
+    expect(queue.scheduled).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(queue.scheduled).toEqual(["a"]);
+    expect(sources.flatMap(({ asked }) => asked)).toMatchObject([{ graceMs: 0 }]);
+    // Afterwards each waits for the turn.
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect(queue.scheduled).toEqual(["a"]);
+  });
+
   it("tries again 5 s after a look failed, then less and less often, up to the interval", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const { source, asked } = recordingSource(() => {

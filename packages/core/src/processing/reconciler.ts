@@ -158,9 +158,12 @@ export class Reconciler {
     }
   }
 
-  /** Looks now, if nobody else of its name did within the interval, and again at the interval. */
+  /**
+   * Looks now, and again at the interval. If another of its name has looked within the interval, the first look comes in
+   * 3 s, by one of all that started: a process often starts because something was mended that kept others from scheduling.
+   */
   start(): this {
-    if (this.#turn === undefined && !this.#stopping.signal.aborted) this.#takeTurn();
+    if (this.#turn === undefined && !this.#stopping.signal.aborted) this.#takeTurn(() => this.lookSoon());
     return this;
   }
 
@@ -189,12 +192,13 @@ export class Reconciler {
     await this.#turn;
   }
 
-  #takeTurn(): void {
+  #takeTurn(onLeftToAnother?: () => void): void {
     const startedAt = performance.now();
     const before = this.#turn;
     this.#turn = (async () => {
       if (before !== undefined) await before;
       const outcome = await this.#lookWithLease("", this.#intervalMs, {});
+      if (outcome === "left to another") onLeftToAnother?.();
       if (this.#intervalMs === 0 || this.#stopping.signal.aborted) return;
       // Who waits for another to look asks more often, to take over soon after that one died.
       const soonest = this.#intervalMs / 3;

@@ -26,6 +26,13 @@ function serviceNamed(system: System, name: string): Service {
   return found;
 }
 
+/** A Redis that another fault has just started again does not listen yet: it is asked for some seconds. */
+async function withRedis(system: System, work: (redis: Redis) => Promise<unknown>): Promise<void> {
+  const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: 50, retryStrategy: () => 100 });
+  redis.on("error", () => undefined);
+  await work(redis).finally(() => redis.disconnect());
+}
+
 /** SIGKILL, and a start after a while. */
 function killing(name: FaultName, targets: readonly string[]): FaultClass {
   return {
@@ -83,11 +90,8 @@ const STARTING_MS = 4_000;
 
 /** A command that the queue needs forbidden for a while: workers must wait for it, not try as fast as they can. */
 function forbidding(): FaultClass {
-  const allow = async (system: System, change: readonly string[]) => {
-    const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: 1, retryStrategy: () => null });
-    redis.on("error", () => undefined);
-    await redis.call("ACL", "SETUSER", "default", ...change).finally(() => redis.disconnect());
-  };
+  const allow = (system: System, change: readonly string[]) =>
+    withRedis(system, (redis) => redis.call("ACL", "SETUSER", "default", ...change));
   return {
     name: "forbid-redis",
     description: `one of ${NEEDED_COMMANDS.join(", ")} forbidden, as by a change of rights`,
@@ -223,9 +227,7 @@ export const faultClasses: readonly FaultClass[] = [
     targets: ["redis"],
     durationMs: [0, 0],
     async inject(system) {
-      const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: 1, retryStrategy: () => null });
-      redis.on("error", () => undefined);
-      await redis.flushall().finally(() => redis.disconnect());
+      await withRedis(system, (redis) => redis.flushall());
     },
     heal: async () => {},
   },
