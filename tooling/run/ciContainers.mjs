@@ -14,7 +14,7 @@ const selection = [
   "store-clickhouse/src/eventsTable",
   "store-clickhouse/src/projectionStoreClickHouse",
   "store-clickhouse/src/lagSourceClickHouse",
-  "trace-projection/src/clickhouse/",
+  "trace-clickhouse/src/",
   "session-projection/src/clickhouse/",
   "conformance/test/engines",
   "e2e/test/services",

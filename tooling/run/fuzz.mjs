@@ -5,7 +5,7 @@ import { build, install, requireNode, root, runForeground } from "./bootstrap.mj
 import { services as testServices } from "./services.mjs";
 
 const [which, ...rest] = process.argv.slice(2);
-const fuzzers = { otlp: "packages/otlp", rows: "packages/trace-projection" };
+const fuzzers = { otlp: "packages/otlp", rows: "packages/trace-clickhouse" };
 const chosen = which in fuzzers ? [which] : Object.keys(fuzzers);
 const args = which in fuzzers ? rest : process.argv.slice(2);
 

@@ -1,6 +1,6 @@
 // The engines of tests, as they are built: only after `build()`.
 
-/** @returns {Promise<typeof import("@es/tooling-services")>} */
+/** @returns {Promise<typeof import("@es/tooling-engines")>} */
 export function services() {
   // A URL, not a path: a checkout's own path may hold a `#` or a `%`.
   return import(new URL("../services/dist/index.js", import.meta.url).href);

@@ -25,7 +25,7 @@ let summarized = false;
 /**
  * Runs vitest on engines, closes them, and keeps the counts.
  * @param {string} label
- * @param {() => Promise<import("@es/tooling-services").TestServices>} startServices
+ * @param {() => Promise<import("@es/tooling-engines").TestServices>} startServices
  * @param {() => Promise<string[]>} vitestArguments
  * @param {{ nodeFolder?: string }} [options] `nodeFolder`: holds the `node` to run the tests on, if not this process's own
  */

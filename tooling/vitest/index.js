@@ -49,7 +49,7 @@ export function packageTests(configUrl, { engines = false, isolate = false } = {
       ...(engines === false
         ? {}
         : {
-            globalSetup: [`${repositoryRoot}tooling/services/src/vitest.ts`],
+            globalSetup: [`${repositoryRoot}tooling/engines/src/vitest.ts`],
             // What `npm run test:containers` selects its tests by.
             provide: { testsWithEngines: engines === true ? "" : engines },
           }),

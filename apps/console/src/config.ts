@@ -5,8 +5,8 @@ import {
   heapShare,
   readEnvironment,
   variable,
-} from "@es/service";
-import { traceProjectionVariables } from "@es/trace-service";
+} from "@es/host";
+import { traceProjectionVariables } from "@es/trace-wiring";
 import { z } from "zod";
 
 /** What the console itself needs, whatever engine it is wired to. */

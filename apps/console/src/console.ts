@@ -1,5 +1,5 @@
-import { type Access, type Logger, type RunningService, startHttpServer } from "@es/service";
-import type { TraceStore } from "@es/trace-service";
+import { type Access, type Logger, type RunningService, startHttpServer } from "@es/host";
+import type { TraceStore } from "@es/trace-wiring";
 import { getRequestListener } from "@hono/node-server";
 import type { ConsoleConfig } from "./config.js";
 import { ReadGate } from "./readGate.js";

@@ -1,4 +1,4 @@
-import { RequestError } from "@es/service";
+import { RequestError } from "@es/host";
 import { describe, expect, it } from "vitest";
 import { readExplainQuery, readListQuery, readSessionQuery, readSpansQuery, readTraceId } from "./query.js";
 

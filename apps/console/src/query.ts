@@ -1,4 +1,4 @@
-import { instantFault, parseInstant, RequestError } from "@es/service";
+import { instantFault, parseInstant, RequestError } from "@es/host";
 import { type ExplainOptions, type SpanKind, spanKinds } from "@es/trace-projection";
 
 export interface ListQuery {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseTenantId } from "@es/core";
-import { createJsonApi } from "@es/service";
+import { createJsonApi } from "@es/host";
 import { getRequestListener } from "@hono/node-server";
 import { afterEach, expect, it } from "vitest";
 import type { Reader } from "./reader.js";

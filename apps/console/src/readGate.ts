@@ -1,5 +1,6 @@
-import { FairGate, isEventSourcingError } from "@es/core";
-import { RequestError } from "@es/service";
+import { isEventSourcingError } from "@es/core";
+import { FairGate } from "@es/core/adapter";
+import { RequestError } from "@es/host";
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { ConsoleConfig } from "./config.js";

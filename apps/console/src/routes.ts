@@ -1,6 +1,6 @@
 import { isEventSourcingError, type TenantId } from "@es/core";
-import { type Access, answerJson, createJsonApi, RequestError } from "@es/service";
-import type { TraceReadRepositoryClickHouse } from "@es/trace-projection/clickhouse";
+import { type Access, answerJson, createJsonApi, RequestError } from "@es/host";
+import type { TraceReadRepositoryClickHouse } from "@es/trace-clickhouse";
 import type { Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { contentSecurityPolicy } from "./pages/layout.js";

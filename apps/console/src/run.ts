@@ -1,5 +1,5 @@
-import { createLogger, openAccess, runService, startTelemetry } from "@es/service";
-import { openTraceStore, readTraceProjectionOptions } from "@es/trace-service";
+import { createLogger, openAccess, runService, startTelemetry } from "@es/host";
+import { openTraceStore, readTraceProjectionOptions } from "@es/trace-wiring";
 import { readConsoleServiceConfig } from "./config.js";
 import { startConsole } from "./console.js";
 

@@ -1,5 +1,5 @@
 import type { TenantId } from "@es/core";
-import { answerJson, RequestError } from "@es/service";
+import { answerJson, RequestError } from "@es/host";
 import type { SessionProjectionJson } from "@es/session-projection";
 import type { SessionReadRepositoryClickHouse } from "@es/session-projection/clickhouse";
 import { Hono } from "hono";

@@ -5,7 +5,7 @@ import {
   queueVariables,
   readEnvironment,
   variable,
-} from "@es/service";
+} from "@es/host";
 import { z } from "zod";
 
 /** What ingest itself needs, whatever engines it is wired to. */

@@ -1,5 +1,14 @@
 import { classifyError, isEventSourcingError, type TenantId } from "@es/core";
 import {
+  type Access,
+  ConfigurationError,
+  type Logger,
+  OWN_TELEMETRY_ATTRIBUTE,
+  type ReadinessCheck,
+  type RunningService,
+  startHttpServer,
+} from "@es/host";
+import {
   createOtlpTraceHandler,
   OtlpRefusedError,
   type OtlpSpan,
@@ -8,17 +17,8 @@ import {
   OtlpUnavailableError,
   type Resource,
 } from "@es/otlp";
-import {
-  type Access,
-  ConfigurationError,
-  type Logger,
-  OWN_TELEMETRY_ATTRIBUTE,
-  type ReadinessCheck,
-  type RunningService,
-  startHttpServer,
-} from "@es/service";
-import type { EncodedSpans, SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import type { TraceStore } from "@es/trace-service";
+import type { EncodedSpans, SpanIngestionWriteRepositoryClickHouse } from "@es/trace-clickhouse";
+import type { TraceStore } from "@es/trace-wiring";
 import type { IngestConfig } from "./config.js";
 import { ingestLimits } from "./ingestLimits.js";
 

@@ -1,4 +1,4 @@
-import { createLogger, runService, startTelemetry } from "@es/service";
+import { createLogger, runService, startTelemetry } from "@es/host";
 import { readIngestServiceConfig } from "./config.js";
 import { startIngestService } from "./service.js";
 

@@ -1,7 +1,7 @@
+import { type Logger, openAccess } from "@es/host";
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import { type Logger, openAccess } from "@es/service";
-import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import { openTraceStore } from "@es/trace-service";
+import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-clickhouse";
+import { openTraceStore } from "@es/trace-wiring";
 import type { IngestServiceConfig } from "./config.js";
 import { type RunningIngest, startIngest } from "./ingest.js";
 

@@ -1,13 +1,7 @@
 import { consoleVariables } from "@es/app-console";
 import { ingestVariables } from "@es/app-ingest";
 import { workerVariables } from "@es/app-worker";
-import {
-  clickhouseVariables,
-  type Environment,
-  openFilesLimit,
-  readEnvironment,
-  variable,
-} from "@es/service";
+import { clickhouseVariables, type Environment, openFilesLimit, readEnvironment, variable } from "@es/host";
 import { z } from "zod";
 
 const standalone = z.object({

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "@es/service";
+import { createLogger } from "@es/host";
 import { metrics } from "@opentelemetry/api";
 import {
   AggregationTemporality,

@@ -1,4 +1,4 @@
-import { requireOpenFiles } from "@es/service/open-files";
+import { requireOpenFiles } from "@es/host/open-files";
 
 // For its modules, the embedded engine, three servers, and some clients.
 requireOpenFiles(512);

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { ConfigurationError, createLogger, runService, startTelemetry } from "@es/service";
+import { ConfigurationError, createLogger, runService, startTelemetry } from "@es/host";
 import { readStandaloneConfig } from "./config.js";
 import { runDemo } from "./demo.js";
 import { startStandalone } from "./standalone.js";

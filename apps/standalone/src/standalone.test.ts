@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "@es/service";
+import { createLogger } from "@es/host";
 import { expect, it } from "vitest";
 import { readStandaloneConfig } from "./config.js";
 import { startStandalone } from "./standalone.js";

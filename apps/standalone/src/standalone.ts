@@ -5,21 +5,15 @@ import { startConsole } from "@es/app-console";
 import { startIngest } from "@es/app-ingest";
 import { startWorker, startWorkerServer } from "@es/app-worker";
 import { type RunningClickHouse, StartError, startClickHouse } from "@es/clickhouse-embedded";
+import { assertPortIsFree, ConfigurationError, type Logger, openAccess, type RunningService } from "@es/host";
 import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
-import {
-  assertPortIsFree,
-  ConfigurationError,
-  type Logger,
-  openAccess,
-  type RunningService,
-} from "@es/service";
-import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
+import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-clickhouse";
 import {
   openTraceStore,
   readTraceProjectionOptions,
   sessionSchedule,
   type TraceStoreOptions,
-} from "@es/trace-service";
+} from "@es/trace-wiring";
 import type { StandaloneConfig } from "./config.js";
 
 export interface RunningStandalone extends RunningService {

@@ -1,5 +1,4 @@
 import { defaultKeptFolds } from "@es/core";
-import { operationsTokenVariable } from "@es/operations";
 import {
   clickhouseVariables,
   type Environment,
@@ -7,8 +6,9 @@ import {
   queueVariables,
   readEnvironment,
   variable,
-} from "@es/service";
-import { traceProjectionVariables } from "@es/trace-service";
+} from "@es/host";
+import { operationsTokenVariable } from "@es/operations";
+import { traceProjectionVariables } from "@es/trace-wiring";
 import { z } from "zod";
 
 /** What a worker itself needs, whatever engines it is wired to. */

@@ -1,6 +1,8 @@
+import { EventSourcingError } from "@es/core";
+import type { Logger } from "@es/host";
+import type { ReconcileNow } from "@es/operations";
 import {
   type EngineAvailability,
-  EventSourcingError,
   type Leases,
   type ProjectionQueue,
   type ProjectionRun,
@@ -9,10 +11,8 @@ import {
   rebuildDirectly,
   startGenerationReconcilers,
   waitForEngine,
-} from "@es/core";
-import type { ReconcileNow } from "@es/operations";
-import type { Logger } from "@es/service";
-import type { KeptProjections } from "@es/trace-service";
+} from "@es/processing";
+import type { KeptProjections } from "@es/trace-wiring";
 import type { WorkerConfig } from "./config.js";
 
 /** The queue of one kind of projection, and who takes runs off it. */

@@ -1,4 +1,4 @@
-import { requireOpenFiles } from "@es/service/open-files";
+import { requireOpenFiles } from "@es/host/open-files";
 
 // For its modules, the connections to its engines, and some clients.
 requireOpenFiles(256);

@@ -1,4 +1,4 @@
-import { createLogger, runService, startTelemetry } from "@es/service";
+import { createLogger, runService, startTelemetry } from "@es/host";
 import { readWorkerServiceConfig } from "./config.js";
 import { startWorkerService } from "./service.js";
 

@@ -1,11 +1,11 @@
-import { createOperationsRoutes, type OperationsDependencies } from "@es/operations";
 import {
   isLoopbackHost,
   type Logger,
   type ReadinessCheck,
   type RunningHttpServer,
   startHttpServer,
-} from "@es/service";
+} from "@es/host";
+import { createOperationsRoutes, type OperationsDependencies } from "@es/operations";
 import { getRequestListener } from "@hono/node-server";
 import type { WorkerConfig } from "./config.js";
 

@@ -1,11 +1,11 @@
+import type { Logger, RunningService } from "@es/host";
 import {
   LeasesRedis,
   ProjectionQueueBullMQ,
   ProjectionWorkerBullMQ,
   type ProjectionWorkerBullMQOptions,
 } from "@es/queue-bullmq";
-import type { Logger, RunningService } from "@es/service";
-import { openTraceStore, readTraceProjectionOptions, sessionSchedule } from "@es/trace-service";
+import { openTraceStore, readTraceProjectionOptions, sessionSchedule } from "@es/trace-wiring";
 import type { WorkerServiceConfig } from "./config.js";
 import { startWorkerServer } from "./server.js";
 import { startWorker } from "./worker.js";

@@ -1,11 +1,6 @@
-import {
-  EventSourcingError,
-  type GenerationSet,
-  type LaggingAggregate,
-  type LagSource,
-  parseTenantId,
-} from "@es/core";
-import { createLogger } from "@es/service";
+import { EventSourcingError, parseTenantId } from "@es/core";
+import { createLogger } from "@es/host";
+import type { GenerationSet, LaggingAggregate, LagSource } from "@es/processing";
 import { expect, it, vi } from "vitest";
 import { readWorkerServiceConfig } from "./config.js";
 import { startWorker, type WorkerDependencies } from "./worker.js";

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger, RunningService } from "@es/host";
+import type { ReconcileNow, ReplayOperations } from "@es/operations";
 import {
   EngineProbe,
   type Leases,
@@ -6,10 +8,8 @@ import {
   Replays,
   replayState,
   startReplayRunner,
-} from "@es/core";
-import type { ReconcileNow, ReplayOperations } from "@es/operations";
-import type { Logger, RunningService } from "@es/service";
-import type { TraceStore } from "@es/trace-service";
+} from "@es/processing";
+import type { TraceStore } from "@es/trace-wiring";
 import type { WorkerConfig } from "./config.js";
 import { type KeptUp, keepProjections, notYet, type WorkedQueue } from "./keepProjections.js";
 

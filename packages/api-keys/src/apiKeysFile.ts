@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { warningListener } from "@es/core";
+import { warningListener } from "@es/core/adapter";
 import type { ApiKeyEntry } from "./apiKeyEntry.js";
 import { ApiKeyRing } from "./apiKeyRing.js";
 import { ApiKeysError } from "./apiKeysError.js";

@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import {
-  type DeadLetters,
-  EventSourcingError,
-  type ProjectionQueue,
-  type ProjectionRun,
-  type ProjectionWorker,
-  parseTenantId,
-  type RedriveOptions,
-} from "@es/core";
+import { EventSourcingError, parseTenantId } from "@es/core";
+import type {
+  DeadLetters,
+  ProjectionQueue,
+  ProjectionRun,
+  ProjectionWorker,
+  RedriveOptions,
+} from "@es/processing";
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

@@ -1,4 +1,5 @@
-import { EventSourcingError, type ProjectionRun, parseTenantId } from "@es/core";
+import { EventSourcingError, parseTenantId } from "@es/core";
+import type { ProjectionRun } from "@es/processing";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { es, type RunningOperations, serveOperations } from "./operations.js";

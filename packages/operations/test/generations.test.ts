@@ -1,11 +1,5 @@
-import {
-  createEventSourcingPipeline,
-  type Event,
-  type GenerationChange,
-  GenerationOperations,
-  ProjectionGenerations,
-  parseTenantId,
-} from "@es/core";
+import { createEventSourcingPipeline, type Event, parseTenantId } from "@es/core";
+import { type GenerationChange, GenerationOperations, ProjectionGenerations } from "@es/processing";
 import { EventStoreMemory, ProjectionStoreMemory } from "@es/store-memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { es, type RunningOperations, serveOperations } from "./operations.js";

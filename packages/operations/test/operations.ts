@@ -1,5 +1,5 @@
+import { startHttpServer } from "@es/host";
 import { ProjectionQueueMemory } from "@es/queue-memory";
-import { startHttpServer } from "@es/service";
 import { getRequestListener } from "@hono/node-server";
 import { main } from "../src/cli/main.js";
 import { createOperationsRoutes, type OperationsDependencies } from "../src/index.js";

@@ -1,11 +1,5 @@
-import {
-  createEventSourcingPipeline,
-  type Event,
-  parseTenantId,
-  type ReplayRunner,
-  Replays,
-  startReplayRunner,
-} from "@es/core";
+import { createEventSourcingPipeline, type Event, parseTenantId } from "@es/core";
+import { type ReplayRunner, Replays, startReplayRunner } from "@es/processing";
 import { LeasesMemory } from "@es/queue-memory";
 import { EventStoreMemory, ProjectionStoreMemory, ReplayStoreMemory } from "@es/store-memory";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

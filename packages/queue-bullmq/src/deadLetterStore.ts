@@ -3,15 +3,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type AggregateRef,
   aggregateRefKey,
-  type DeadLetter,
-  type DeadLetterReason,
   EventSourcingError,
   type Page,
   type PageOptions,
-  pageLimit,
   parseTenantId,
   type TenantId,
 } from "@es/core";
+import { pageLimit } from "@es/core/adapter";
+import type { DeadLetter, DeadLetterReason } from "@es/processing";
 import type { Cluster, Redis } from "ioredis";
 import { LuaScript } from "./luaScript.js";
 

@@ -1,16 +1,12 @@
+import { type AggregateRef, type Page, type PageOptions, parseTenantId, type TenantId } from "@es/core";
 import {
-  type AggregateRef,
   assertSelectable,
   type DeadLetter,
   type DeadLetterSelection,
   type DeadLetters,
-  type Page,
-  type PageOptions,
-  parseTenantId,
   type RedriveOptions,
   redriveInSteps,
-  type TenantId,
-} from "@es/core";
+} from "@es/processing";
 import { type DeadLetterStore, deadLetterId, type StoredDeadLetter } from "./deadLetterStore.js";
 
 /** What the letters need of the queue they belong to. */

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { EventSourcingError, type Lease, type Leases, warningListener, wholeNumber } from "@es/core";
+import { EventSourcingError } from "@es/core";
+import { warningListener, wholeNumber } from "@es/core/adapter";
+import type { Lease, Leases } from "@es/processing";
 import type { Cluster, Redis } from "ioredis";
 import { within } from "./deadline.js";
 import { LuaScript } from "./luaScript.js";

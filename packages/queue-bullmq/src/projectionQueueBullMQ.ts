@@ -1,18 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { type AggregateRef, EventSourcingError } from "@es/core";
+import { warningListener, wholeNumber } from "@es/core/adapter";
 import {
-  type AggregateRef,
   assertSchedulable,
   type DeadLetters,
-  EventSourcingError,
   type ProjectionQueue,
   projectionQueueDefaults,
   type QueueCounts,
   type ScheduleOptions,
   SchedulingTelemetry,
-  warningListener,
-  wholeNumber,
-} from "@es/core";
+} from "@es/processing";
 import type { Context } from "@opentelemetry/api";
 import { type BulkJobOptions, type KeepJobs, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";

@@ -1,20 +1,16 @@
 import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type AggregateRef, EventSourcingError, isEventSourcingError } from "@es/core";
+import { telemetryNames, warningListener, wholeNumber } from "@es/core/adapter";
 import {
-  type AggregateRef,
   type DeadLetterReason,
   defaultConcurrency,
   describeFailure,
-  EventSourcingError,
-  isEventSourcingError,
   type ProjectionRun,
   type ProjectionWorker,
   projectionQueueDefaults,
-  telemetryNames,
-  warningListener,
-  wholeNumber,
-} from "@es/core";
+} from "@es/processing";
 import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
 import { type Job, type Telemetry, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";

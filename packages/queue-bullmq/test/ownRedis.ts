@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "@es/tooling-services";
+import { freePort } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 
 /** A Redis of one test's own, to be stopped, killed, frozen and started again on the same port. Keeps nothing on disk. */

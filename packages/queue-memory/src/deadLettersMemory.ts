@@ -1,19 +1,21 @@
 import {
   type AggregateRef,
   aggregateRefKey,
+  EventSourcingError,
+  type Page,
+  type PageOptions,
+  parseTenantId,
+  type TenantId,
+} from "@es/core";
+import { pageLimit } from "@es/core/adapter";
+import {
   assertSelectable,
   type DeadLetter,
   type DeadLetterSelection,
   type DeadLetters,
-  EventSourcingError,
-  type Page,
-  type PageOptions,
-  pageLimit,
-  parseTenantId,
   type RedriveOptions,
   redriveInSteps,
-  type TenantId,
-} from "@es/core";
+} from "@es/processing";
 
 /** What the letters need of the queue they belong to. */
 export interface DeadLettersHost {

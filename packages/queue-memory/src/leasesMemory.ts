@@ -1,4 +1,6 @@
-import { EventSourcingError, type Lease, type Leases, wholeNumber } from "@es/core";
+import { EventSourcingError } from "@es/core";
+import { wholeNumber } from "@es/core/adapter";
+import type { Lease, Leases } from "@es/processing";
 
 interface Held {
   /** By `performance.now()`. */

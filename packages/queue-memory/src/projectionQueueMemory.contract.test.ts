@@ -1,4 +1,4 @@
-import type { ProjectionWorker } from "@es/core";
+import type { ProjectionWorker } from "@es/processing";
 import { projectionQueueContract } from "@es/testkit";
 import { ProjectionQueueMemory } from "./projectionQueueMemory.js";
 

@@ -1,10 +1,9 @@
+import { type AggregateRef, aggregateRefKey, EventSourcingError } from "@es/core";
+import { wholeNumber } from "@es/core/adapter";
 import {
-  type AggregateRef,
-  aggregateRefKey,
   assertSchedulable,
   type DeadLetters,
   describeFailure,
-  EventSourcingError,
   type ProjectionQueue,
   type ProjectionRun,
   type ProjectionWorker,
@@ -12,8 +11,7 @@ import {
   type QueueCounts,
   type ScheduleOptions,
   SchedulingTelemetry,
-  wholeNumber,
-} from "@es/core";
+} from "@es/processing";
 import { type Link, trace } from "@opentelemetry/api";
 import { DeadLettersMemory } from "./deadLettersMemory.js";
 import { FairBacklog } from "./fairBacklog.js";

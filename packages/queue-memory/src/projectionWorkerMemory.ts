@@ -1,14 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";
-import {
-  defaultConcurrency,
-  EventSourcingError,
-  isEventSourcingError,
-  type ProjectionRun,
-  type ProjectionWorker,
-  telemetryNames,
-  withSpan,
-} from "@es/core";
+import { EventSourcingError, isEventSourcingError } from "@es/core";
+import { telemetryNames, withSpan } from "@es/core/adapter";
+import { defaultConcurrency, type ProjectionRun, type ProjectionWorker } from "@es/processing";
 import { SpanKind, type SpanOptions, type Tracer, trace } from "@opentelemetry/api";
 import type { Entry } from "./projectionQueueMemory.js";
 

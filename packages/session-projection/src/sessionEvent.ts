@@ -1,4 +1,5 @@
-import type { AcceptedClock, Event, ProjectionRecord } from "@es/core";
+import type { Event, ProjectionRecord } from "@es/core";
+import type { AcceptedClock } from "@es/core/adapter";
 import type { TraceProjection, TraceStatus } from "@es/trace-projection";
 
 /** What a session keeps of one of its traces. */

@@ -1,4 +1,5 @@
-import { canonicalJson, createEventStream } from "@es/core";
+import { createEventStream } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SessionEvent, SessionTrace } from "./sessionEvent.js";

@@ -1,4 +1,5 @@
-import { compareIds, type EventFold, type FoldStep, parseProjectionVersion } from "@es/core";
+import { type EventFold, type FoldStep, parseProjectionVersion } from "@es/core";
+import { compareIds } from "@es/core/adapter";
 import type { TraceStatus } from "@es/trace-projection";
 import { CountedTexts } from "./countedTexts.js";
 import { fromPicodollars, toPicodollars } from "./picodollars.js";

@@ -1,4 +1,5 @@
-import { canonicalJson, createAcceptedClock, createEventStream } from "@es/core";
+import { createEventStream } from "@es/core";
+import { canonicalJson, createAcceptedClock } from "@es/core/adapter";
 import { arrivalArbitrary, checkOrderFree } from "@es/testkit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

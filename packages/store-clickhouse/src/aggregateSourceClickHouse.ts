@@ -3,17 +3,13 @@ import {
   type AggregateRef,
   type AggregateSelection,
   type AggregateSource,
-  decodeRefCursor,
   type Event,
-  encodeRefCursor,
   isTenantId,
   type Page,
   type PageOptions,
-  pageLimit,
   parseTenantId,
-  telemetryNames,
-  withSpan,
 } from "@es/core";
+import { decodeRefCursor, encodeRefCursor, pageLimit, telemetryNames, withSpan } from "@es/core/adapter";
 import { type Span, SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { eventsTable } from "./eventsTable.js";

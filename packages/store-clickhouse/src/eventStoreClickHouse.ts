@@ -4,26 +4,28 @@ import {
   type AggregateRef,
   type AggregateWatermark,
   assertAggregateId,
-  assertEvent,
   createEventStream,
-  decodeCursor,
   type Event,
   EventSourcingError,
   type EventStore,
   type EventStoreContext,
-  encodeCursor,
   isEventSourcingError,
   type KnownEvents,
   type ListChangedOptions,
   type Page,
   type PageOptions,
-  pageLimit,
   type TenantId,
-  telemetryNames,
   tenantOf,
+} from "@es/core";
+import {
+  assertEvent,
+  decodeCursor,
+  encodeCursor,
+  pageLimit,
+  telemetryNames,
   wholeNumber,
   withSpan,
-} from "@es/core";
+} from "@es/core/adapter";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
 import { parameterBytes, refSize } from "./aggregateRows.js";
 import { allChanges, provenChanges, type StampedId } from "./changedEvents.js";
@@ -70,7 +72,7 @@ import {
 export interface EventStoreClickHouseOptions<TEvent extends Event = Event> extends StoreClickHouseOptions {
   /**
    * The table of the events. Spans have their own table: to read them, use `EventStoreClickHouse` or
-   * `spanEventStoreClickHouse` of `@es/trace-projection/clickhouse`. This store would return `no-events` for every trace.
+   * `spanEventStoreClickHouse` of `@es/trace-clickhouse`. This store would return `no-events` for every trace.
    * @default eventsTable(): the generic `events`
    */
   readonly table?: EventTable<TEvent>;

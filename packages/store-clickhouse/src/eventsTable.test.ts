@@ -1,4 +1,5 @@
-import { type Event, isEventSourcingError, parseTenantId, reconcile } from "@es/core";
+import { type Event, isEventSourcingError, parseTenantId } from "@es/core";
+import { reconcile } from "@es/processing";
 import { contractEvent, eventStoreContract } from "@es/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newTestDatabase, type TestDatabase } from "../test/testDatabase.js";

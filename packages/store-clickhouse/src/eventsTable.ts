@@ -1,4 +1,5 @@
-import { type Event, type EventMetadata, EventSourcingError, freezeJson, jsonText } from "@es/core";
+import { type Event, type EventMetadata, EventSourcingError } from "@es/core";
+import { freezeJson, jsonText } from "@es/core/adapter";
 import { EVENTS_TABLE, eventsTableDescription } from "./eventsTableDescription.js";
 import type { EventTable } from "./eventTable.js";
 import { quoteIdentifier } from "./identifier.js";

@@ -1,4 +1,4 @@
-import type { GenerationChange, GenerationChangeType } from "@es/core";
+import type { GenerationChange, GenerationChangeType } from "@es/processing";
 import type { EventTable } from "./eventTable.js";
 import type { MigrationSet, TableDescription } from "./migration.js";
 

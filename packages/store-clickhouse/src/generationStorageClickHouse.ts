@@ -1,14 +1,7 @@
 import type { ClickHouseClient } from "@clickhouse/client";
-import {
-  type AggregateRef,
-  type GenerationSample,
-  type GenerationStorage,
-  isAggregateId,
-  isTenantId,
-  type LagSource,
-  wholeNumber,
-  withSpan,
-} from "@es/core";
+import { type AggregateRef, isAggregateId, isTenantId } from "@es/core";
+import { wholeNumber, withSpan } from "@es/core/adapter";
+import type { GenerationSample, GenerationStorage, LagSource } from "@es/processing";
 import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { areText, qualifiedName, quoteIdentifier, quoteString } from "./identifier.js";

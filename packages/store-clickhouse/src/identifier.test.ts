@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
-import { createEventSourcingPipeline, parseTenantId, reconcile } from "@es/core";
+import { createEventSourcingPipeline, parseTenantId } from "@es/core";
+import { reconcile } from "@es/processing";
 import { type ContractEvent, contractEvent } from "@es/testkit";
 import { afterAll, describe, expect, it } from "vitest";
 import { EventStoreClickHouse } from "./eventStoreClickHouse.js";

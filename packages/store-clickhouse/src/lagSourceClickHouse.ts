@@ -1,19 +1,14 @@
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
+import { EventSourcingError, isTenantId, type Page, type TenantId } from "@es/core";
 import {
   decodeRefCursor,
-  EventSourcingError,
   encodeRefCursor,
-  isTenantId,
-  type LaggingAggregate,
-  type LagSource,
-  type ListLaggingOptions,
-  type Page,
   pageLimit,
-  type TenantId,
   telemetryNames,
   wholeNumber,
   withSpan,
-} from "@es/core";
+} from "@es/core/adapter";
+import type { LaggingAggregate, LagSource, ListLaggingOptions } from "@es/processing";
 import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError, mayNeedLess } from "./clickHouseErrors.js";
 import { eventsTable } from "./eventsTable.js";

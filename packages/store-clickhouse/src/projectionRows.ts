@@ -1,4 +1,5 @@
-import { type ProjectionRecord, parseProjectionVersion, projectionTexts, type TenantId } from "@es/core";
+import { type ProjectionRecord, parseProjectionVersion, type TenantId } from "@es/core";
+import { projectionTexts } from "@es/core/adapter";
 import { insertStatement } from "./insertLines.js";
 import { NativeBytes } from "./native/nativeBytes.js";
 import { type ValueWriter, valueWriter } from "./native/valueWriter.js";

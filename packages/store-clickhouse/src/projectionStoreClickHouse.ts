@@ -8,12 +8,10 @@ import {
   type ProjectionStore,
   type ProjectionStoreContext,
   parseProjectionVersion,
-  readProjectionTexts,
   type TenantId,
-  telemetryNames,
   tenantOf,
-  withSpan,
 } from "@es/core";
+import { readProjectionTexts, telemetryNames, withSpan } from "@es/core/adapter";
 import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
 import { readAggregateRows, refSize, selectList } from "./aggregateRows.js";
 import { classifyClickHouseError, isOverload, mayBeFaultOfOne, type Operation } from "./clickHouseErrors.js";

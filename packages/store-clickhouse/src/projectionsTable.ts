@@ -1,4 +1,5 @@
-import { assertGenerationNumber, EventSourcingError } from "@es/core";
+import { EventSourcingError } from "@es/core";
+import { assertGenerationNumber } from "@es/processing";
 import type { ProjectionTable } from "./projectionTable.js";
 import { storeClickHouseMigrations } from "./storeClickHouseMigrations.js";
 

@@ -1,19 +1,7 @@
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
-import {
-  type AggregateSelection,
-  decodeCursor,
-  EventSourcingError,
-  encodeCursor,
-  type Page,
-  type PageOptions,
-  pageLimit,
-  type Replay,
-  type ReplayControl,
-  type ReplayDefinition,
-  type ReplayProgress,
-  type ReplayStore,
-  withSpan,
-} from "@es/core";
+import { type AggregateSelection, EventSourcingError, type Page, type PageOptions } from "@es/core";
+import { decodeCursor, encodeCursor, pageLimit, withSpan } from "@es/core/adapter";
+import type { Replay, ReplayControl, ReplayDefinition, ReplayProgress, ReplayStore } from "@es/processing";
 import { SpanKind } from "@opentelemetry/api";
 import { classifyClickHouseError } from "./clickHouseErrors.js";
 import { qualifiedName } from "./identifier.js";

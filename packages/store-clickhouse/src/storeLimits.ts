@@ -1,4 +1,4 @@
-import { milliseconds, wholeNumber } from "@es/core";
+import { milliseconds, wholeNumber } from "@es/core/adapter";
 import type { CoalescerLimits } from "./coalescer.js";
 
 const MIB = 2 ** 20;

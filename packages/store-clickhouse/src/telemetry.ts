@@ -1,4 +1,5 @@
-import { isEventSourcingError, type TenantId, telemetryNames } from "@es/core";
+import { isEventSourcingError, type TenantId } from "@es/core";
+import { telemetryNames } from "@es/core/adapter";
 import {
   type Attributes,
   isSpanContextValid,

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { makeProjectionVersion, parseTenantId } from "@es/core";
 import { type ContractEvent, contractEvent } from "@es/testkit";
-import { freePort } from "@es/tooling-services";
+import { freePort } from "@es/tooling-engines";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   EventStoreClickHouse,

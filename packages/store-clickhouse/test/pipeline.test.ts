@@ -1,5 +1,4 @@
 import {
-  createAcceptedClock,
   createEventSourcingPipeline,
   type Event,
   type EventHandler,
@@ -7,6 +6,7 @@ import {
   makeProjectionVersion,
   parseTenantId,
 } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import { contractEvent } from "@es/testkit";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
 import {

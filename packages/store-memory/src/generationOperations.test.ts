@@ -1,17 +1,19 @@
 import {
   type AggregateRef,
-  compareGenerations,
   createEventSourcingPipeline,
   type Event,
   EventSourcingError,
+  parseTenantId,
+} from "@es/core";
+import {
+  compareGenerations,
   findGenerationGap,
   type GenerationChange,
   GenerationOperations,
   type LaggingAggregate,
   type LagSource,
   ProjectionGenerations,
-  parseTenantId,
-} from "@es/core";
+} from "@es/processing";
 import { contractEvent } from "@es/testkit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { EventStoreMemory, ProjectionStoreMemory } from "./index.js";

@@ -1,17 +1,6 @@
-import {
-  compareIds,
-  decodeRefCursor,
-  type Event,
-  encodeRefCursor,
-  type LaggingAggregate,
-  type LagSource,
-  type ListLaggingOptions,
-  type Page,
-  pageLimit,
-  readProjectionVersion,
-  type TenantId,
-  wholeNumber,
-} from "@es/core";
+import { type Event, type Page, readProjectionVersion, type TenantId } from "@es/core";
+import { compareIds, decodeRefCursor, encodeRefCursor, pageLimit, wholeNumber } from "@es/core/adapter";
+import type { LaggingAggregate, LagSource, ListLaggingOptions } from "@es/processing";
 import type { EventStoreMemory } from "./eventStoreMemory.js";
 import type { ProjectionStoreMemory } from "./projectionStoreMemory.js";
 

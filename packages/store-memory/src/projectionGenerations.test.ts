@@ -1,4 +1,4 @@
-import type { GenerationChange } from "@es/core";
+import type { GenerationChange } from "@es/processing";
 import { projectionGenerationsContract } from "@es/testkit";
 import { EventStoreMemory } from "./index.js";
 

@@ -5,14 +5,12 @@ import {
   type ProjectionRecord,
   type ProjectionStore,
   type ProjectionStoreContext,
-  type ProjectionTexts,
   type ProjectionVersion,
   parseProjectionVersion,
-  projectionTexts,
-  readProjectionTexts,
   type TenantId,
   tenantOf,
 } from "@es/core";
+import { type ProjectionTexts, projectionTexts, readProjectionTexts } from "@es/core/adapter";
 
 export interface ProjectionStoreMemoryOptions<TProjection> {
   /** For projections that are no JSON values, such as a projection table of a database. @default JSON */

@@ -1,18 +1,13 @@
+import { EventSourcingError, type Page, type PageOptions } from "@es/core";
+import { compareIds, decodeCursor, encodeCursor, pageLimit } from "@es/core/adapter";
 import {
-  compareIds,
-  decodeCursor,
-  EventSourcingError,
-  encodeCursor,
   isReplayOpen,
-  type Page,
-  type PageOptions,
-  pageLimit,
   type Replay,
   type ReplayControl,
   type ReplayDefinition,
   type ReplayProgress,
   type ReplayStore,
-} from "@es/core";
+} from "@es/processing";
 
 /** Replays for tests, examples and embedded use: it forgets everything when the process ends. */
 export class ReplayStoreMemory<TAggregateId extends string = string> implements ReplayStore<TAggregateId> {

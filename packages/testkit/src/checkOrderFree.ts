@@ -1,11 +1,11 @@
 import {
-  canonicalJson,
   createEventStream,
   type Event,
   type EventHandler,
   type EventOrdering,
   type EventStreamOptions,
 } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import fc from "fast-check";
 import { type Arrival, arrivalArbitrary } from "./events/arrivalArbitrary.js";
 

@@ -1,4 +1,5 @@
-import { canonicalJson, createEventStream } from "@es/core";
+import { createEventStream } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import type { OtlpSpan } from "@es/otlp";
 import { describe, expect, it } from "vitest";
 import { buildTraceProjection } from "./buildTraceProjection.js";

@@ -1,8 +1,10 @@
+export { abridgedText, MAX_JSON_DEPTH } from "./attributes/abridged.js";
+export { attributeToJson, attributeToText } from "./attributes/attributeText.js";
 export { buildTraceProjection } from "./buildTraceProjection.js";
 export { type ContentLimits, defaultContentLimits } from "./content/contentLimits.js";
 export type { OwnModelPrices, OwnPrice, PriceDecimal } from "./cost/ownPrices.js";
 export { PRICE_TABLE_VERSION } from "./cost/priceTable.js";
-export { type ExplainOptions, explain } from "./explain/explain.js";
+export { type ExplainOptions, explain, explainInSteps } from "./explain/explain.js";
 export type {
   ExplainedCandidate,
   ExplainedSum,

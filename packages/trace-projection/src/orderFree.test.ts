@@ -1,10 +1,10 @@
 import {
   buildProjectionMetadata,
-  canonicalJson,
   createEventStream,
   type EventStream,
   makeProjectionVersion,
 } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import { arrivalArbitrary } from "@es/testkit";
 import fc from "fast-check";
 import { expect, it } from "vitest";

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { startLocalRedis } from "@es/tooling-services";
+import { startLocalRedis } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import {
   type FairnessLoad,

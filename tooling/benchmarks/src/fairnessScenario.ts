@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { ProjectionQueue, ProjectionRun } from "@es/core";
+import type { ProjectionQueue, ProjectionRun } from "@es/processing";
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import { type Percentiles, percentilesOf } from "./harness/percentiles.js";

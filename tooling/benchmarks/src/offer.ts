@@ -1,4 +1,5 @@
-import { type AggregateRef, type ProjectionQueue, parseTenantId } from "@es/core";
+import { type AggregateRef, parseTenantId } from "@es/core";
+import type { ProjectionQueue } from "@es/processing";
 
 export interface OfferOptions {
   readonly queue: Pick<ProjectionQueue, "schedule">;

@@ -1,11 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
-import {
-  createAcceptedClock,
-  createEventSourcingPipeline,
-  type EventSourcingHooks,
-  parseTenantId,
-} from "@es/core";
+import { createEventSourcingPipeline, type EventSourcingHooks, parseTenantId } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import type { OtlpSpan } from "@es/otlp";
 import {
   type SessionEvent,
@@ -20,16 +16,16 @@ import {
 } from "@es/session-projection/clickhouse";
 import { migrate } from "@es/store-clickhouse";
 import {
+  spanEventStoreClickHouse,
+  traceClickHouseMigrations,
+  traceProjectionStoreClickHouse,
+} from "@es/trace-clickhouse";
+import {
   createSpanEvent,
   type SpanEvent,
   type TraceProjection,
   TraceProjectionEventHandler,
 } from "@es/trace-projection";
-import {
-  spanEventStoreClickHouse,
-  traceClickHouseMigrations,
-  traceProjectionStoreClickHouse,
-} from "@es/trace-projection/clickhouse";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Ledger } from "../src/load/ledger.js";
 import { type LoadShape, type MadeTrace, makeWave, serviceOf } from "../src/load/traces.js";

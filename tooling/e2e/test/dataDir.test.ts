@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@clickhouse/client";
-import { freePort } from "@es/tooling-services";
+import { freePort } from "@es/tooling-engines";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, temporaryFolder, until } from "./processes.js";

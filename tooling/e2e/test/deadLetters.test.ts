@@ -1,16 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
+import { createEventSourcingPipeline, type Event, type EventHandler, parseTenantId } from "@es/core";
 import {
-  createEventSourcingPipeline,
   createProjectionConsumer,
-  type Event,
-  type EventHandler,
   type ProjectionQueue,
   type ProjectionWorker,
-  parseTenantId,
   type ReconciledQueue,
   reconcile,
-} from "@es/core";
+} from "@es/processing";
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import { ProjectionQueueMemory } from "@es/queue-memory";
 import {

@@ -2,18 +2,14 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClickHouseClient, createClient } from "@clickhouse/client";
 import { type RunningStandalone, readStandaloneConfig, startStandalone } from "@es/app-standalone";
-import {
-  canonicalJson,
-  createEventStream,
-  type EventStream,
-  type GenerationComparison,
-  parseTenantId,
-} from "@es/core";
-import { createLogger } from "@es/service";
-import { freePort } from "@es/tooling-services";
+import { createEventStream, type EventStream, parseTenantId } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
+import { createLogger } from "@es/host";
+import type { GenerationComparison } from "@es/processing";
+import { freePort } from "@es/tooling-engines";
+import { spanEventStoreClickHouse } from "@es/trace-clickhouse";
 import { type SpanEvent, type TraceProjection, TraceProjectionEventHandler } from "@es/trace-projection";
-import { spanEventStoreClickHouse } from "@es/trace-projection/clickhouse";
-import { openTraceStore } from "@es/trace-service";
+import { openTraceStore } from "@es/trace-wiring";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder, until } from "./processes.js";

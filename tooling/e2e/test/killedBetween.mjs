@@ -1,10 +1,10 @@
 // Rebuilds one trace, and kills itself on the way: after its session was told ("persist"), or before it is scheduled ("schedule").
 import { createClient } from "@clickhouse/client";
 import { createEventSourcingPipeline, parseTenantId } from "@es/core";
-import { createLogger } from "@es/service";
+import { createLogger } from "@es/host";
+import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-clickhouse";
 import { TraceProjectionEventHandler } from "@es/trace-projection";
-import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-projection/clickhouse";
-import { createTraceSessions } from "@es/trace-service";
+import { createTraceSessions } from "@es/trace-wiring";
 
 const [url, database, traceId, before] = process.argv.slice(2);
 const client = createClient({ url });

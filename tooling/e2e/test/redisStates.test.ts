@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createClient } from "@clickhouse/client";
 import { parseTenantId } from "@es/core";
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import { freePort, startLocalRedis } from "@es/tooling-services";
+import { freePort, startLocalRedis } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeSpan, sendSpans } from "./otlpClient.js";

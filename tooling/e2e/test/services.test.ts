@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
-import { freePort } from "@es/tooling-services";
+import { freePort } from "@es/tooling-engines";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";
 import { killLeftovers, type RunningProcess, temporaryFolder, until } from "./processes.js";

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { createClient } from "@clickhouse/client";
-import { freePort } from "@es/tooling-services";
+import { freePort } from "@es/tooling-engines";
 import type { TraceExplanation } from "@es/trace-projection";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";

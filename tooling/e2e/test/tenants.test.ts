@@ -6,7 +6,7 @@ import { createClient } from "@clickhouse/client";
 import { createApiKey } from "@es/api-keys";
 import { encodeTraceRequest } from "@es/otlp";
 import { hostileTenantIds } from "@es/testkit";
-import { freePort } from "@es/tooling-services";
+import { freePort } from "@es/tooling-engines";
 import type { TraceProjectionJson } from "@es/trace-projection";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeSpan } from "./otlpClient.js";

@@ -14,7 +14,7 @@ import {
   untilTrue,
   whyNoMounts,
 } from "@es/tooling-chaos/system";
-import { ensureSystemPackage, isOnPath } from "@es/tooling-services";
+import { ensureSystemPackage, isOnPath } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import { ClickHouseProxy } from "./clickHouseProxy.js";
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ensureSystemPackage } from "@es/tooling-services";
+import { ensureSystemPackage } from "@es/tooling-engines";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { root } from "./workspace.js";
@@ -64,7 +64,7 @@ describe("compose.yaml", () => {
 
   it("sets only variables the services read", () => {
     const sources = ["apps/ingest", "apps/worker", "apps/console"].map((app) => `${app}/src/config.ts`);
-    const known = [...sources, "packages/service/src/access.ts", "packages/service/src/engineVariables.ts"]
+    const known = [...sources, "packages/host/src/access.ts", "packages/host/src/engineVariables.ts"]
       .map((path) => readFileSync(join(root, path), "utf8"))
       .join("\n");
     for (const app of ["ingest", "worker", "console"]) {

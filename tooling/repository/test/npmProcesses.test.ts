@@ -145,7 +145,7 @@ describe("npm start", () => {
 
   it("leaves no engine of tests whose process is killed", { timeout: 180_000 }, async () => {
     const [clickhouse, redis] = ["localClickHouse", "localRedis"].map((name) =>
-      JSON.stringify(join(root, `tooling/services/dist/${name}.js`)),
+      JSON.stringify(join(root, `tooling/engines/dist/${name}.js`)),
     );
     const { folder } = npmStart(
       `const { startLocalClickHouse } = await import(${clickhouse});

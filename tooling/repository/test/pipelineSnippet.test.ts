@@ -2,12 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
 import { type Event, parseTenantId } from "@es/core";
-import {
-  EventStoreClickHouse,
-  migrate,
-  ProjectionStoreClickHouse,
-  storeClickHouseMigrations,
-} from "@es/store-clickhouse";
+import { EventStoreClickHouse, migrate, ProjectionStoreClickHouse, storeClickHouseMigrations } from "@es/store-clickhouse";
 import { afterAll, expect, it } from "vitest";
 
 interface SpanEvent extends Event<"span", { readonly name: string }> {}
@@ -32,11 +27,7 @@ await new EventStoreClickHouse<SpanEvent>(client).storeEvents([span("b", 2n, "se
 });
 
 // The example itself, to the letter but for the path of the import.
-import {
-  createEventSourcingPipeline,
-  type EventHandler,
-  type EventStream,
-} from "@es/core";
+import { createEventSourcingPipeline, type EventHandler, type EventStream } from "@es/core";
 
 const eventHandler: EventHandler<string, SpanEvent, TraceProjection> = {
   handle(stream: EventStream<string, SpanEvent>) {

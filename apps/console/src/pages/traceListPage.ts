@@ -1,5 +1,5 @@
+import type { TraceList } from "@es/trace-clickhouse";
 import { spanKinds } from "@es/trace-projection";
-import type { TraceList } from "@es/trace-projection/clickhouse";
 import { html } from "hono/html";
 import { type Html, layout } from "./layout.js";
 

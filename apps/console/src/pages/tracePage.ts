@@ -1,3 +1,4 @@
+import type { ExplainRead } from "@es/trace-clickhouse";
 import type {
   ExplainedCandidate,
   ExplainedSum,
@@ -7,7 +8,6 @@ import type {
   SpanJson,
   TraceProjectionJson,
 } from "@es/trace-projection";
-import type { ExplainRead } from "@es/trace-projection/clickhouse";
 import { html } from "hono/html";
 import { type Html, layout } from "./layout.js";
 import { sessionPath } from "./sessionPages.js";

@@ -1,5 +1,5 @@
+import { wholeNumber } from "../adapter/wholeNumber.js";
 import { EventSourcingError } from "../errors/eventSourcingError.js";
-import { wholeNumber } from "../options/wholeNumber.js";
 
 declare const projectionVersionBrand: unique symbol;
 

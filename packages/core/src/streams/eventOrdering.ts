@@ -1,4 +1,4 @@
-import { compareIds } from "../events/compareIds.js";
+import { compareIds } from "../adapter/compareIds.js";
 import type { Event } from "../events/event.js";
 
 /** Negative when `a` comes first, as `Array.prototype.sort` wants it. */

@@ -1,5 +1,5 @@
+import { canonicalJson } from "../adapter/canonicalJson.js";
 import type { Event } from "../events/event.js";
-import { canonicalJson } from "../serialization/canonicalJson.js";
 import { type EventComparator, type EventOrdering, totalComparator } from "./eventOrdering.js";
 import { sumOfStamps } from "./sumOfStamps.js";
 

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { isLoopbackHost, isSentToLoopback, RequestError } from "@es/service";
+import { isLoopbackHost, isSentToLoopback, RequestError } from "@es/host";
 import type { Context, MiddlewareHandler } from "hono";
 import { z } from "zod";
 

@@ -1,5 +1,6 @@
-import { isEventSourcingError, type ProjectionQueue } from "@es/core";
-import { createJsonApi, RequestError } from "@es/service";
+import { isEventSourcingError } from "@es/core";
+import { createJsonApi, RequestError } from "@es/host";
+import type { ProjectionQueue } from "@es/processing";
 import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { type OperationsAccess, operationsGuard } from "../access/operationsGuard.js";

@@ -1,11 +1,6 @@
-import {
-  assertAggregateId,
-  type DeadLetter,
-  type DeadLetterSelection,
-  type DeadLetters,
-  describeFailure,
-} from "@es/core";
-import { RequestError } from "@es/service";
+import { assertAggregateId } from "@es/core";
+import { RequestError } from "@es/host";
+import { type DeadLetter, type DeadLetterSelection, type DeadLetters, describeFailure } from "@es/processing";
 import { Hono } from "hono";
 import { stream } from "hono/streaming";
 import { z } from "zod";

@@ -1,5 +1,5 @@
-import type { GenerationOperations, GenerationSet } from "@es/core";
-import { RequestError } from "@es/service";
+import { RequestError } from "@es/host";
+import type { GenerationOperations, GenerationSet } from "@es/processing";
 import { Hono } from "hono";
 import { z } from "zod";
 import { input, readBody } from "./input.js";

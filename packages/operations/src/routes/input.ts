@@ -1,5 +1,5 @@
 import { type PageOptions, parseTenantId } from "@es/core";
-import { RequestError } from "@es/service";
+import { RequestError } from "@es/host";
 import type { Context } from "hono";
 import { z } from "zod";
 

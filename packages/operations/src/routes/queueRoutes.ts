@@ -1,4 +1,4 @@
-import type { ProjectionQueue } from "@es/core";
+import type { ProjectionQueue } from "@es/processing";
 import { Hono } from "hono";
 
 export interface QueueRoutesDependencies {

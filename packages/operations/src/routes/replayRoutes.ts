@@ -1,3 +1,4 @@
+import { formatInstant, instantFault, parseInstant, RequestError } from "@es/host";
 import {
   type Replay,
   type ReplayFailure,
@@ -5,8 +6,7 @@ import {
   type Replays,
   replayPace,
   replayState,
-} from "@es/core";
-import { formatInstant, instantFault, parseInstant, RequestError } from "@es/service";
+} from "@es/processing";
 import { Hono } from "hono";
 import { z } from "zod";
 import { input, pageOptions, readBody, readQuery } from "./input.js";

@@ -1,12 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
-import {
-  createAcceptedClock,
-  createEventSourcingPipeline,
-  MAX_AGGREGATE_ID_LENGTH,
-  parseTenantId,
-  type TenantId,
-} from "@es/core";
+import { createEventSourcingPipeline, MAX_AGGREGATE_ID_LENGTH, parseTenantId, type TenantId } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import { migrate } from "@es/store-clickhouse";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type SpanFields, spanEvent, traceRecord } from "../../test/traceRecords.js";

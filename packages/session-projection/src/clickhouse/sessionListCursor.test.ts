@@ -1,4 +1,4 @@
-import { encodeCursor, encodeRefCursor } from "@es/core";
+import { encodeCursor, encodeRefCursor } from "@es/core/adapter";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { readSessionListCursor, writeSessionListCursor } from "./sessionListCursor.js";

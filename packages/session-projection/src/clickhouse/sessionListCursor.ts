@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, invalidCursor } from "@es/core";
+import { decodeCursor, encodeCursor, invalidCursor } from "@es/core/adapter";
 
 /** A place in the listing of sessions, which is ordered by last activity, then by id. */
 export interface SessionListPlace {

@@ -1,14 +1,6 @@
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
-import {
-  EventSourcingError,
-  isAggregateId,
-  pageLimit,
-  parseTenantId,
-  type TenantId,
-  telemetryNames,
-  throwIfAborted,
-  withSpan,
-} from "@es/core";
+import { EventSourcingError, isAggregateId, parseTenantId, type TenantId } from "@es/core";
+import { pageLimit, telemetryNames, throwIfAborted, withSpan } from "@es/core/adapter";
 import {
   classifyClickHouseError,
   GenerationStorageClickHouse,

@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import {
   type AggregateRef,
-  type GenerationSample,
-  type GenerationStorage,
   makeProjectionVersion,
   type ProjectionStore,
   parseTenantId,
   type TenantId,
 } from "@es/core";
+import type { GenerationSample, GenerationStorage } from "@es/processing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostileIds } from "../hostileIds.js";
 

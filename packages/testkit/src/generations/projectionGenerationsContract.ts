@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { type EventStore, isEventSourcingError } from "@es/core";
 import {
-  type EventStore,
   type GenerationChange,
   type GenerationSet,
-  isEventSourcingError,
   liveGenerations,
   ProjectionGenerations,
-} from "@es/core";
+} from "@es/processing";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -6,20 +6,22 @@ import {
   type EventHandler,
   EventSourcingError,
   type EventStore,
-  type GenerationSet,
-  type LagSource,
   makeProjectionVersion,
-  type ProjectionRun,
   type ProjectionStore,
   parseTenantId,
-  type RunnableGeneration,
   readProjectionVersion,
+  type TenantId,
+} from "@es/core";
+import {
+  type GenerationSet,
+  type LagSource,
+  type ProjectionRun,
+  type RunnableGeneration,
   rebuildDirectly,
   reconcile,
   SideBySideProjector,
   startGenerationReconcilers,
-  type TenantId,
-} from "@es/core";
+} from "@es/processing";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { arrivalArbitrary } from "../events/arrivalArbitrary.js";

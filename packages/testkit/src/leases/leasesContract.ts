@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Lease, Leases } from "@es/core";
+import type { Lease, Leases } from "@es/processing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { hostileIds } from "../hostileIds.js";
 

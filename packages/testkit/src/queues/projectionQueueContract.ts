@@ -1,13 +1,5 @@
-import {
-  type AggregateRef,
-  type DeadLetter,
-  EventSourcingError,
-  type ProjectionQueue,
-  type ProjectionRun,
-  type ProjectionWorker,
-  parseTenantId,
-  type TenantId,
-} from "@es/core";
+import { type AggregateRef, EventSourcingError, parseTenantId, type TenantId } from "@es/core";
+import type { DeadLetter, ProjectionQueue, ProjectionRun, ProjectionWorker } from "@es/processing";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { hostileIds, hostileTenantIds } from "../hostileIds.js";

@@ -1,4 +1,5 @@
-import type { AggregateRef, ProjectionRun, ProjectionRunContext } from "@es/core";
+import type { AggregateRef } from "@es/core";
+import type { ProjectionRun, ProjectionRunContext } from "@es/processing";
 
 /** One start of a run, as a {@link RunRecorder} saw it. */
 export interface RecordedRun {

@@ -6,10 +6,14 @@ import {
   type EventHandler,
   EventSourcingError,
   type EventStore,
-  type Leases,
   type ProjectionRecord,
   type ProjectionStore,
   parseTenantId,
+  readProjectionVersion,
+  type TenantId,
+} from "@es/core";
+import {
+  type Leases,
   type Replay,
   type ReplayRequest,
   type ReplayRunner,
@@ -17,12 +21,10 @@ import {
   type ReplayState,
   type ReplayStore,
   Replays,
-  readProjectionVersion,
   replayPace,
   replayState,
   startReplayRunner,
-  type TenantId,
-} from "@es/core";
+} from "@es/processing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContractEvent, contractEvent, TEST_EPOCH } from "../events/contractEvent.js";
 import type { ContractProjection } from "../services/eventSourcingServiceContract.js";

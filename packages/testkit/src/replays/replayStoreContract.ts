@@ -1,12 +1,12 @@
+import { parseTenantId } from "@es/core";
 import {
   isReplayOpen,
-  parseTenantId,
   type Replay,
   type ReplayControl,
   type ReplayDefinition,
   type ReplayProgress,
   type ReplayStore,
-} from "@es/core";
+} from "@es/processing";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostileIds } from "../hostileIds.js";

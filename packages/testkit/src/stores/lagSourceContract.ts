@@ -2,14 +2,12 @@ import { randomUUID } from "node:crypto";
 import {
   type Event,
   type EventStore,
-  type LaggingAggregate,
-  type LagSource,
-  type ListLaggingOptions,
   makeProjectionVersion,
   type ProjectionStore,
   parseTenantId,
   type TenantId,
 } from "@es/core";
+import type { LaggingAggregate, LagSource, ListLaggingOptions } from "@es/processing";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ContractEvent, contractEvent } from "../events/contractEvent.js";

@@ -1,4 +1,5 @@
-import { canonicalJson, createEventStream, type EventStream } from "@es/core";
+import { createEventStream, type EventStream } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import type { AttributeValue, OtlpSpan } from "@es/otlp";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";

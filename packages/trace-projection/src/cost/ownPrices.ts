@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { canonicalJson, EventSourcingError } from "@es/core";
+import { EventSourcingError } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import { type Money, money } from "./money.js";
 
 /** A decimal, best as a string: `"0.15"`; below 10¹². A number is taken as the shortest decimal that means it. */

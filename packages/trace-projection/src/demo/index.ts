@@ -1,1 +1,2 @@
 export { type DemoOptions, type DemoTrace, demoTraces } from "./demoTraces.js";
+export { buildResource, buildSpan } from "./spanBuilder.js";

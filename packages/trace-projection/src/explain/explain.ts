@@ -1,4 +1,5 @@
-import { createEventStream, type EventStream, wholeNumber } from "@es/core";
+import { createEventStream, type EventStream } from "@es/core";
+import { wholeNumber } from "@es/core/adapter";
 import type { OtlpSpan } from "@es/otlp";
 import { projectReading } from "../buildTraceProjection.js";
 import { type ContentLimits, readContentLimits } from "../content/contentLimits.js";

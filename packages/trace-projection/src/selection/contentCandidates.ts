@@ -1,4 +1,4 @@
-import { compareIds } from "@es/core";
+import { compareIds } from "@es/core/adapter";
 import type { OtlpSpan } from "@es/otlp";
 import type { BoundedContent } from "../content/boundContent.js";
 import { type ContentSide, mayHaveContent, type ReadValue, readContent } from "../content/readContent.js";

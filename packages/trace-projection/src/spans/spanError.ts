@@ -1,4 +1,4 @@
-import { compareIds } from "@es/core";
+import { compareIds } from "@es/core/adapter";
 import type { AttributeValue, OtlpSpan, TimedEvent } from "@es/otlp";
 import {
   ATTR_ERROR_MESSAGE,

@@ -1,4 +1,4 @@
-import { compareIds } from "@es/core";
+import { compareIds } from "@es/core/adapter";
 import type { OtlpSpan } from "@es/otlp";
 import type { RootKind } from "../traceProjection.js";
 

@@ -1,4 +1,4 @@
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import type { Contender, Role, Round } from "../harness/comparison.js";
 import { type Place, takePlace } from "./place.js";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { parseTenantId } from "@es/core";
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import type { Pids } from "../harness/processUsage.js";
 

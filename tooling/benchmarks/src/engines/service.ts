@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ChildService, freePort, startChildService } from "@es/tooling-services";
+import { type ChildService, freePort, startChildService } from "@es/tooling-engines";
 import { inRepository } from "../harness/repository.js";
 
 const READY_TIMEOUT_MS = 30_000;

@@ -1,12 +1,8 @@
-import { createAcceptedClock } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import { sessionClickHouseMigrations } from "@es/session-projection/clickhouse";
 import { migrate } from "@es/store-clickhouse";
+import { spanEventStoreClickHouse, spanTable, traceClickHouseMigrations } from "@es/trace-clickhouse";
 import { createSpanEvent } from "@es/trace-projection";
-import {
-  spanEventStoreClickHouse,
-  spanTable,
-  traceClickHouseMigrations,
-} from "@es/trace-projection/clickhouse";
 import { type GenAiTracesOptions, genAiTraces, SPANS_PER_TRACE } from "../load/genAiTraces.js";
 import { ID_PREFIX } from "../load/patchedBody.js";
 import { BENCH_TENANT, type Place } from "./place.js";

@@ -1,4 +1,4 @@
-import { startTestServices, type TestServices } from "@es/tooling-services";
+import { startTestServices, type TestServices } from "@es/tooling-engines";
 import { type ComparisonResult, compare } from "./comparison.js";
 import { type Machine, thisMachine } from "./machine.js";
 import type { BenchOptions, Scenario } from "./scenario.js";

@@ -1,4 +1,4 @@
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import type { Comparison, ComparisonResult } from "./comparison.js";
 
 export interface BenchOptions {

@@ -1,4 +1,5 @@
-import { canonicalJson, createEventStream } from "@es/core";
+import { createEventStream } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import { decodeTraceRequest, encodeTraceRequest } from "@es/otlp";
 import { createSpanEvent, spanToJson, TraceProjectionEventHandler } from "@es/trace-projection";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-import { canonicalJson } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import { type SpanJson, spanToJson, type TraceProjectionJson } from "@es/trace-projection";
 import type { Ledger } from "../load/ledger.js";
 import { type LoadShape, makeWave } from "../load/traces.js";

@@ -1,4 +1,4 @@
-import { canonicalJson } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import type { SessionProjection } from "@es/session-projection";
 import type { TraceProjection } from "@es/trace-projection";
 import { type LoadShape, makeWave } from "../load/traces.js";

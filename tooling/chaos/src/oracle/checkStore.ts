@@ -1,4 +1,5 @@
-import { buildProjectionMetadata, canonicalJson, createEventStream } from "@es/core";
+import { buildProjectionMetadata, createEventStream } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import { type SpanEvent, spanToJson, TraceProjectionEventHandler } from "@es/trace-projection";
 import { groupBy } from "../groupBy.js";
 import type { Ledger } from "../load/ledger.js";

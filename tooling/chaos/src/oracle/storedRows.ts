@@ -1,6 +1,6 @@
 import type { ClickHouseClient } from "@clickhouse/client";
+import { spanTable } from "@es/trace-clickhouse";
 import type { SpanEvent } from "@es/trace-projection";
-import { spanTable } from "@es/trace-projection/clickhouse";
 
 /** One row of the span table, as it is stored: duplicates included. */
 export interface StoredSpan {

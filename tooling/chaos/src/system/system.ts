@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { NewApiKey } from "@es/api-keys";
-import { ensureSystemPackage, isOnPath } from "@es/tooling-services";
+import { ensureSystemPackage, isOnPath } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import { type DefenceName, defenceEnvironment } from "../defences/defences.js";
 import type { Offence } from "../oracle/offence.js";

@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { type ClickHouseClient, createClient } from "@clickhouse/client";
-import { type AggregateRef, canonicalJson, createEventSourcingPipeline, parseTenantId } from "@es/core";
+import { type AggregateRef, createEventSourcingPipeline, parseTenantId } from "@es/core";
+import { canonicalJson } from "@es/core/adapter";
 import { decodeTraceRequest } from "@es/otlp";
 import { migrate } from "@es/store-clickhouse";
-import { TraceProjectionEventHandler } from "@es/trace-projection";
 import {
   SpanIngestionWriteRepositoryClickHouse,
   spanEventStoreClickHouse,
   traceClickHouseMigrations,
   traceProjectionStoreClickHouse,
-} from "@es/trace-projection/clickhouse";
+} from "@es/trace-clickhouse";
+import { TraceProjectionEventHandler } from "@es/trace-projection";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { recordedFixtures, tracesOf } from "../../src/fixture.js";
 import { handMadeFixtures } from "../../src/handMade.js";

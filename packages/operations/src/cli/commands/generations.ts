@@ -1,4 +1,4 @@
-import type { GenerationComparison } from "@es/core";
+import type { GenerationComparison } from "@es/processing";
 import type { GenerationsJson } from "../../routes/generationRoutes.js";
 import { usageError } from "../cliError.js";
 import { type Command, type OptionValues, textOption } from "../command.js";

@@ -1,4 +1,4 @@
-import type { QueueCounts } from "@es/core";
+import type { QueueCounts } from "@es/processing";
 import type { Command } from "../command.js";
 import { formatFields } from "../fields.js";
 import { pathOf, projectionOption } from "../projectionOption.js";

@@ -1,4 +1,4 @@
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { type Closers, contenderAtPlace } from "../../engines/contenderAtPlace.js";
 import type { Place } from "../../engines/place.js";
 import { migrateTraceTables } from "../../engines/traceTables.js";

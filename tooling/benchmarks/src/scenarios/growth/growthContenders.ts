@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
 import { fillTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Round } from "../../harness/comparison.js";

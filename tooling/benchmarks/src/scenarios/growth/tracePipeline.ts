@@ -1,10 +1,10 @@
 // Stores spans and keeps their traces' projections current in one process, wired as standalone wires it.
 import { startWorker, type WorkerConfig, workerVariables } from "@es/app-worker";
 import { type AggregateRef, aggregateRefKey, parseTenantId } from "@es/core";
+import { createLogger } from "@es/host";
 import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
-import { createLogger } from "@es/service";
-import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-projection/clickhouse";
-import { openTraceStore } from "@es/trace-service";
+import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-clickhouse";
+import { openTraceStore } from "@es/trace-wiring";
 import { z } from "zod";
 import { answerCalls } from "../../harness/program.js";
 import { chainSpans } from "./chainSpans.js";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAcceptedClock } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import { type AttributeValue, encodeTraceRequest, type OtlpSpan } from "@es/otlp";
 import type { SessionEvent } from "@es/session-projection";
 import { sessionEventStoreClickHouse } from "@es/session-projection/clickhouse";

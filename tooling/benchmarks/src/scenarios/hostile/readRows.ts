@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createApiKey } from "@es/api-keys";
 import { createEventSourcingPipeline, parseTenantId, type TenantId } from "@es/core";
 import type { OtlpSpan } from "@es/otlp";
+import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-clickhouse";
 import { createSpanEvent, TraceProjectionEventHandler } from "@es/trace-projection";
-import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-projection/clickhouse";
 import { genAiTraces } from "../../load/genAiTraces.js";
 import { answersOf, type HostileRow, type HostileTarget } from "./hostileRow.js";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { takePlace } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";
 import type { Round } from "../../harness/comparison.js";

@@ -1,6 +1,6 @@
 import { encodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { contenderAtPlace } from "../../engines/contenderAtPlace.js";
 import type { Place } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";

@@ -2,11 +2,11 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
-import { createAcceptedClock } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import { decodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
+import { spanTable } from "@es/trace-clickhouse";
 import { createSpanEvent } from "@es/trace-projection";
-import { spanTable } from "@es/trace-projection/clickhouse";
 import { Queue } from "bullmq";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";

@@ -1,5 +1,5 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { Queue } from "bullmq";
 import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
 import type { Contender, Role } from "../../harness/comparison.js";

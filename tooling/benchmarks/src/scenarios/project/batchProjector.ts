@@ -1,13 +1,14 @@
 // The least there is to do: read many traces, fold them, tell their sessions, write what comes out; then the same with the
 // sessions, each once. No queue, and nobody else.
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
-import { createAcceptedClock, createEventStream } from "@es/core";
+import { createEventStream } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
 import { sessionEventsOf } from "@es/session-projection";
 import {
   sessionEventStoreClickHouse,
   sessionGenerationStorageClickHouse,
 } from "@es/session-projection/clickhouse";
-import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-projection/clickhouse";
+import { spanEventStoreClickHouse, traceProjectionStoreClickHouse } from "@es/trace-clickhouse";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";
 import type { RebuildPlace } from "./rebuilding.js";

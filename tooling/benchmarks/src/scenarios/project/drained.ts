@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ProjectionQueue } from "@es/core";
+import type { ProjectionQueue } from "@es/processing";
 
 const POLL_MS = 10;
 

@@ -3,13 +3,9 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
-import {
-  createAcceptedClock,
-  createEventStream,
-  defaultConcurrency,
-  type Event,
-  type ProjectionRecord,
-} from "@es/core";
+import { createEventStream, type Event, type ProjectionRecord } from "@es/core";
+import { createAcceptedClock } from "@es/core/adapter";
+import { defaultConcurrency } from "@es/processing";
 import { sessionEventsOf } from "@es/session-projection";
 import { sessionEventTable, sessionProjectionTable } from "@es/session-projection/clickhouse";
 import {
@@ -20,7 +16,7 @@ import {
   readSettings,
   selectList,
 } from "@es/store-clickhouse";
-import { spanTable, traceProjectionTable } from "@es/trace-projection/clickhouse";
+import { spanTable, traceProjectionTable } from "@es/trace-clickhouse";
 import { Queue, Worker } from "bullmq";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";

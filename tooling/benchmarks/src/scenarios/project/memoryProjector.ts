@@ -1,8 +1,8 @@
 // The worker on the queue in memory, wired as standalone wires it.
 import { startWorker, type WorkerConfig, workerVariables } from "@es/app-worker";
+import { createLogger } from "@es/host";
 import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
-import { createLogger } from "@es/service";
-import { openTraceStore, sessionSchedule } from "@es/trace-service";
+import { openTraceStore, sessionSchedule } from "@es/trace-wiring";
 import { z } from "zod";
 import { BENCH_TENANT as tenantId } from "../../engines/place.js";
 import { answerCalls } from "../../harness/program.js";

@@ -1,5 +1,5 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import type { ChildService, TestServices } from "@es/tooling-services";
+import type { ChildService, TestServices } from "@es/tooling-engines";
 import { contenderAtPlace } from "../../engines/contenderAtPlace.js";
 import { BENCH_TENANT, type Place } from "../../engines/place.js";
 import { startService } from "../../engines/service.js";

@@ -1,5 +1,5 @@
 import { migrate, replayClickHouseMigrations } from "@es/store-clickhouse";
-import type { TestServices } from "@es/tooling-services";
+import type { TestServices } from "@es/tooling-engines";
 import { type Place, takePlace } from "../../engines/place.js";
 import { fillTraceTables, migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender } from "../../harness/comparison.js";

@@ -1,14 +1,11 @@
 // One replay of everything, as a worker that does nothing else makes it.
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
-import { createEventSourcingPipeline, Replays, startReplayRunner } from "@es/core";
+import { createEventSourcingPipeline } from "@es/core";
+import { Replays, startReplayRunner } from "@es/processing";
 import { LeasesMemory } from "@es/queue-memory";
 import { AggregateSourceClickHouse, ReplayStoreClickHouse } from "@es/store-clickhouse";
+import { spanEventStoreClickHouse, spanTable, traceProjectionStoreClickHouse } from "@es/trace-clickhouse";
 import { TraceProjectionEventHandler } from "@es/trace-projection";
-import {
-  spanEventStoreClickHouse,
-  spanTable,
-  traceProjectionStoreClickHouse,
-} from "@es/trace-projection/clickhouse";
 import { answerCalls } from "../../harness/program.js";
 
 /** Where it works. */

@@ -1,10 +1,10 @@
 import { createEventSourcingPipeline, createEventStream } from "@es/core";
-import { TraceProjectionEventHandler } from "@es/trace-projection";
 import {
   spanEventStoreClickHouse,
   TraceReadRepositoryClickHouse,
   traceProjectionStoreClickHouse,
-} from "@es/trace-projection/clickhouse";
+} from "@es/trace-clickhouse";
+import { TraceProjectionEventHandler } from "@es/trace-projection";
 import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
 import { migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender } from "../../harness/comparison.js";

@@ -1,0 +1,3 @@
+import { packageTests } from "@es/tooling-vitest";
+
+export default packageTests(import.meta.url);
