@@ -29,11 +29,15 @@ export interface Defence {
   readonly changes: readonly SourceChange[];
 }
 
-const core = (module: string, pattern: RegExp, replacement: string): SourceChange => ({
-  module: `packages/core/dist/${module}.js`,
-  pattern,
-  replacement,
-});
+const inPackage =
+  (name: string) =>
+  (module: string, pattern: RegExp, replacement: string): SourceChange => ({
+    module: `packages/${name}/dist/${module}.js`,
+    pattern,
+    replacement,
+  });
+const core = inPackage("core");
+const processing = inPackage("processing");
 
 export const defences: readonly Defence[] = [
   {
@@ -51,8 +55,8 @@ export const defences: readonly Defence[] = [
     name: "reconciler",
     without: "nobody looks for traces that lag",
     changes: [
-      core(
-        "processing/reconcile",
+      processing(
+        "reconcile/reconcile",
         /const page = await source\.listLagging\(/,
         "if (Date.now() > 0) return { lagging: 0, scheduled: 0, oldestLagMs: 0, complete: true };\n        const page = await source.listLagging(",
       ),
@@ -86,12 +90,12 @@ export const defences: readonly Defence[] = [
     without: "clients are answered before ClickHouse has the spans",
     changes: [
       {
-        module: "packages/trace-projection/dist/clickhouse/spanIngestionWriteRepositoryClickHouse.js",
+        module: "packages/trace-clickhouse/dist/write/spanIngestionWriteRepositoryClickHouse.js",
         pattern: /await this\.#options\.eventStore\.storeEvents\(events, \{ tenantId \}\);/,
         replacement: "this.#options.eventStore.storeEvents(events, { tenantId }).catch(() => undefined);",
       },
       {
-        module: "packages/trace-projection/dist/clickhouse/spanIngestionWriteRepositoryClickHouse.js",
+        module: "packages/trace-clickhouse/dist/write/spanIngestionWriteRepositoryClickHouse.js",
         pattern: /await this\.#options\.eventStore\.storeEncodedRows\?\.\(rows, \{ tenantId \}\);/,
         replacement:
           "this.#options.eventStore.storeEncodedRows?.(rows, { tenantId }).catch(() => undefined);",
