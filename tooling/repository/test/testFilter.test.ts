@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { pathProblem, selectTestFiles, testFiles } from "../../run/testFiles.mjs";
@@ -28,6 +28,8 @@ describe("a filter of npm test", () => {
 
   it("selects every package that has tests by its folder's name", async () => {
     for (const name of readdirSync(join(root, "packages"))) {
+      // A folder that only holds the build of a package that is gone.
+      if (!existsSync(join(root, "packages", name, "package.json"))) continue;
       const selected = await select(name);
       expect(selected.filter((path) => path.startsWith(`packages/${name}/`)).length, name).toBeGreaterThan(0);
     }
