@@ -124,7 +124,7 @@ class ProjectionBuilder {
       usage,
       cost: cost.cost,
       costReason: cost.reason,
-      unpricedModels: cost.unpricedModels.slice(0, this.#limits.distinct),
+      unpricedModels: this.#boundedTexts("unpricedModels", cost.unpricedModels),
       priceTableVersion: cost.priceTableVersion,
       timeToFirstTokenNano: this.#firstToken(firstToken, times.start),
       sessionId: this.#firstName("sessionId", "sessions"),
@@ -134,7 +134,6 @@ class ProjectionBuilder {
       metadata,
       spanKinds: reading.kinds,
     };
-    this.#noteCut("unpricedModels", this.#limits.distinct, cost.unpricedModels.length);
     return {
       ...projection,
       truncated: this.#cuts.size > 0,
@@ -229,6 +228,13 @@ class ProjectionBuilder {
       this.#provenance.set(`${field}[${index}]`, provenance);
       return this.#bounded(`${field}[${index}]`, value);
     });
+  }
+
+  #boundedTexts(field: string, values: readonly string[]): readonly string[] {
+    this.#noteCut(field, this.#limits.distinct, values.length);
+    return values
+      .slice(0, this.#limits.distinct)
+      .map((value, index) => this.#bounded(`${field}[${index}]`, value));
   }
 
   #firstName(field: string, names: NameField): string | null {
