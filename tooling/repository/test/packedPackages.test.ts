@@ -36,6 +36,7 @@ describe("a project outside the workspace, with packages that npm run pack made"
     expect((await vendored()).map((file) => file.replace(/-\d.*$/, "")).sort()).toEqual([
       "es-api-keys",
       "es-core",
+      "es-processing",
       "es-queue-memory",
       "es-store-memory",
     ]);
@@ -49,6 +50,7 @@ describe("a project outside the workspace, with packages that npm run pack made"
     expect(ours.map(([path]) => path).sort()).toEqual([
       "node_modules/@es/api-keys",
       "node_modules/@es/core",
+      "node_modules/@es/processing",
       "node_modules/@es/queue-memory",
       "node_modules/@es/store-memory",
     ]);
