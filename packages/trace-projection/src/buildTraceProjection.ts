@@ -16,7 +16,7 @@ import type { CostSummary } from "./cost/traceCost.js";
 import type { TraceReading } from "./reading/traceReading.js";
 import { WholeReading } from "./reading/wholeReading.js";
 import type { FirstToken } from "./selection/firstToken.js";
-import { dropUndated, firstNameIn, type NameField } from "./selection/names.js";
+import { dropUndated, type FirstNameField, type FoundName, firstNameIn } from "./selection/names.js";
 import type { SpanEvent } from "./spanEvent.js";
 import { oncePerSpan } from "./spans/foldedSpan.js";
 import { hasFailed, readSpanError } from "./spans/spanError.js";
@@ -93,9 +93,10 @@ class ProjectionBuilder {
       this.#provenance.set("startTimeUnixNano", provenanceOf(times.startFrom));
     if (times.endFrom !== undefined) this.#provenance.set("endTimeUnixNano", provenanceOf(times.endFrom));
     const rootStatus = root === undefined ? "unset" : hasFailed(root) ? "error" : statusOf(root);
-    if (root !== undefined) {
+    const named = reading.firstName("traceNames");
+    if (named !== undefined) this.#provenance.set("name", provenanceOf(named));
+    else if (root !== undefined)
       this.#provenance.set("name", { spanId: root.spanId, key: "name", ruleId: `name.${rootKind}` });
-    }
 
     const input = yield* this.#content("input");
     yield;
@@ -105,7 +106,7 @@ class ProjectionBuilder {
     const metadata = yield* this.#metadata();
     const projection = {
       traceId: this.#traceId,
-      name: this.#bounded("name", root?.name.toWellFormed() ?? ""),
+      name: this.#bounded("name", named?.value ?? root?.name.toWellFormed() ?? ""),
       rootSpanId: rootKind === "none" ? null : (root?.spanId ?? null),
       rootKind,
       spanCount: reading.spanCount,
@@ -127,9 +128,9 @@ class ProjectionBuilder {
       unpricedModels: this.#boundedTexts("unpricedModels", cost.unpricedModels),
       priceTableVersion: cost.priceTableVersion,
       timeToFirstTokenNano: this.#firstToken(firstToken, times.start),
-      sessionId: this.#firstName("sessionId", "sessions"),
+      sessionId: this.#firstName("sessionId", "sessions", "resourceSessions"),
       otherSessionIds: this.#otherSessionIds(),
-      userId: this.#firstName("userId", "users"),
+      userId: this.#firstName("userId", "users", "resourceUsers"),
       tags,
       metadata,
       spanKinds: reading.kinds,
@@ -141,6 +142,7 @@ class ProjectionBuilder {
         ...times.flags,
         cyclicSpans: reading.cyclicSpans,
         earlyFirstTokens: firstToken.early,
+        implausibleFirstTokens: firstToken.implausible,
         droppedByEmitter: reading.droppedByEmitter,
         unparsed: this.#unparsed,
         cuts: Object.fromEntries(this.#cuts),
@@ -237,8 +239,9 @@ class ProjectionBuilder {
       .map((value, index) => this.#bounded(`${field}[${index}]`, value));
   }
 
-  #firstName(field: string, names: NameField): string | null {
-    const found = this.#reading.firstName(names);
+  #firstName(field: string, ...names: readonly FirstNameField[]): string | null {
+    let found: FoundName | undefined;
+    for (const name of names) found ??= this.#reading.firstName(name);
     if (found === undefined) return null;
     this.#provenance.set(field, provenanceOf(found));
     return this.#bounded(field, found.value);

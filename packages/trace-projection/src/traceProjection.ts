@@ -118,6 +118,8 @@ export interface TraceFlags {
   readonly cyclicSpans: number;
   /** First-token instants before their span's start; left out. */
   readonly earlyFirstTokens: number;
+  /** Spans whose latency to the first token is below a millisecond in every unit that its attribute may have; left out. */
+  readonly implausibleFirstTokens: number;
   /** What the emitters say they dropped themselves: attributes, events and links, in sum. */
   readonly droppedByEmitter: number;
   /** Fields that should have been JSON but could not be parsed. */

@@ -381,17 +381,20 @@ const emitters: readonly HandMade[] = [
         billed(900, 40, {
           api: "openai.responses",
           model: "o4-mini",
+          responseModel: "o4-mini",
           usage: { input: 900, output: 40, reasoning: 30 },
         }),
         billed(1200, 80, {
           api: "openai.responses",
           model: "o4-mini",
+          responseModel: "o4-mini",
           usage: { input: 1200, output: 80, cacheRead: 900, reasoning: 50 },
         }),
       ],
       input: question,
       output: answer,
       kinds: ["agent"],
+      sessionId: "0199a213-81c0-7800-8aa1-bbab2a035a53",
     },
     roots: [
       {

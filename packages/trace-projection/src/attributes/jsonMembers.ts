@@ -16,13 +16,12 @@ export function attributeToObject(
   }
 }
 
-/** A member of an object, `a.b` for b of a. */
+/** A member of an object, `a.b` for b of a, `a.0` for the first item of a. */
 export function memberAt(object: { readonly [key: string]: Json }, path: string): Json | undefined {
   let at: Json | undefined = object;
   for (const step of path.split(".")) {
-    const within: { readonly [key: string]: Json } | undefined = asObject(at);
-    if (within === undefined || !Object.hasOwn(within, step)) return undefined;
-    at = within[step];
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, step)) return undefined;
+    at = (at as { readonly [key: string]: Json })[step];
   }
   return at;
 }

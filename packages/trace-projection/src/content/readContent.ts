@@ -7,6 +7,7 @@ import {
   ATTR_HTTP_URL,
   ATTR_URL_FULL,
   ATTR_URL_PATH,
+  EVENT_GEN_AI_CHOICE,
 } from "@opentelemetry/semantic-conventions/incubating";
 import { Abridged, abridgedText } from "../attributes/abridged.js";
 import { attributeToAbridged, attributeToJson, attributeToText } from "../attributes/attributeText.js";
@@ -14,6 +15,7 @@ import { readIndexedList } from "../attributes/indexedAttributes.js";
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { ContentRule, ContentShape, ContentSource } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
+import { holds } from "../conventions/ruleValue.js";
 import { oncePerSpan } from "../spans/foldedSpan.js";
 import type { Json } from "../traceProjection.js";
 import { sanitizeJson } from "./contentLimits.js";
@@ -47,17 +49,23 @@ const mayHave = {
 export function readContent(span: OtlpSpan, rule: ContentRule, side: ContentSide): ReadValue | undefined {
   const shortForm = (messages: readonly Json[]) =>
     side === "input" ? lastUserText(messages) : assistantText(messages, rule.pick ?? "last");
-  return readSource(span, rule.source, shortForm);
+  return holds(span, rule.when) ? readSource(span, rule.source, shortForm, side) : undefined;
 }
 
 type ShortForm = (messages: readonly Json[]) => string;
 
-function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm): ReadValue | undefined {
+function readSource(
+  span: OtlpSpan,
+  source: ContentSource,
+  shortForm: ShortForm,
+  side: ContentSide,
+): ReadValue | undefined {
   switch (source.from) {
     case "attribute": {
       const value = present(span.attributes.get(source.key));
       if (value === undefined) return undefined;
       if (source.unlessEmpty === true && (value === "" || value === "[]" || value === "{}")) return undefined;
+      if (source.shape === "events") return readListedEvents(value, side, shortForm);
       const system = source.systemKey === undefined ? undefined : span.attributes.get(source.systemKey);
       const mimeType = source.mimeTypeKey === undefined ? undefined : span.attributes.get(source.mimeTypeKey);
       return readValue(value, source.shape, shortForm, mimeType, system);
@@ -68,7 +76,10 @@ function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm)
         const value = present(event.attributes.get(source.attribute));
         if (value === undefined) continue;
         const system =
-          source.systemAttribute === undefined ? undefined : event.attributes.get(source.systemAttribute);
+          source.systemAttribute === undefined
+            ? undefined
+            : (event.attributes.get(source.systemAttribute) ??
+              besideIn(span, source.event, source.systemAttribute));
         const read = readValue(value, source.shape, shortForm, undefined, system);
         if (read !== undefined) return read;
       }
@@ -95,6 +106,31 @@ function readSource(span: OtlpSpan, source: ContentSource, shortForm: ShortForm)
     case "http":
       return readHttpTarget(span);
   }
+}
+
+/** An attribute that another event of the name has: some emitters have an event for each. */
+function besideIn({ events }: OtlpSpan, name: string, attribute: string): AttributeValue | undefined {
+  return events
+    .find((event) => event.name === name && event.attributes.has(attribute))
+    ?.attributes.get(attribute);
+}
+
+/** Message events that stand as a list in one attribute. */
+function readListedEvents(
+  value: AttributeValue,
+  side: ContentSide,
+  shortForm: ShortForm,
+): ReadValue | undefined {
+  const json = typeof value === "string" ? parseJson(value)?.json : attributeToJson(value);
+  if (!Array.isArray(json)) return undefined;
+  const messages = (json as readonly Json[]).flatMap((event) => {
+    if (!isObject(event)) return [];
+    const { "event.name": name, message, ...fields } = event;
+    const isChoice = name === EVENT_GEN_AI_CHOICE || (name === undefined && isObject(message));
+    if (isChoice !== (side === "output")) return [];
+    return isObject(message) ? [message] : [fields];
+  });
+  return messages.length === 0 ? undefined : { text: shortForm(messages).toWellFormed(), messages };
 }
 
 function present(value: AttributeValue | undefined): AttributeValue | undefined {
@@ -189,11 +225,13 @@ function untyped(json: Json): Json {
 }
 
 /** Names under which a result, or the one argument of a function, is wrapped. */
-const wrappings = ["text", "input", "inputs", "output", "outputs"] as const;
+const wrappings = ["text", "input", "inputs", "output", "outputs", "completion", "prompt", "query"] as const;
 
 /** The text in an object that says nothing else in words, as `{ text, files: [] }` does. */
 function saidIn(json: Json): string | undefined {
   if (!isObject(json)) return undefined;
+  // Logfire's, of an answer that was streamed; the number of chunks is beside it.
+  if (typeof json.combined_chunk_content === "string") return json.combined_chunk_content;
   const rest = Object.values(json).filter((value) => !(Array.isArray(value) && value.length === 0));
   if (rest.length !== 1) return undefined;
   const key = wrappings.find((name) => typeof json[name] === "string");

@@ -6,8 +6,8 @@ import { rules } from "./conventions.js";
 /** A rule that finds nothing in a span without the attribute, or the event, that it is about. */
 export type IndexedRule = AttributeRule | ContentRule | CostRule | FirstTokenRule | MetadataRule;
 
-/** What has to be there: one of these attributes, one whose key begins like this, or any event. */
-type Need = { readonly keys: readonly string[] } | { readonly prefix: string } | "events";
+/** What has to be there: one of these attributes, one whose key begins like this, any event, or nothing of the span itself. */
+type Need = { readonly keys: readonly string[] } | { readonly prefix: string } | "events" | "nothing";
 
 /** What the keys of a span's attributes have to do with rules. The spans of one instrumentation mostly share one. */
 interface Shape {
@@ -60,6 +60,7 @@ export function candidateRules<TRule extends IndexedRule>(
     candidates = list.filter((rule) => {
       const need = needOf(rule);
       if (need === "events") return hasEvents;
+      if (need === "nothing") return true;
       return "prefix" in need ? prefixes.has(need.prefix) : need.keys.some((key) => exact.has(key));
     });
     shape.candidates.set(list, candidates);
@@ -131,7 +132,7 @@ function neededBy(all: readonly IndexedRule[]) {
   const prefixes = new Set<string>();
   for (const rule of all) {
     const need = needOf(rule);
-    if (need === "events") continue;
+    if (need === "events" || need === "nothing") continue;
     if ("prefix" in need) prefixes.add(need.prefix);
     else for (const key of need.keys) exact.add(key);
   }
@@ -140,6 +141,7 @@ function neededBy(all: readonly IndexedRule[]) {
 
 function needOf(rule: IndexedRule): Need {
   if ("source" in rule) return needOfContent(rule);
+  if ("resource" in rule && rule.resource === true) return "nothing";
   if ("keys" in rule) return { keys: rule.keys };
   if ("from" in rule && rule.from === "event") return "events";
   if ("from" in rule && rule.from === "prefix") return { prefix: `${rule.key}.` };

@@ -14,5 +14,7 @@ export const claudeCode: Convention = {
     { id: "claude-code.user-prompt", source: { from: "attribute", key: "user_prompt", shape: "text" } },
   ],
   // `ttft_ms` is when the stream's header came.
-  firstToken: [{ id: "claude-code.first-content", from: "attribute", key: "first_content_ms", unit: "ms" }],
+  firstToken: [
+    { id: "claude-code.first-content", from: "attribute", key: "first_content_ms", units: ["ms"] },
+  ],
 };

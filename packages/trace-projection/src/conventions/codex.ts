@@ -10,6 +10,14 @@ export const codex: Convention = {
     { id: "codex.turn", key: "codex.turn.reasoning_effort", present: "agent" },
     { id: "codex.response", key: "codex.usage.total_tokens", present: "llm" },
   ],
+  models: [
+    {
+      id: "codex.turn-model",
+      key: "model",
+      when: { key: "codex.turn.reasoning_effort", is: "present" },
+    },
+  ],
+  sessions: [{ id: "codex.thread", key: "thread.id", rank: 4 }],
   usage: [
     { id: "codex.total-tokens", key: "codex.usage.total_tokens", class: "total" },
     { id: "codex.reasoning-tokens", key: "codex.usage.reasoning_output_tokens", class: "reasoning" },

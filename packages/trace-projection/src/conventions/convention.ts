@@ -5,10 +5,11 @@ import type { SpanKind } from "../traceProjection.js";
  *
  * `text` is taken as it is. `json` is text, or JSON that may hold a message list; `encoded` is always JSON, a plain
  * text too. `messages` has to be a message list, as a JSON string or a structured value. `prompt` is the AI SDK's
- * `{ system, prompt | messages }`, `call` the arguments of a call as OpenLLMetry has them, `{ args, kwargs }`, and `typed`
- * LangWatch's `{ type, value }`.
+ * `{ system, prompt | messages }`, `call` the arguments of a call as OpenLLMetry has them, `{ args, kwargs }`, `typed`
+ * LangWatch's `{ type, value }`, and `events` a list of OTel GenAI's message events: those of an output are its choices, the
+ * others are the input.
  */
-export type ContentShape = "text" | "json" | "encoded" | "messages" | "prompt" | "call" | "typed";
+export type ContentShape = "text" | "json" | "encoded" | "messages" | "prompt" | "call" | "typed" | "events";
 
 export type ContentSource =
   | {
@@ -53,18 +54,22 @@ export interface ContentRule {
   readonly weak?: true;
   /** Only where no span of the trace is above: what a span of the middle was given is not what the trace was. */
   readonly topOnly?: true;
+  readonly when?: RuleCondition;
 }
 
-/** Another attribute that has to have this value. */
-export interface RuleCondition {
-  readonly key: string;
-  readonly value: string;
-}
+/** Another attribute that has to have this value, to be there, or not to be there. */
+export type RuleCondition =
+  | { readonly key: string; readonly value: string }
+  | { readonly key: string; readonly is: "present" | "absent" };
 
 /** The value of an attribute, as it is. */
 export interface AttributeRule {
   readonly id: string;
   readonly key: string;
+  /** The attribute is a JSON object, and the value this member of it: `a.b` is b of a. */
+  readonly member?: string;
+  /** Of the span's resource: what holds for a process, and so for all its spans. */
+  readonly resource?: true;
   readonly when?: RuleCondition;
   /** Values that say nothing. */
   readonly except?: readonly string[];
@@ -75,6 +80,8 @@ export interface AttributeRule {
 export interface KindRule extends AttributeRule {
   /** By the attribute's value, in any case and in quotes or not; a value that is not listed says nothing. */
   readonly values?: Readonly<Record<string, SpanKind>>;
+  /** By how the value ends, in any case; the first that fits counts. */
+  readonly endings?: Readonly<Record<string, SpanKind>>;
   /** For an attribute that says it by being there. */
   readonly present?: SpanKind;
 }
@@ -111,13 +118,21 @@ export interface CostRule {
   readonly members?: readonly string[] | "all";
 }
 
+export type LatencyUnit = "s" | "ms" | "us" | "ns";
+
 export type FirstTokenRule =
   /** Latency from the span's start. Of several rules for one key the first that applies counts. */
   | {
       readonly id: string;
       readonly from: "attribute";
       readonly key: string;
-      readonly unit: "s" | "ms";
+      /** Of a JSON object. */
+      readonly member?: string;
+      /**
+       * The unit, and others that emitters use under this name. The first that gives a plausible latency counts: at least a
+       * millisecond, and where there is a choice no longer than the span.
+       */
+      readonly units: readonly [LatencyUnit, ...LatencyUnit[]];
       readonly when?: RuleCondition;
     }
   /** The instant itself: a date and time as ISO 8601 has it, in quotes or not, or Unix milliseconds. */
@@ -173,6 +188,12 @@ export interface Convention {
   readonly errors?: readonly ErrorRule[];
   readonly sessions?: readonly SessionRule[];
   readonly users?: readonly AttributeRule[];
+  /** The session of a process, where no span names one. */
+  readonly resourceSessions?: readonly AttributeRule[];
+  /** The user of a process, where no span names one. */
+  readonly resourceUsers?: readonly AttributeRule[];
+  /** A name that was given to the trace: it stands for the root's. */
+  readonly traceNames?: readonly AttributeRule[];
   /** A list of strings, as array, JSON string or single string. */
   readonly tags?: readonly AttributeRule[];
   readonly metadata?: readonly MetadataRule[];

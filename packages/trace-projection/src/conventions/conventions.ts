@@ -1,19 +1,30 @@
+import { agentOps } from "./agentOps.js";
+import { arms } from "./arms.js";
+import { braintrust } from "./braintrust.js";
 import { claudeCode } from "./claudeCode.js";
 import { codex } from "./codex.js";
 import type { Convention } from "./convention.js";
+import { copilot } from "./copilot.js";
 import { geminiCli } from "./geminiCli.js";
 import { generic } from "./generic.js";
 import { genkit } from "./genkit.js";
 import { googleAdk } from "./googleAdk.js";
+import { haystack } from "./haystack.js";
+import { laminar } from "./laminar.js";
 import { langfuse } from "./langfuse.js";
 import { langSmith } from "./langSmith.js";
 import { langWatch } from "./langWatch.js";
+import { liteLlm } from "./liteLlm.js";
+import { liveKit } from "./liveKit.js";
 import { logfire } from "./logfire.js";
 import { mastra } from "./mastra.js";
 import { mlflow } from "./mlflow.js";
 import { openInference } from "./openInference.js";
 import { openLlmetry } from "./openLlmetry.js";
+import { openRouter } from "./openRouter.js";
 import { otelGenAi } from "./otelGenAi.js";
+import { pipecat } from "./pipecat.js";
+import { sentry } from "./sentry.js";
 import { springAi } from "./springAi.js";
 import { strands } from "./strands.js";
 import { vercelAiSdk } from "./vercelAiSdk.js";
@@ -39,6 +50,17 @@ const conventions: readonly Convention[] = [
   strands,
   springAi,
   voltAgent,
+  liteLlm,
+  openRouter,
+  liveKit,
+  pipecat,
+  agentOps,
+  laminar,
+  braintrust,
+  sentry,
+  haystack,
+  copilot,
+  arms,
   generic,
 ];
 
@@ -61,6 +83,9 @@ export const rules: Rules = {
   errors: all("errors"),
   sessions: all("sessions").toSorted((a, b) => a.rank - b.rank),
   users: all("users"),
+  resourceSessions: all("resourceSessions"),
+  resourceUsers: all("resourceUsers"),
+  traceNames: all("traceNames"),
   tags: all("tags"),
   metadata: all("metadata"),
 };

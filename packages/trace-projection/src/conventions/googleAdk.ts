@@ -31,19 +31,20 @@ export const googleAdk: Convention = {
       id: "google-adk.total-tokens",
       key: response,
       class: "total",
-      members: ["usageMetadata.totalTokenCount"],
+      // The second name is of the kit for Python.
+      members: ["usageMetadata.totalTokenCount", "usage_metadata.total_token_count"],
     },
     {
       id: "google-adk.cached-tokens",
       key: response,
       class: "cacheRead",
-      members: ["usageMetadata.cachedContentTokenCount"],
+      members: ["usageMetadata.cachedContentTokenCount", "usage_metadata.cached_content_token_count"],
     },
     {
       id: "google-adk.thoughts-tokens",
       key: response,
       class: "reasoning",
-      members: ["usageMetadata.thoughtsTokenCount"],
+      members: ["usageMetadata.thoughtsTokenCount", "usage_metadata.thoughts_token_count"],
     },
   ],
   sessions: [{ id: "google-adk.session", key: `${agent}.session_id`, rank: 4 }],

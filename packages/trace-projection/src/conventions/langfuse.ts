@@ -97,6 +97,16 @@ export const langfuse: Convention = {
   ],
   sessions: [{ id: "langfuse.session", key: "langfuse.session.id", rank: 0 }],
   users: [{ id: "langfuse.user", key: "langfuse.user.id" }],
-  tags: [{ id: "langfuse.tags", key: "langfuse.trace.tags" }],
-  metadata: [{ id: "langfuse.metadata", from: "prefix", key: "langfuse.trace.metadata", except: [] }],
+  traceNames: [{ id: "langfuse.trace-name", key: "langfuse.trace.name" }],
+  // The shorter names are those that Langfuse documents for any OTel SDK.
+  tags: [
+    { id: "langfuse.trace-tags", key: "langfuse.trace.tags" },
+    { id: "langfuse.tags", key: "langfuse.tags" },
+  ],
+  metadata: [
+    { id: "langfuse.trace-metadata", from: "prefix", key: "langfuse.trace.metadata", except: [] },
+    { id: "langfuse.metadata", from: "prefix", key: "langfuse.metadata", except: [] },
+    { id: "langfuse.metadata-json", from: "attribute", key: "langfuse.metadata" },
+    { id: "langfuse.trace-metadata-json", from: "attribute", key: "langfuse.trace.metadata" },
+  ],
 };

@@ -11,7 +11,14 @@ export const openLlmetry: Convention = {
     {
       id: "openllmetry.kind",
       key: SpanAttributes.TRACELOOP_SPAN_KIND,
-      values: { workflow: "chain", task: "chain", session: "chain", agent: "agent", tool: "tool" },
+      values: {
+        workflow: "chain",
+        task: "chain",
+        session: "chain",
+        agent: "agent",
+        tool: "tool",
+        llm: "llm",
+      },
     },
     {
       id: "openllmetry.request-type",
@@ -58,9 +65,19 @@ export const openLlmetry: Convention = {
       class: "reasoning",
     },
   ],
-  sessions: [{ id: "openllmetry.session", key: `${properties}.session_id`, rank: 3 }],
+  sessions: [
+    { id: "openllmetry.session", key: `${properties}.session_id`, rank: 3 },
+    { id: "openllmetry.thread", key: `${properties}.thread_id`, rank: 4 },
+    { id: "openllmetry.conversation", key: `${properties}.conversation_id`, rank: 5 },
+    { id: "openllmetry.chat", key: `${properties}.chat_id`, rank: 6 },
+  ],
   users: [{ id: "openllmetry.user", key: `${properties}.user_id` }],
   metadata: [
-    { id: "openllmetry.properties", from: "prefix", key: properties, except: ["session_id", "user_id"] },
+    {
+      id: "openllmetry.properties",
+      from: "prefix",
+      key: properties,
+      except: ["session_id", "user_id", "thread_id", "conversation_id", "chat_id"],
+    },
   ],
 };

@@ -1,5 +1,6 @@
 import {
   ATTR_ENDUSER_ID,
+  ATTR_ENDUSER_PSEUDO_ID,
   ATTR_GEN_AI_COMPLETION,
   ATTR_GEN_AI_CONVERSATION_ID,
   ATTR_GEN_AI_INPUT_MESSAGES,
@@ -35,7 +36,27 @@ import type { Convention } from "./convention.js";
 
 /** Frameworks put their own name, or their service's, where they don't know whose model they call. */
 const noProvider = {
-  except: ["langchain", "LangChain", "langgraph", "llamaindex", "spring_ai", "strands-agents", "traceloop"],
+  except: [
+    "ag2",
+    "agno",
+    "autogen",
+    "crewai",
+    "dspy",
+    "haystack",
+    "langchain",
+    "LangChain",
+    "langgraph",
+    "llamaindex",
+    "microsoft.agent_framework",
+    "microsoft.semantic_kernel",
+    "openai_agents",
+    "pydantic_ai",
+    "semantic_kernel",
+    "smolagents",
+    "spring_ai",
+    "strands-agents",
+    "traceloop",
+  ],
   exceptService: true,
 } as const;
 
@@ -110,6 +131,11 @@ export const otelGenAi: Convention = {
         shape: "json",
       },
     },
+    {
+      // Cloudflare's gateway and Ruby's instrumentations.
+      id: "otel-gen-ai.prompt-json",
+      source: { from: "attribute", key: "gen_ai.prompt_json", shape: "json" },
+    },
     { id: "otel-gen-ai.prompt", source: { from: "attribute", key: ATTR_GEN_AI_PROMPT, shape: "json" } },
     {
       id: "otel-gen-ai.retrieval-query",
@@ -163,6 +189,10 @@ export const otelGenAi: Convention = {
       },
     },
     {
+      id: "otel-gen-ai.completion-json",
+      source: { from: "attribute", key: "gen_ai.completion_json", shape: "json" },
+    },
+    {
       id: "otel-gen-ai.completion",
       source: { from: "attribute", key: ATTR_GEN_AI_COMPLETION, shape: "json" },
     },
@@ -182,6 +212,7 @@ export const otelGenAi: Convention = {
   providers: [
     { id: "otel-gen-ai.provider", key: ATTR_GEN_AI_PROVIDER_NAME, ...noProvider },
     { id: "otel-gen-ai.system", key: ATTR_GEN_AI_SYSTEM, ...noProvider },
+    { id: "otel-gen-ai.model-provider", key: "gen_ai.model.provider", ...noProvider },
   ],
   usage: [
     { id: "otel-gen-ai.input-tokens", key: ATTR_GEN_AI_USAGE_INPUT_TOKENS, class: "input" },
@@ -214,45 +245,87 @@ export const otelGenAi: Convention = {
       key: "gen_ai.usage.input_tokens.cache_write",
       class: "cacheWrite",
     },
+    { id: "otel-gen-ai.cached-tokens", key: "gen_ai.usage.cached_tokens", class: "cacheRead" },
+    {
+      // Langfuse's names, under OTel GenAI's.
+      id: "otel-gen-ai.input-cache-read",
+      key: "gen_ai.usage.input_cache_read",
+      class: "cacheRead",
+    },
+    {
+      id: "otel-gen-ai.input-cache-creation",
+      key: "gen_ai.usage.input_cache_creation",
+      class: "cacheWrite",
+    },
+    {
+      // Google's kit for Python: thoughts come on top of the output.
+      id: "otel-gen-ai.experimental-reasoning-tokens",
+      key: "gen_ai.usage.experimental.reasoning_tokens",
+      class: "reasoning",
+    },
     {
       id: "otel-gen-ai.output-tokens-reasoning",
       key: "gen_ai.usage.output_tokens.reasoning",
       class: "reasoning",
     },
   ],
-  cost: [{ id: "otel-gen-ai.cost", keys: ["gen_ai.usage.cost"] }],
+  cost: [
+    { id: "otel-gen-ai.cost", keys: ["gen_ai.usage.cost"] },
+    { id: "otel-gen-ai.cost-usd", keys: ["gen_ai.usage.cost_usd"] },
+  ],
   firstToken: [
     {
       id: "otel-gen-ai.time-to-first-chunk",
       from: "attribute",
       key: ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
-      unit: "s",
+      units: ["s"],
     },
     {
       id: "otel-gen-ai.operation-time-to-first-chunk",
       from: "attribute",
       key: "gen_ai.client.operation.time_to_first_chunk",
-      unit: "s",
+      units: ["s"],
     },
     {
       // As the metric of this name has it. Others that put it on spans have milliseconds.
       id: "otel-gen-ai.openlit-time-to-first-token",
       from: "attribute",
       key: "gen_ai.server.time_to_first_token",
-      unit: "s",
+      units: ["s"],
       when: { key: "telemetry.sdk.name", value: "openlit" },
     },
     {
       id: "otel-gen-ai.time-to-first-token",
       from: "attribute",
       key: "gen_ai.server.time_to_first_token",
-      unit: "ms",
+      units: ["ms", "s"],
+    },
+    {
+      // vLLM's and SGLang's own spans.
+      id: "otel-gen-ai.latency-time-to-first-token",
+      from: "attribute",
+      key: "gen_ai.latency.time_to_first_token",
+      units: ["s"],
     },
     { id: "otel-gen-ai.content-chunk", from: "event", key: "gen_ai.content.chunk" },
+    { id: "otel-gen-ai.completion-chunk", from: "event", key: "gen_ai.content.completion.chunk" },
   ],
-  sessions: [{ id: "otel-gen-ai.conversation", key: ATTR_GEN_AI_CONVERSATION_ID, rank: 2 }],
+  sessions: [
+    { id: "otel-gen-ai.conversation", key: ATTR_GEN_AI_CONVERSATION_ID, rank: 2 },
+    // Azure's agents.
+    { id: "otel-gen-ai.thread", key: "gen_ai.thread.id", rank: 3 },
+  ],
   users: [
     { id: "otel.user", key: ATTR_USER_ID },
     { id: "otel.enduser", key: ATTR_ENDUSER_ID },
+    { id: "otel.enduser-pseudo", key: ATTR_ENDUSER_PSEUDO_ID },
+    // OpenAI's `user` of a request, under the names of OpenLLMetry and its followers.
+    { id: "openllmetry.gen-ai-user", key: "gen_ai.user" },
+    { id: "openllmetry.llm-user", key: "llm.user" },
+  ],
+  resourceSessions: [{ id: "otel.resource-session", key: "session.id", resource: true }],
+  resourceUsers: [
+    { id: "otel.resource-user", key: ATTR_USER_ID, resource: true },
+    { id: "otel.resource-enduser", key: ATTR_ENDUSER_ID, resource: true },
   ],
 };

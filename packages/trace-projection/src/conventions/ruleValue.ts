@@ -1,17 +1,34 @@
-import type { OtlpSpan } from "@es/otlp";
+import type { AttributeValue, OtlpSpan } from "@es/otlp";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName } from "../attributes/attributeText.js";
+import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import { candidateRules } from "./candidateRules.js";
 import type { AttributeRule, RuleCondition } from "./convention.js";
 
 /** Whether a rule's condition, if it has one, holds for the span. */
-export function holds(span: OtlpSpan, condition: RuleCondition | undefined): boolean {
-  return condition === undefined || span.attributes.get(condition.key) === condition.value;
+export function holds({ attributes }: OtlpSpan, condition: RuleCondition | undefined): boolean {
+  if (condition === undefined) return true;
+  const value = attributes.get(condition.key);
+  if ("value" in condition) return value === condition.value;
+  return (value !== undefined && value !== null) === (condition.is === "present");
+}
+
+/** The attribute of a rule, or the member of it that the rule names. */
+export function valueOf(
+  { attributes, resource }: OtlpSpan,
+  rule: Pick<AttributeRule, "key" | "member" | "resource">,
+): AttributeValue | undefined {
+  const { key, member } = rule;
+  const value = (rule.resource === true ? resource.attributes : attributes).get(key);
+  if (member === undefined || value === undefined) return value;
+  const object = attributeToObject(value);
+  const found = object === undefined ? undefined : memberAt(object, member);
+  return typeof found === "object" ? undefined : found;
 }
 
 /** The name that a rule finds in a span. */
 export function nameBy(span: OtlpSpan, rule: AttributeRule): string | undefined {
-  const name = attributeToName(span.attributes.get(rule.key));
+  const name = attributeToName(valueOf(span, rule));
   if (name === undefined || rule.except?.includes(name) === true || !holds(span, rule.when)) return undefined;
   if (rule.exceptService === true && name === span.resource.attributes.get(ATTR_SERVICE_NAME))
     return undefined;
@@ -23,7 +40,7 @@ export type NoNameReason = "empty" | "no-name" | "condition-not-met" | "says-not
 
 /** Why {@link nameBy} finds no name although the attribute is there; undefined if it is not, or gives one. */
 export function whyNoName(span: OtlpSpan, rule: AttributeRule): NoNameReason | undefined {
-  const value = span.attributes.get(rule.key);
+  const value = valueOf(span, rule);
   if (value === undefined || value === null || nameBy(span, rule) !== undefined) return undefined;
   if (value === "") return "empty";
   const name = attributeToName(value);

@@ -96,6 +96,13 @@ export const vercelAiSdk: Convention = {
       key: "ai.usage.inputTokenDetails.noCacheTokens",
       class: "uncached",
     },
+    {
+      // Says whether the input of version 5 and 6 includes what was cached.
+      id: "vercel-ai-sdk.anthropic-uncached-tokens",
+      key: providerMetadata,
+      class: "uncached",
+      members: ["anthropic.usage.input_tokens"],
+    },
     { id: "vercel-ai-sdk.output-tokens", key: "ai.usage.outputTokens", class: "output" },
     { id: "vercel-ai-sdk.completion-tokens", key: "ai.usage.completionTokens", class: "output" },
     { id: "vercel-ai-sdk.total-tokens", key: "ai.usage.totalTokens", class: "total" },
@@ -167,23 +174,40 @@ export const vercelAiSdk: Convention = {
       rawAnthropic: true,
     },
     {
+      // Version 4 passes on what Gemini thought here only.
+      id: "vercel-ai-sdk.google-thoughts-tokens",
+      key: providerMetadata,
+      class: "reasoning",
+      members: ["google.usageMetadata.thoughtsTokenCount"],
+    },
+    {
+      id: "vercel-ai-sdk.google-cached-tokens",
+      key: providerMetadata,
+      class: "cacheRead",
+      members: ["google.usageMetadata.cachedContentTokenCount"],
+    },
+    {
       id: "vercel-ai-sdk.output-reasoning-tokens",
       key: "ai.usage.outputTokenDetails.reasoningTokens",
       class: "reasoning",
     },
+  ],
+  cost: [
+    { id: "vercel-ai-sdk.gateway-cost", keys: [providerMetadata], members: ["gateway.cost"] },
+    { id: "vercel-ai-sdk.openrouter-cost", keys: [providerMetadata], members: ["openrouter.usage.cost"] },
   ],
   firstToken: [
     {
       id: "vercel-ai-sdk.ms-to-first-chunk",
       from: "attribute",
       key: "ai.response.msToFirstChunk",
-      unit: "ms",
+      units: ["ms"],
     },
     {
       id: "vercel-ai-sdk.stream-ms-to-first-chunk",
       from: "attribute",
       key: "ai.stream.msToFirstChunk",
-      unit: "ms",
+      units: ["ms"],
     },
     { id: "vercel-ai-sdk.first-chunk", from: "event", key: "ai.stream.firstChunk" },
   ],

@@ -110,9 +110,9 @@ const explained: readonly ((of: ExplainedTrace) => readonly FieldExplanation[])[
   explainUsage,
   explainCost,
   explainFirstToken,
-  (of) => [explainName(of, "sessionId", rules.sessions)],
+  (of) => [explainName(of, "sessionId", rules.sessions, rules.resourceSessions)],
   (of) => explainNames(of, "otherSessionIds", rules.sessions),
-  (of) => [explainName(of, "userId", rules.users)],
+  (of) => [explainName(of, "userId", rules.users, rules.resourceUsers)],
   explainTags,
   explainMetadata,
 ];

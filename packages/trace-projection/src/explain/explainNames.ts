@@ -2,7 +2,7 @@ import type { OtlpSpan } from "@es/otlp";
 import { attributeToText } from "../attributes/attributeText.js";
 import { cutText } from "../content/contentLimits.js";
 import type { AttributeRule } from "../conventions/convention.js";
-import { whyNoName } from "../conventions/ruleValue.js";
+import { valueOf, whyNoName } from "../conventions/ruleValue.js";
 import {
   distinctNames,
   distinctServices,
@@ -23,19 +23,27 @@ export function explainName(
   of: ExplainedTrace,
   field: "sessionId" | "userId",
   rules: readonly AttributeRule[],
+  resourceRules: readonly AttributeRule[],
 ): FieldExplanation {
   const losers = new Losers(of);
   let winner: FoundName | undefined;
-  for (const { span } of of.trace.rootFirst) {
-    for (const found of namesIn(span, rules)) {
-      if (winner === undefined) winner = found;
-      else losers.add(found, afterRoot(of, winner.span, span));
+  for (const tried of [rules, resourceRules]) {
+    const before = winner;
+    for (const { span } of of.trace.rootFirst) {
+      for (const found of namesIn(span, tried)) {
+        if (winner === undefined) winner = found;
+        else
+          losers.add(
+            found,
+            before === undefined ? afterRoot(of, winner.span, span) : "lower-precedence-rule",
+          );
+      }
     }
   }
   addNameless(
     losers,
     of.trace.rootFirst.map(({ span }) => span),
-    rules,
+    [...rules, ...resourceRules],
   );
   return fieldOf(of, field, of.projection[field], { winner, losers });
 }
@@ -45,7 +53,7 @@ function addNameless(losers: Losers, spans: readonly OtlpSpan[], rules: readonly
     for (const rule of rules) {
       const reason = whyNoName(span, rule);
       if (reason === undefined) continue;
-      losers.add({ span, key: rule.key, ruleId: rule.id, value: textIn(span, rule.key) }, reason);
+      losers.add({ span, key: rule.key, ruleId: rule.id, value: textIn(span, rule) }, reason);
     }
   }
 }
@@ -186,6 +194,6 @@ export function explainMetadata(of: ExplainedTrace): readonly FieldExplanation[]
   ];
 }
 
-function textIn(span: OtlpSpan, key: string): string {
-  return attributeToText(span.attributes.get(key) ?? "");
+function textIn(span: OtlpSpan, rule: AttributeRule): string {
+  return attributeToText(valueOf(span, rule) ?? "");
 }

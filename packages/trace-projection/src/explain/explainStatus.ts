@@ -1,9 +1,11 @@
 import type { OtlpSpan } from "@es/otlp";
 import { attributeToText } from "../attributes/attributeText.js";
+import { rules } from "../conventions/conventions.js";
+import { type FoundName, namesIn } from "../selection/names.js";
 import { errorMessages, failedAt, failedBefore, hasFailed, readSpanError } from "../spans/spanError.js";
 import { spanKindOf } from "../spans/spanKind.js";
 import type { SpanKind } from "../traceProjection.js";
-import { type ExplainedTrace, type FoundValue, fieldOf, Losers } from "./explainField.js";
+import { afterRoot, type ExplainedTrace, type FoundValue, fieldOf, Losers } from "./explainField.js";
 import { SumParts } from "./sumParts.js";
 import type { FieldExplanation } from "./traceExplanation.js";
 
@@ -14,6 +16,10 @@ export function explainRoot(of: ExplainedTrace): readonly FieldExplanation[] {
   const ruleId = `name.${tree.rootKind}`;
   const foundIn = (span: OtlpSpan): FoundValue => ({ span, key: "name", ruleId, value: span.name });
   const losers = new Losers(of);
+  const given = of.trace.rootFirst.flatMap(({ span }) => [...namesIn(span, rules.traceNames)]);
+  const [named] = given;
+  for (const other of given.slice(1)) losers.add(other, afterRoot(of, (named as FoundName).span, other.span));
+  if (named !== undefined && root !== undefined) losers.add(foundIn(root), "lower-precedence-rule");
   const isOrphan = (position: number) =>
     tree.parents[position] === -1 && tree.spans[position]?.parentSpanId !== "";
   for (const [position, span] of tree.spans.entries()) {
@@ -28,8 +34,8 @@ export function explainRoot(of: ExplainedTrace): readonly FieldExplanation[] {
     }
   }
   return [
-    fieldOf(of, "name", projection.name, { winner: root && foundIn(root), losers }),
-    fieldOf(of, "rootSpanId", projection.rootSpanId, { from: ["name"] }),
+    fieldOf(of, "name", projection.name, { winner: named ?? (root && foundIn(root)), losers }),
+    fieldOf(of, "rootSpanId", projection.rootSpanId, named === undefined ? { from: ["name"] } : {}),
   ];
 }
 

@@ -4,7 +4,7 @@ import type { OwnPrices } from "../cost/ownPrices.js";
 import { type CostSummary, joinCost } from "../cost/traceCost.js";
 import { askedInOrder, compareEnds, contentOf, type FoundContent } from "../selection/contentCandidates.js";
 import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
-import { type FoundName, firstNameIn, type NameField } from "../selection/names.js";
+import { type FirstNameField, type FoundName, firstNameIn, type NameField } from "../selection/names.js";
 import { visitMetadata, visitTags } from "../selection/tagsAndMetadata.js";
 import { type TraceTimes, timesOf } from "../selection/traceTimes.js";
 import type { FoldedSpan } from "../spans/foldedSpan.js";
@@ -76,7 +76,11 @@ export class RunsReading implements TraceReading {
       const found = [...new Set([call?.span, trace?.span])].flatMap((span) => span ?? []) as FoldedSpan[];
       return found.length < 2 ? found : found.sort(compareInRun);
     });
-    return { ...findFirstToken(spans), early: sum(this.#said, ({ firstToken }) => firstToken.early) };
+    return {
+      ...findFirstToken(spans),
+      early: sum(this.#said, ({ firstToken }) => firstToken.early),
+      implausible: sum(this.#said, ({ firstToken }) => firstToken.implausible),
+    };
   }
 
   get droppedByEmitter(): number {
@@ -160,7 +164,7 @@ export class RunsReading implements TraceReading {
     return distinct(this.#said.map(({ services }) => services));
   }
 
-  firstName(field: NameField): FoundName | undefined {
+  firstName(field: FirstNameField): FoundName | undefined {
     const ofRoot = this.root === undefined ? undefined : firstNameIn(this.root, rules[field]);
     return ofRoot ?? first(this.#said, ({ firstNames }) => firstNames[field]);
   }

@@ -7,6 +7,7 @@ import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
 import {
   distinctNames,
   distinctServices,
+  type FirstNameField,
   type FoundName,
   firstName,
   type NameField,
@@ -39,7 +40,7 @@ export interface RunSummary {
   readonly droppedByEmitter: number;
   readonly kinds: Readonly<Partial<Record<SpanKind, number>>>;
   readonly names: Readonly<Record<NameField, ReadonlyMap<string, Provenance>>>;
-  readonly firstNames: Readonly<Record<NameField, FoundName | undefined>>;
+  readonly firstNames: Readonly<Record<FirstNameField, FoundName | undefined>>;
   readonly services: ReadonlyMap<string, Provenance>;
   readonly tags: readonly {
     readonly tag: string;
@@ -141,7 +142,12 @@ function* summarize(spans: readonly FoldedSpan[], prices: OwnPrices): Generator<
     droppedByEmitter: droppedIn(spans),
     kinds: countKinds(facts),
     names: byField((field) => distinctNames(facts, rules[field])),
-    firstNames: byField((field) => firstName(facts, rules[field])),
+    firstNames: {
+      ...byField((field) => firstName(facts, rules[field])),
+      resourceSessions: firstName(facts, rules.resourceSessions),
+      resourceUsers: firstName(facts, rules.resourceUsers),
+      traceNames: firstName(facts, rules.traceNames),
+    },
     services: distinctServices(facts),
     tags: [...tags.values()],
     metadata: [...metadata.values()],

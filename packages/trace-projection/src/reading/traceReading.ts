@@ -3,7 +3,7 @@ import type { ContentSide } from "../content/readContent.js";
 import type { CostSummary } from "../cost/traceCost.js";
 import type { FoundContent } from "../selection/contentCandidates.js";
 import type { FirstToken } from "../selection/firstToken.js";
-import type { FoundName, NameField } from "../selection/names.js";
+import type { FirstNameField, FoundName, NameField } from "../selection/names.js";
 import type { TraceTimes } from "../selection/traceTimes.js";
 import type { Json, Provenance, RootKind, SpanKind } from "../traceProjection.js";
 import type { UsageSum } from "../usage/usageSum.js";
@@ -34,7 +34,7 @@ export interface TraceReading {
   distinctNames(field: NameField): Map<string, Provenance>;
   distinctServices(): Map<string, Provenance>;
   /** The root's, else the first. */
-  firstName(field: NameField): FoundName | undefined;
+  firstName(field: FirstNameField): FoundName | undefined;
   /** Every tag, the root's first; any of them may come again. In steps, as the next. */
   visitTags(
     visit: (tag: string, rule: FoundBy, span: OtlpSpan, tooDeep: number) => void,

@@ -8,6 +8,7 @@ import { type FirstToken, findFirstToken } from "../selection/firstToken.js";
 import {
   distinctNames,
   distinctServices,
+  type FirstNameField,
   type FoundName,
   firstName,
   type NameField,
@@ -83,7 +84,7 @@ export class WholeReading implements TraceReading {
     return distinctServices(this.#trace.facts);
   }
 
-  firstName(field: NameField): FoundName | undefined {
+  firstName(field: FirstNameField): FoundName | undefined {
     return firstName(this.#trace.rootFirst, rules[field]);
   }
 

@@ -2,9 +2,9 @@ import type { OtlpSpan } from "@es/otlp";
 import { attributeToNumber, attributeToText } from "../attributes/attributeText.js";
 import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import { candidateRules } from "../conventions/candidateRules.js";
-import type { FirstTokenRule } from "../conventions/convention.js";
+import type { FirstTokenRule, LatencyUnit } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
-import { holds } from "../conventions/ruleValue.js";
+import { holds, valueOf } from "../conventions/ruleValue.js";
 import { oncePerSpan } from "../spans/foldedSpan.js";
 
 export interface FirstTokenCandidate {
@@ -22,6 +22,8 @@ export interface FirstToken {
   readonly trace: FirstTokenCandidate | undefined;
   /** Spans with a first token before their start. */
   readonly early: number;
+  /** Spans with a latency that is less than a millisecond in every unit it may have. */
+  readonly implausible: number;
 }
 
 /**
@@ -37,9 +39,11 @@ export function findFirstToken(
   let trace: FirstTokenCandidate | undefined;
   let earliest = 0n;
   let early = 0;
+  let implausible = 0;
   for (const span of spans) {
-    const { best, isEarly } = seen === undefined ? bestOf(span) : readBest(span, seen);
+    const { best, isEarly, isImplausible } = seen === undefined ? bestOf(span) : readBest(span, seen);
     if (isEarly) early++;
+    if (isImplausible) implausible++;
     if (best === undefined) continue;
     if (call === undefined || best.latency < call.latency) call = best;
     if (span.startTimeUnixNano === 0n) continue;
@@ -49,15 +53,16 @@ export function findFirstToken(
       trace = best;
     }
   }
-  return { call, trace, early };
+  return { call, trace, early, implausible };
 }
 
 interface BestFirstToken {
   readonly best: FirstTokenCandidate | undefined;
   readonly isEarly: boolean;
+  readonly isImplausible: boolean;
 }
 
-const none: BestFirstToken = { best: undefined, isEarly: false };
+const none: BestFirstToken = { best: undefined, isEarly: false, isImplausible: false };
 
 /** Of one span. */
 const bestOf = oncePerSpan((span): BestFirstToken => readBest(span));
@@ -65,6 +70,7 @@ const bestOf = oncePerSpan((span): BestFirstToken => readBest(span));
 function readBest(span: OtlpSpan, seen?: (candidate: FirstTokenCandidate) => void): BestFirstToken {
   let best: FirstTokenCandidate | undefined;
   let isEarly = false;
+  let isImplausible = false;
   let readKey = "";
   for (const rule of candidateRules(span, rules.firstToken)) {
     // Of rules for one key, which stand together, one reads it.
@@ -72,15 +78,19 @@ function readBest(span: OtlpSpan, seen?: (candidate: FirstTokenCandidate) => voi
     const latency = firstTokenLatency(span, rule);
     if (latency === undefined) continue;
     readKey = rule.key;
+    if (latency === "implausible") {
+      isImplausible = true;
+      continue;
+    }
     const candidate = { span, latency, key: rule.key, ruleId: rule.id };
     seen?.(candidate);
     if (latency < 0n) isEarly = true;
     else if (best === undefined || latency < best.latency) best = candidate;
   }
-  return best === undefined && !isEarly ? none : { best, isEarly };
+  return best === undefined && !isEarly && !isImplausible ? none : { best, isEarly, isImplausible };
 }
 
-function firstTokenLatency(span: OtlpSpan, rule: FirstTokenRule): bigint | undefined {
+function firstTokenLatency(span: OtlpSpan, rule: FirstTokenRule): bigint | "implausible" | undefined {
   switch (rule.from) {
     case "event":
       return eventLatency(span, rule.key);
@@ -114,12 +124,26 @@ function eventLatency(span: OtlpSpan, name: string): bigint | undefined {
   return earliest === undefined ? undefined : earliest - span.startTimeUnixNano;
 }
 
+const nanosIn: Readonly<Record<LatencyUnit, number>> = { s: 1e9, ms: 1e6, us: 1e3, ns: 1 };
+
+/** Nothing answers faster: a smaller figure has another unit, but for 0, which is the same in all of them. */
+const LEAST_LATENCY = 1e6;
+/** Years are no latency. */
+const MOST_LATENCY = 1e17;
+
 function attributeLatency(
   span: OtlpSpan,
-  { key, unit }: { readonly key: string; readonly unit: "s" | "ms" },
-): bigint | undefined {
-  const value = attributeToNumber(span.attributes.get(key));
-  const nanos = value === undefined ? Number.NaN : Math.round(value * (unit === "s" ? 1e9 : 1e6));
-  // Years are no latency.
-  return nanos <= 1e17 ? BigInt(nanos) : undefined;
+  rule: Extract<FirstTokenRule, { readonly from: "attribute" }>,
+): bigint | "implausible" | undefined {
+  const value = attributeToNumber(valueOf(span, rule));
+  if (value === undefined) return undefined;
+  if (value === 0) return 0n;
+  const latencies = rule.units
+    .map((unit) => Math.round(value * nanosIn[unit]))
+    .filter((nanos) => nanos >= LEAST_LATENCY && nanos <= MOST_LATENCY);
+  const duration = Number(span.endTimeUnixNano - span.startTimeUnixNano);
+  const within = duration > 0 ? latencies.find((nanos) => nanos <= duration) : undefined;
+  const [first] = latencies;
+  if (first !== undefined) return BigInt(within ?? first);
+  return value * nanosIn[rule.units[0]] < LEAST_LATENCY ? "implausible" : undefined;
 }

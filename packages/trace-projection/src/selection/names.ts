@@ -12,6 +12,9 @@ import type { Provenance } from "../traceProjection.js";
 /** The rules of a field that is a name. */
 export type NameField = "models" | "providers" | "sessions" | "users";
 
+/** The rules of a field of which only the first name of a trace counts. */
+export type FirstNameField = NameField | "resourceSessions" | "resourceUsers" | "traceNames";
+
 export interface FoundName {
   readonly value: string;
   readonly span: OtlpSpan;
@@ -35,10 +38,15 @@ export function firstNameIn(span: OtlpSpan, rules: readonly AttributeRule[]): Fo
 type NameReader = (span: OtlpSpan) => FoundName | undefined;
 
 const nameReaders: ReadonlyMap<readonly AttributeRule[], NameReader> = new Map(
-  [allRules.models, allRules.providers, allRules.sessions, allRules.users].map((rules) => [
-    rules,
-    oncePerSpan(readFirstName(rules)),
-  ]),
+  [
+    allRules.models,
+    allRules.providers,
+    allRules.sessions,
+    allRules.users,
+    allRules.resourceSessions,
+    allRules.resourceUsers,
+    allRules.traceNames,
+  ].map((rules) => [rules, oncePerSpan(readFirstName(rules))]),
 );
 
 function firstNameReader(rules: readonly AttributeRule[]): NameReader {

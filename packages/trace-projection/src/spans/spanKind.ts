@@ -13,7 +13,7 @@ import {
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { KindRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
-import { holds } from "../conventions/ruleValue.js";
+import { holds, valueOf } from "../conventions/ruleValue.js";
 import type { SpanKind } from "../traceProjection.js";
 
 /** A span's kind, and what says so. */
@@ -29,11 +29,11 @@ export interface SpanKindFound {
  * `consumer` as its OpenTelemetry kind, or failing that its HTTP, RPC and messaging attributes, say; else `internal`.
  */
 export function spanKindOf(span: OtlpSpan): SpanKindFound {
-  for (const { key, when, foundPresent, foundByValue } of candidateRules(span, kindRules)) {
-    const value = span.attributes.get(key);
-    if (value === undefined || value === null || !holds(span, when)) continue;
-    if (foundPresent !== undefined) return foundPresent;
-    const found = typeof value === "string" ? foundByValue.get(plain(value)) : undefined;
+  for (const rule of candidateRules(span, kindRules)) {
+    const value = valueOf(span, rule);
+    if (value === undefined || value === null || !holds(span, rule.when)) continue;
+    if (rule.foundPresent !== undefined) return rule.foundPresent;
+    const found = typeof value === "string" ? kindNamed(rule, plain(value)) : undefined;
     if (found !== undefined) return found;
   }
   return byOtlpKind[span.kind] ?? byTransport(span) ?? internal;
@@ -42,6 +42,11 @@ export function spanKindOf(span: OtlpSpan): SpanKindFound {
 interface CompiledRule extends KindRule {
   readonly foundPresent: SpanKindFound | undefined;
   readonly foundByValue: ReadonlyMap<string, SpanKindFound>;
+  readonly foundByEnding: readonly (readonly [ending: string, found: SpanKindFound])[];
+}
+
+function kindNamed({ foundByValue, foundByEnding }: CompiledRule, name: string): SpanKindFound | undefined {
+  return foundByValue.get(name) ?? foundByEnding.find(([ending]) => name.endsWith(ending))?.[1];
 }
 
 const kindRules: readonly CompiledRule[] = rules.kinds.map((rule) => {
@@ -51,6 +56,9 @@ const kindRules: readonly CompiledRule[] = rules.kinds.map((rule) => {
     foundPresent: rule.present === undefined ? undefined : found(rule.present),
     foundByValue: new Map(
       Object.entries(rule.values ?? {}).map(([value, kind]) => [plain(value), found(kind)]),
+    ),
+    foundByEnding: Object.entries(rule.endings ?? {}).map(
+      ([ending, kind]) => [ending.toLowerCase(), found(kind)] as const,
     ),
   };
 });
