@@ -1043,10 +1043,40 @@ describe("cost", () => {
     expect(partly.costReason).toBe("unknown-model");
   });
 
-  it("an unknown provider is not priced as if it were the model's maker; a gateway is", () => {
-    const of = (provider: string) =>
-      project([span("a", call("gpt-4o", provider, { "gen_ai.usage.input_tokens": 400_000 }))]).cost?.amount;
-    expect([of("my-own-gpus"), of("litellm"), of("openai.chat")]).toEqual([undefined, "1", "1"]);
+  it("a provider that the table does not know is priced as the model's sole maker, and says so", () => {
+    const of = (model: string, provider: string) =>
+      project([span("a", call(model, provider, { "gen_ai.usage.input_tokens": 400_000 }))]).cost;
+    expect(of("gpt-4o", "my-framework")).toEqual({
+      amount: "1",
+      currency: "USD",
+      source: "priced",
+      complete: true,
+      assumedProviders: ["openai"],
+    });
+    for (const provider of ["litellm", "openai.chat"]) {
+      expect(of("gpt-4o", provider)).toMatchObject({ amount: "1", complete: true });
+      expect(of("gpt-4o", provider)?.assumedProviders).toBeUndefined();
+    }
+    // Somebody's own machines, models whose weights anybody has, and a known provider that does not sell it.
+    expect(of("gpt-4o", "hosted_vllm")).toBeNull();
+    expect(of("gpt-4o", "openai-compatible")).toBeNull();
+    expect(of("gpt-4o", "acme.chat")).toBeNull();
+    expect(of("gpt-oss-120b", "my-framework")).toBeNull();
+    expect(of("deepseek-chat", "my-framework")).toBeNull();
+    expect(of("gpt-4o", "groq")).toBeNull();
+  });
+
+  it.each([
+    ["openai/gpt-4o", "openai", "2.5"],
+    ["gemini/gemini-2.5-pro", "gemini", "2.5"],
+    ["models/gemini-2.5-pro", "gcp.gemini", "2.5"],
+    ["projects/p/locations/us/publishers/google/models/gemini-2.5-pro", "gcp.vertex_ai", "2.5"],
+    ["anthropic/claude-haiku-4-5", "anthropic", "1"],
+    ["anthropic/claude-haiku-4-5", "my-framework", "1"],
+    ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic", "3.3"],
+  ])("%s of %s is priced by what its name says", (model, provider, amount) => {
+    const { cost } = project([span("a", call(model, provider, { "gen_ai.usage.input_tokens": 1_000_000 }))]);
+    expect(cost).toMatchObject({ amount, complete: true });
   });
 
   it("the cached tokens only the outer span knows of are priced as cached", () => {

@@ -87,6 +87,11 @@ export interface TraceCost {
   readonly source: "reported" | "priced" | "mixed";
   /** False when some counted tokens could not be priced; `costReason` says why. */
   readonly complete: boolean;
+  /**
+   * Makers whose prices were taken for models of providers that the price table does not know, such as a framework's name.
+   * Absent if there are none.
+   */
+  readonly assumedProviders?: readonly string[];
 }
 
 /** Why there is no cost, or not all of it. */

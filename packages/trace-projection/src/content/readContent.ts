@@ -192,7 +192,7 @@ function readJson(
   const found =
     prompt ?? asMessages(json) ?? (shape === "messages" && Array.isArray(json) ? json : undefined);
   if (found === undefined) {
-    const said = saidIn(json);
+    const said = saidIn(json) ?? soleText(json);
     if (said !== undefined) return { text: said };
     // What was taken out of something else is written anew.
     const rest = shape === "call" || shape === "typed" ? textRead(abridgedText(json)) : plain;
@@ -236,6 +236,11 @@ function saidIn(json: Json): string | undefined {
   if (rest.length !== 1) return undefined;
   const key = wrappings.find((name) => typeof json[name] === "string");
   return key === undefined ? undefined : (json[key] as string);
+}
+
+/** The one text of a list of texts, as of the choices of an answer. */
+function soleText(json: Json): string | undefined {
+  return Array.isArray(json) && json.length === 1 && typeof json[0] === "string" ? json[0] : undefined;
 }
 
 /** Only what looks like JSON is parsed, where text is allowed too: a sentence that starts with a digit stays one. */

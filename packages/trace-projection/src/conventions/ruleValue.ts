@@ -14,7 +14,7 @@ export function holds({ attributes }: OtlpSpan, condition: RuleCondition | undef
 }
 
 /** The attribute of a rule, or the member of it that the rule names. */
-export function valueOf(
+export function ruleValue(
   { attributes, resource }: OtlpSpan,
   rule: Pick<AttributeRule, "key" | "member" | "resource">,
 ): AttributeValue | undefined {
@@ -28,7 +28,7 @@ export function valueOf(
 
 /** The name that a rule finds in a span. */
 export function nameBy(span: OtlpSpan, rule: AttributeRule): string | undefined {
-  const name = attributeToName(valueOf(span, rule));
+  const name = attributeToName(ruleValue(span, rule));
   if (name === undefined || rule.except?.includes(name) === true || !holds(span, rule.when)) return undefined;
   if (rule.exceptService === true && name === span.resource.attributes.get(ATTR_SERVICE_NAME))
     return undefined;
@@ -40,7 +40,7 @@ export type NoNameReason = "empty" | "no-name" | "condition-not-met" | "says-not
 
 /** Why {@link nameBy} finds no name although the attribute is there; undefined if it is not, or gives one. */
 export function whyNoName(span: OtlpSpan, rule: AttributeRule): NoNameReason | undefined {
-  const value = valueOf(span, rule);
+  const value = ruleValue(span, rule);
   if (value === undefined || value === null || nameBy(span, rule) !== undefined) return undefined;
   if (value === "") return "empty";
   const name = attributeToName(value);

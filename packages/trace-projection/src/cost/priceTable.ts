@@ -1,4 +1,10 @@
-import { calcPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
+import {
+  calcPrice,
+  findProvider,
+  type ModelInfo,
+  type ModelPrice,
+  type PriceCalculation,
+} from "@pydantic/genai-prices";
 import type { TokenCounts } from "../usage/spanUsage.js";
 import { inputOf } from "../usage/twinCalls.js";
 import { exactMoney, type Money, money, zeroMoney } from "./money.js";
@@ -14,7 +20,12 @@ export function priceTableVersion({ digest }: OwnPrices): string {
 }
 
 export type PriceResult =
-  | { readonly priced: true; readonly amount: Money }
+  | {
+      readonly priced: true;
+      readonly amount: Money;
+      /** The maker of the model, whose price was taken because the table does not know the provider that was named. */
+      readonly assumedProvider?: string;
+    }
   | { readonly priced: false; readonly reason: "unknown-model" | "no-token-price" };
 
 /** Provider names the table does not know by itself. `undefined`: a gateway, which says nothing about whose model it is. */
@@ -26,6 +37,7 @@ const providerAliases: Readonly<Record<string, string | undefined>> = {
   "groq.chat": "groq",
   "perplexity.chat": "perplexity",
   "togetherai.chat": "together",
+  "az.ai.agents": "azure",
   "vercel.gateway": undefined,
   "xai.chat": "x-ai",
   "xai.responses": "x-ai",
@@ -47,8 +59,13 @@ const providerAliases: Readonly<Record<string, string | undefined>> = {
 const millionth = exactMoney("0.000001");
 const thousandth = exactMoney("0.001");
 
+interface FoundModel {
+  readonly info: ModelInfo;
+  readonly assumedProvider?: string;
+}
+
 /** What the table has for a provider and model. */
-const models = new NameCache<ModelInfo | null>(8 * 2 ** 20);
+const models = new NameCache<FoundModel | null>(8 * 2 ** 20);
 
 /** The table has no longer names, and looking for one takes time by its length times the length of the table. */
 const LONGEST_LOOKED_UP = 256;
@@ -80,8 +97,10 @@ export function priceTokens(
   isRequest = false,
   own: OwnPrices = noOwnPrices,
 ): PriceResult {
-  const rates = own.ratesOf(model, provider, at) ?? tableRates(model, provider, requestInput, at);
-  if (typeof rates === "string") return { priced: false, reason: rates };
+  const found = own.ratesOf(model, provider, at) ?? tableRates(model, provider, requestInput, at);
+  if (typeof found === "string") return { priced: false, reason: found };
+  const rates = "rates" in found ? found.rates : found;
+  const assumedProvider = "rates" in found ? found.assumedProvider : undefined;
   const { isFree, input, output, cacheRead, cacheWrite, reasoning, perThousandRequests } = rates;
   // A model with a rate for its input alone, an embedding, bills its output with it.
   const hasRates = input !== undefined || (output !== undefined && inputOf(counted) === 0);
@@ -100,6 +119,7 @@ export function priceTokens(
   const amount = perMillion.times(millionth);
   return {
     priced: true,
+    ...(assumedProvider === undefined ? {} : { assumedProvider }),
     amount:
       isRequest && perThousandRequests !== undefined
         ? amount.plus(perThousandRequests.times(thousandth))
@@ -113,11 +133,12 @@ function tableRates(
   provider: string | undefined,
   requestInput: number,
   at: bigint,
-): Rates | "unknown-model" | "no-token-price" {
-  const info = findModel(model, provider);
-  if (info === null) return "unknown-model";
+): { readonly rates: Rates; readonly assumedProvider?: string } | "unknown-model" | "no-token-price" {
+  const found = findModel(model, provider);
+  if (found === null) return "unknown-model";
+  const { info, ...assumed } = found;
   const prices = Array.isArray(info.prices) ? pricesAt(model, provider, at) : info.prices;
-  return prices === undefined ? "no-token-price" : ratesOf(prices, requestInput);
+  return prices === undefined ? "no-token-price" : { rates: ratesOf(prices, requestInput), ...assumed };
 }
 
 /** Rates that hold for requests of any size, made once. */
@@ -139,24 +160,84 @@ function ratesOf(prices: ModelPrice, requestInput: number): Rates {
   return rates;
 }
 
-function findModel(model: string, provider: string | undefined): ModelInfo | null {
+function findModel(model: string, provider: string | undefined): FoundModel | null {
   if (model.length > LONGEST_LOOKED_UP || (provider?.length ?? 0) > LONGEST_LOOKED_UP) return null;
-  return models.get(`${provider ?? ""}\0${model}`, () => lookUp(model, provider)?.model ?? null);
+  return models.get(`${provider ?? ""}\0${model}`, () => {
+    const found = lookUp(model, provider);
+    if (found === null) return null;
+    const { price, assumedProvider } = found;
+    return { info: price.model, ...(assumedProvider === undefined ? {} : { assumedProvider }) };
+  });
 }
 
-function lookUp(model: string, provider: string | undefined, at?: Date) {
+interface LookedUp {
+  readonly price: PriceCalculation;
+  readonly assumedProvider?: string;
+}
+
+/** Whoever runs a model by these runs it himself, or behind an address of his own: its maker's price says nothing. */
+const runsItself =
+  /vllm|sglang|ollama|lm_?studio|llama[._-]?cpp|llamafile|localai|^(local|custom|custom_openai|tgi|triton|mlx|text-generation-inference|openai[._-]compatible)/;
+
+/** The AI SDK's name of an endpoint: whoever gave it, if the table does not know it, made one of his own. */
+const customEndpoint = /\.(chat|completions?|responses|messages|(text_)?embeddings?)$/;
+
+/** Makers that sell the models of these names, and whose weights nobody else has. */
+const soleMakers: Readonly<Record<string, RegExp>> = {
+  openai: /^(?!gpt-oss)(gpt-|chatgpt-|o\d|text-embedding-|codex-)/,
+  anthropic: /^claude-/,
+  google: /^gemini-/,
+  "x-ai": /^grok-/,
+};
+
+function lookUp(model: string, provider: string | undefined, at?: Date): LookedUp | null {
   const name = provider?.toLowerCase();
   const known = name !== undefined && Object.hasOwn(providerAliases, name) ? providerAliases[name] : name;
   // "azure.responses" and the like. Azure's OpenAI service the table knows as OpenAI.
   const providerId = known?.startsWith("azure.") === true && known !== "azure.ai.openai" ? "azure" : known;
-  // A gateway names whose model it is before the slash.
-  const named = providerId === undefined ? /^([^/]+)\/(.+)$/.exec(model) : null;
+  if (providerId !== undefined && runsItself.test(providerId)) return null;
+  const found = findPrice(model, providerId, at);
+  if (found !== null) return { price: found };
+  // Of a provider that is in the table, but does not sell it, the prices of others say nothing.
+  if (providerId === undefined || customEndpoint.test(providerId) || isInTable(providerId)) return null;
+  const price = findPrice(model, undefined, at);
+  const maker = price?.provider.id;
+  if (price === null || maker === undefined) return null;
+  const isSole = soleMakers[maker]?.test(plainName(model).model) === true;
+  return isSole ? { price, assumedProvider: maker } : null;
+}
+
+/** A model's name as people write it, and whose it is, if it says so: `openai/gpt-4o`, `models/gemini-2.5-pro`. */
+function plainName(model: string): { readonly vendor?: string; readonly model: string } {
+  const name = model.replace(/^projects\/[^/]+\/(locations\/[^/]+\/)?/, "").replace(/^\/?models\//, "");
+  const published = /^publishers\/([^/]+)\/models\/(.+)$/.exec(name);
+  if (published !== null) return { vendor: published[1] as string, model: published[2] as string };
+  const named = /^([^/]+)\/(.+)$/.exec(name);
+  return named === null ? { model: name } : { vendor: named[1] as string, model: named[2] as string };
+}
+
+function findPrice(
+  model: string,
+  providerId: string | undefined,
+  at: Date | undefined,
+): PriceCalculation | null {
+  const direct = priceOf(model, providerId, at);
+  if (direct !== null) return direct;
+  const plain = plainName(model);
+  const vendor = plain.vendor?.toLowerCase();
+  const vendorId =
+    vendor !== undefined && Object.hasOwn(providerAliases, vendor) ? providerAliases[vendor] : vendor;
   return (
-    priceOf(model, providerId, at) ??
-    (named === null ? null : priceOf(named[2] ?? "", named[1], at)) ??
-    // Amazon's own models without the vendor that their ids begin with.
-    (providerId === "aws" ? priceOf(`amazon.${model}`, "aws", at) : null)
+    (plain.model === model ? null : priceOf(plain.model, providerId, at)) ??
+    (vendorId === undefined ? null : priceOf(plain.model, vendorId, at)) ??
+    // Amazon's names: a region and a vendor before the model, and its own models without the vendor.
+    (/^([a-z]+\.)?anthropic\./.test(plain.model) ? priceOf(plain.model, "aws", at) : null) ??
+    (providerId === "aws" ? priceOf(`amazon.${plain.model}`, "aws", at) : null)
   );
+}
+
+function isInTable(providerId: string): boolean {
+  return findProvider({ providerId }) !== undefined;
 }
 
 function priceOf(model: string, providerId: string | undefined, at: Date | undefined) {
@@ -174,7 +255,7 @@ function pricesAt(model: string, provider: string | undefined, at: bigint): Mode
   const second = at / 1_000_000_000n;
   const found = datedPrices.get(
     `${provider ?? ""}\0${model}\0${second}`,
-    () => lookUp(model, provider, new Date(Number(second) * 1_000))?.model_price ?? null,
+    () => lookUp(model, provider, new Date(Number(second) * 1_000))?.price.model_price ?? null,
   );
   return found ?? undefined;
 }

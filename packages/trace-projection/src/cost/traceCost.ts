@@ -14,7 +14,7 @@ import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
 import { inputOf, type TwinCall } from "../usage/twinCalls.js";
 import { type Money, money, moneyToString, zeroMoney } from "./money.js";
 import { noOwnPrices, type OwnPrices } from "./ownPrices.js";
-import { priceTableVersion, priceTokens } from "./priceTable.js";
+import { type PriceResult, priceTableVersion, priceTokens } from "./priceTable.js";
 
 export interface ReportedCost {
   readonly amount: Money;
@@ -138,6 +138,7 @@ export function* costInSteps(
   let total = anyReported ? yield* reportedOnce(tree, facts, twins, contributors, seen) : undefined;
   let priced = false;
   let pricedTokens = false;
+  const assumed = new Set<string>();
   for (const [position, fact] of facts.entries()) {
     if (position % SPANS_PER_STEP === SPANS_PER_STEP - 1) yield;
     if (covered?.[position] === 1 && isToPrice(fact)) {
@@ -158,6 +159,7 @@ export function* costInSteps(
         continue;
       }
       seen?.({ kind: "priced", position, counted: price.amount });
+      if (price.assumedProvider !== undefined) assumed.add(price.assumedProvider);
       total = (total ?? zeroMoney).plus(price.amount);
       contributors.push(position);
       priced = true;
@@ -169,7 +171,7 @@ export function* costInSteps(
   }
   return {
     ...concludeCost(
-      { total, source: !anyReported ? "priced" : pricedTokens ? "mixed" : "reported", priced, gaps },
+      { total, source: !anyReported ? "priced" : pricedTokens ? "mixed" : "reported", priced, gaps, assumed },
       own,
     ),
     contributors: contributors.sort((a, b) => a - b),
@@ -182,10 +184,11 @@ interface CostSum {
   /** Whether the price table was used. */
   readonly priced: boolean;
   readonly gaps: readonly CostGap[];
+  readonly assumed: ReadonlySet<string>;
 }
 
 function concludeCost(
-  { total, source, priced, gaps }: CostSum,
+  { total, source, priced, gaps, assumed }: CostSum,
   own: OwnPrices,
 ): Omit<CostResult, "contributors"> {
   // A gap without tokens costs nothing where anything else is known; else the earliest names the reason.
@@ -200,6 +203,7 @@ function concludeCost(
             currency: "USD",
             source,
             complete: open.length === 0,
+            ...(assumed.size === 0 ? {} : { assumedProviders: [...assumed] }),
           },
     reason: open[0]?.reason ?? (total === undefined ? "no-usage" : null),
     unpricedModels: [...new Set(open.flatMap(({ model }) => (model === undefined ? [] : [model])))],
@@ -272,6 +276,7 @@ export interface PricedPart {
   readonly first: CostFacts | undefined;
   /** One for each kind of gap, as the first of it. */
   readonly gaps: readonly CostGap[];
+  readonly assumed: ReadonlySet<string>;
 }
 
 /** @param facts in the order of the tree; of spans that have a start */
@@ -280,6 +285,7 @@ export function pricePart(facts: readonly CostFacts[], own: OwnPrices): PricedPa
   let total: Money | undefined;
   let contributors = 0;
   let first: CostFacts | undefined;
+  const assumed = new Set<string>();
   for (const fact of facts) {
     const found = priceFacts(fact, 0n, own);
     if (found === undefined || found === "counted-below") continue;
@@ -288,12 +294,13 @@ export function pricePart(facts: readonly CostFacts[], own: OwnPrices): PricedPa
       total = (total ?? zeroMoney).plus(price.amount);
       contributors++;
       first ??= fact;
+      if (price.assumedProvider !== undefined) assumed.add(price.assumedProvider);
     } else {
       const kind = JSON.stringify([price.reason, counts, model ?? null]);
       if (!gaps.has(kind)) gaps.set(kind, { position: -1, model, reason: price.reason, hasTokens: counts });
     }
   }
-  return { total, contributors, first, gaps: [...gaps.values()] };
+  return { total, contributors, first, gaps: [...gaps.values()], assumed };
 }
 
 /** Of the parts of a trace, in the order of the tree, what {@link costOf} says of the whole. */
@@ -306,7 +313,16 @@ export function joinCost(parts: readonly PricedPart[], own: OwnPrices): CostSumm
   }
   const gaps = parts.flatMap((part) => part.gaps);
   return {
-    ...concludeCost({ total, source: "priced", priced: contributors > 0, gaps }, own),
+    ...concludeCost(
+      {
+        total,
+        source: "priced",
+        priced: contributors > 0,
+        gaps,
+        assumed: new Set(parts.flatMap((part) => [...part.assumed])),
+      },
+      own,
+    ),
     contributors,
     first: parts.find(({ first }) => first !== undefined)?.first,
   };
@@ -380,7 +396,7 @@ function priceSpan(
   counted: TokenCounts,
   at: bigint,
   ownPrices: OwnPrices,
-): { priced: true; amount: Money } | { priced: false; reason: CostReason } {
+): Extract<PriceResult, { priced: true }> | { readonly priced: false; readonly reason: CostReason } {
   if (models.length === 0) return { priced: false, reason: "no-model" };
   // A span that only knows a total leaves nothing to apply a rate to.
   if (counted.total > 0 && !hasClasses(counted) && !hasClasses(own)) {

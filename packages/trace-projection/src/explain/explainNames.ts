@@ -2,7 +2,7 @@ import type { OtlpSpan } from "@es/otlp";
 import { attributeToText } from "../attributes/attributeText.js";
 import { cutText } from "../content/contentLimits.js";
 import type { AttributeRule } from "../conventions/convention.js";
-import { valueOf, whyNoName } from "../conventions/ruleValue.js";
+import { ruleValue, whyNoName } from "../conventions/ruleValue.js";
 import {
   distinctNames,
   distinctServices,
@@ -195,5 +195,5 @@ export function explainMetadata(of: ExplainedTrace): readonly FieldExplanation[]
 }
 
 function textIn(span: OtlpSpan, rule: AttributeRule): string {
-  return attributeToText(valueOf(span, rule) ?? "");
+  return attributeToText(ruleValue(span, rule) ?? "");
 }

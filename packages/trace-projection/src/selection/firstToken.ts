@@ -4,7 +4,7 @@ import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { FirstTokenRule, LatencyUnit } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
-import { holds, valueOf } from "../conventions/ruleValue.js";
+import { holds, ruleValue } from "../conventions/ruleValue.js";
 import { oncePerSpan } from "../spans/foldedSpan.js";
 
 export interface FirstTokenCandidate {
@@ -135,7 +135,7 @@ function attributeLatency(
   span: OtlpSpan,
   rule: Extract<FirstTokenRule, { readonly from: "attribute" }>,
 ): bigint | "implausible" | undefined {
-  const value = attributeToNumber(valueOf(span, rule));
+  const value = attributeToNumber(ruleValue(span, rule));
   if (value === undefined) return undefined;
   if (value === 0) return 0n;
   const latencies = rule.units

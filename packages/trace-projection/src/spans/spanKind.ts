@@ -13,7 +13,7 @@ import {
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { KindRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
-import { holds, valueOf } from "../conventions/ruleValue.js";
+import { holds, ruleValue } from "../conventions/ruleValue.js";
 import type { SpanKind } from "../traceProjection.js";
 
 /** A span's kind, and what says so. */
@@ -30,7 +30,7 @@ export interface SpanKindFound {
  */
 export function spanKindOf(span: OtlpSpan): SpanKindFound {
   for (const rule of candidateRules(span, kindRules)) {
-    const value = valueOf(span, rule);
+    const value = ruleValue(span, rule);
     if (value === undefined || value === null || !holds(span, rule.when)) continue;
     if (rule.foundPresent !== undefined) return rule.foundPresent;
     const found = typeof value === "string" ? kindNamed(rule, plain(value)) : undefined;
