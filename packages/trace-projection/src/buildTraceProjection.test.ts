@@ -1066,6 +1066,26 @@ describe("cost", () => {
     expect(of("gpt-4o", "groq")).toBeNull();
   });
 
+  it("the model that answered is priced, not the one that was asked for", () => {
+    const of = (response: string) =>
+      project([
+        span(
+          "a",
+          call("gpt-4o", "openai", {
+            "gen_ai.response.model": response,
+            "gen_ai.usage.input_tokens": 1_000_000,
+          }),
+        ),
+      ]);
+    expect(of("gpt-4o-mini")).toMatchObject({ models: ["gpt-4o-mini"], cost: { amount: "0.15" } });
+    expect(of("house-model")).toMatchObject({
+      models: ["house-model"],
+      cost: null,
+      costReason: "unknown-model",
+      unpricedModels: ["house-model"],
+    });
+  });
+
   it.each([
     ["openai/gpt-4o", "openai", "2.5"],
     ["gemini/gemini-2.5-pro", "gemini", "2.5"],

@@ -1,16 +1,22 @@
 import type { AttributeValue } from "@es/otlp";
 import type { Json } from "../traceProjection.js";
 import { attributeToJson } from "./attributeText.js";
+import { pythonToJson } from "./pythonLiteral.js";
 
-/** An attribute that is a JSON object, as text or structured; undefined if it is none. */
+/** An attribute that is an object: JSON, as Python prints it, or structured. Undefined if it is none. */
 export function attributeToObject(
   value: AttributeValue | undefined,
 ): { readonly [key: string]: Json } | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "string") return asObject(attributeToJson(value));
   if (!/^\s*\{/.test(value)) return undefined;
+  return asObject(parse(value) ?? parse(pythonToJson(value)));
+}
+
+function parse(text: string | undefined): Json | undefined {
+  if (text === undefined) return undefined;
   try {
-    return asObject(JSON.parse(value));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

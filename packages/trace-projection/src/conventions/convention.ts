@@ -106,6 +106,8 @@ export interface UsageRule {
   readonly class: ReportedClass;
   /** The attribute is a JSON object, and the count the sum of these members of it that are there: `a.b` is b of a. */
   readonly members?: readonly string[];
+  /** The attribute is a usage object, read by its own meaning: see `readUsageObject`. */
+  readonly details?: true;
   /** Where the model is Anthropic's, the emitter passes on its API's counts: cached tokens are beside the input, not in it. */
   readonly rawAnthropic?: true;
 }

@@ -87,6 +87,78 @@ describe("usage in JSON", () => {
     });
   });
 
+  const usageOf = (usage: object | string, key = "langfuse.observation.usage_details") =>
+    project({
+      "langfuse.observation.type": "generation",
+      [key]: typeof usage === "string" ? usage : JSON.stringify(usage),
+    }).usage;
+
+  it.each([
+    [
+      "OpenAI's chat completions include what was cached",
+      {
+        prompt_tokens: 100,
+        completion_tokens: 20,
+        total_tokens: 120,
+        prompt_tokens_details: { cached_tokens: 60 },
+      },
+      { inputTokens: 100, cacheReadTokens: 60, outputTokens: 20, totalTokens: 120 },
+    ],
+    [
+      "OpenAI's responses include what was cached",
+      {
+        input_tokens: 100,
+        output_tokens: 20,
+        total_tokens: 120,
+        input_tokens_details: { cached_tokens: 60 },
+      },
+      { inputTokens: 100, cacheReadTokens: 60, outputTokens: 20, totalTokens: 120 },
+    ],
+    [
+      "Anthropic's input is without what was cached",
+      { input_tokens: 100, output_tokens: 20, cache_read_input_tokens: 60, cache_creation_input_tokens: 30 },
+      { inputTokens: 190, cacheReadTokens: 60, cacheWriteTokens: 30, outputTokens: 20 },
+    ],
+    [
+      "Gemini's thoughts come on top of its output",
+      { promptTokenCount: 100, candidatesTokenCount: 20, thoughtsTokenCount: 30, totalTokenCount: 150 },
+      { inputTokens: 100, outputTokens: 50, reasoningTokens: 30, totalTokens: 150 },
+    ],
+    [
+      "free names count on their side",
+      {
+        input: 100,
+        input_cache_creation_5m: 40,
+        input_cache_read: 60,
+        input_images: 7,
+        output: 20,
+        output_thinking: 5,
+      },
+      { inputTokens: 207, cacheReadTokens: 60, cacheWriteTokens: 40, outputTokens: 25, reasoningTokens: 5 },
+    ],
+    [
+      "free names are parts where the total says so",
+      { input: 100, input_cached_tokens: 60, output: 20, total: 120 },
+      { inputTokens: 100, cacheReadTokens: 60, outputTokens: 20, totalTokens: 120 },
+    ],
+  ])("%s", (_, usage, expected) => {
+    expect(usageOf(usage)).toMatchObject(expected);
+  });
+
+  it("LangSmith's is JSON, or as Python prints it", () => {
+    const expected = { inputTokens: 100, cacheReadTokens: 60, outputTokens: 20, reasoningTokens: 5 };
+    const usage = {
+      input_tokens: 100,
+      output_tokens: 20,
+      total_tokens: 120,
+      input_token_details: { cache_read: 60 },
+      output_token_details: { reasoning: 5 },
+    };
+    expect(usageOf(usage, "langsmith.usage_metadata")).toMatchObject(expected);
+    const printed = JSON.stringify(usage).replaceAll('"', "'").replaceAll(":", ": ");
+    expect(usageOf(printed, "langsmith.usage_metadata")).toMatchObject(expected);
+  });
+
   it("members that are no counts, and text that is no JSON, are left out", () => {
     const usage = (value: string) =>
       project({ "langfuse.observation.usage_details": value }).usage.totalTokens;

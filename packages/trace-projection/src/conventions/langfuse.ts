@@ -5,8 +5,8 @@ const usage = `${observation}.usage_details`;
 const cost = `${observation}.cost_details`;
 
 /**
- * Langfuse's SDKs, from version 3 of Python's and 4 of JavaScript's. Its usage classes are disjoint: `input` is without what
- * was cached, `output` without reasoning. No package ships its keys as constants.
+ * Langfuse's SDKs, from version 3 of Python's and 4 of JavaScript's. Its own usage classes are disjoint: `input` is
+ * without what was cached, `output` without reasoning. Usage objects of providers are passed on as they are. No package ships its keys as constants.
  */
 export const langfuse: Convention = {
   name: "langfuse",
@@ -48,37 +48,14 @@ export const langfuse: Convention = {
   ],
   models: [{ id: "langfuse.model", key: `${observation}.model.name` }],
   usage: [
-    {
-      id: "langfuse.input-tokens",
-      key: usage,
-      class: "uncached",
-      members: ["input", "input_audio_tokens", "input_audio"],
-    },
-    {
-      id: "langfuse.output-tokens",
-      key: usage,
-      class: "unreasoned",
-      members: ["output", "output_audio_tokens", "output_audio"],
-    },
-    { id: "langfuse.total-tokens", key: usage, class: "total", members: ["total"] },
-    {
-      id: "langfuse.cached-tokens",
-      key: usage,
-      class: "cacheRead",
-      members: ["input_cached_tokens", "input_cache_read", "cache_read_input_tokens"],
-    },
-    {
-      id: "langfuse.cache-creation-tokens",
-      key: usage,
-      class: "cacheWrite",
-      members: ["input_cache_creation", "cache_creation_input_tokens"],
-    },
-    {
-      id: "langfuse.reasoning-tokens",
-      key: usage,
-      class: "reasoning",
-      members: ["output_reasoning_tokens", "output_reasoning"],
-    },
+    { id: "langfuse.input-tokens", key: usage, class: "uncached", details: true },
+    { id: "langfuse.all-input-tokens", key: usage, class: "input", details: true },
+    { id: "langfuse.output-tokens", key: usage, class: "unreasoned", details: true },
+    { id: "langfuse.all-output-tokens", key: usage, class: "output", details: true },
+    { id: "langfuse.total-tokens", key: usage, class: "total", details: true },
+    { id: "langfuse.cached-tokens", key: usage, class: "cacheRead", details: true },
+    { id: "langfuse.cache-creation-tokens", key: usage, class: "cacheWrite", details: true },
+    { id: "langfuse.reasoning-tokens", key: usage, class: "reasoning", details: true },
   ],
   cost: [
     { id: "langfuse.cost-total", keys: [cost], members: ["total"] },

@@ -409,7 +409,9 @@ function priceSpan(
   );
   // Own prices for any of the span's names come before the table's for another: that of a deployment, say.
   const mine = names.find(({ provider, model }) => ownPrices.ratesOf(model, provider, at) !== undefined);
-  for (const { provider, model } of mine === undefined ? names : [mine]) {
+  // The table's price is that of the model which answered: what was asked for may be another.
+  const answered = names.filter(({ model }) => model === models[0]);
+  for (const { provider, model } of mine === undefined ? answered : [mine]) {
     const price = priceTokens(model, provider, counted, inputOf(own), at, isRequest, ownPrices);
     if (price.priced) return price;
     reason = price.reason;

@@ -5,6 +5,7 @@ import type { AttributeRule, ReportedClass, UsageRule } from "../conventions/con
 import { rules } from "../conventions/conventions.js";
 import { nameBy } from "../conventions/ruleValue.js";
 import type { Json, SpanKind } from "../traceProjection.js";
+import { readUsageObject } from "./usageObject.js";
 
 /**
  * Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. As what a
@@ -22,6 +23,8 @@ export interface TokenCounts {
 export function noTokens(): { -readonly [Class in keyof TokenCounts]: number } {
   return { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
 }
+
+type UsageObject = { readonly [key: string]: Json };
 
 /** What one span says it used. */
 export interface SpanUsage {
@@ -56,21 +59,37 @@ function rankedByKey(): ReadonlyMap<string, readonly RankedRule[]> {
 export function visitUsage(span: OtlpSpan, visit: (rule: UsageRule, count: number) => void): void {
   for (const [key, value] of span.attributes) {
     for (const rule of usageRules.get(key) ?? []) {
-      const count =
-        rule.members === undefined
-          ? attributeToCount(value)
-          : countMembers(attributeToObject(value), rule.members);
+      const count = isOfObject(rule) ? countIn(attributeToObject(value), rule) : attributeToCount(value);
       if (count !== undefined) visit(rule, count);
     }
   }
 }
 
-/** The sum of the members that are counts; undefined if none is. */
-function countMembers(
-  object: { readonly [key: string]: Json } | undefined,
-  members: readonly string[],
+function isOfObject({ members, details }: UsageRule): boolean {
+  return members !== undefined || details === true;
+}
+
+/** What a usage object says of the rule's class. */
+function countIn(
+  object: UsageObject | undefined,
+  { details, members = [], ...rule }: UsageRule,
 ): number | undefined {
   if (object === undefined) return undefined;
+  return details === true ? readOnce(object)[rule.class] : countMembers(object, members);
+}
+
+let lastRead:
+  | { readonly object: UsageObject; readonly reported: ReturnType<typeof readUsageObject> }
+  | undefined;
+
+/** The rules of one attribute come one after the other. */
+function readOnce(object: UsageObject): ReturnType<typeof readUsageObject> {
+  if (lastRead?.object !== object) lastRead = { object, reported: readUsageObject(object) };
+  return lastRead.reported;
+}
+
+/** The sum of the members that are counts; undefined if none is. */
+function countMembers(object: UsageObject, members: readonly string[]): number | undefined {
   let sum: number | undefined;
   for (const member of members) {
     const value = memberAt(object, member);
@@ -102,11 +121,8 @@ export function readSpanUsage(span: OtlpSpan, kind: SpanKind): SpanUsage | undef
     for (const rule of candidates) {
       const other = used[rule.class];
       if (other !== undefined && other.rank < rule.rank) continue;
-      if (rule.members !== undefined && object === null) object = attributeToObject(value);
-      const count =
-        rule.members === undefined
-          ? attributeToCount(value)
-          : countMembers(object ?? undefined, rule.members);
+      if (isOfObject(rule) && object === null) object = attributeToObject(value);
+      const count = isOfObject(rule) ? countIn(object ?? undefined, rule) : attributeToCount(value);
       if (count === undefined) continue;
       reported[rule.class] = count;
       used[rule.class] = rule;
