@@ -1061,6 +1061,7 @@ describe("cost", () => {
     expect(of("gpt-4o", "hosted_vllm")).toBeNull();
     expect(of("gpt-4o", "openai-compatible")).toBeNull();
     expect(of("gpt-4o", "acme.chat")).toBeNull();
+    expect(of("acme/gpt-4o", "my-framework")).toBeNull();
     expect(of("gpt-oss-120b", "my-framework")).toBeNull();
     expect(of("deepseek-chat", "my-framework")).toBeNull();
     expect(of("gpt-4o", "groq")).toBeNull();

@@ -228,7 +228,10 @@ function findPrice(
   const vendorId =
     vendor !== undefined && Object.hasOwn(providerAliases, vendor) ? providerAliases[vendor] : vendor;
   return (
-    (plain.model === model ? null : priceOf(plain.model, providerId, at)) ??
+    // Without a provider the vendor that the name has is asked alone: it may be an endpoint of somebody's own.
+    (plain.model === model || (providerId === undefined && vendor !== undefined)
+      ? null
+      : priceOf(plain.model, providerId, at)) ??
     (vendorId === undefined ? null : priceOf(plain.model, vendorId, at)) ??
     // Amazon's names: a region and a vendor before the model, and its own models without the vendor.
     (/^([a-z]+\.)?anthropic\./.test(plain.model) ? priceOf(plain.model, "aws", at) : null) ??
