@@ -4,6 +4,7 @@ import type { Fixture } from "./fixture.js";
 import { tracesOf } from "./fixture.js";
 import { invoiceOf } from "./invoice.js";
 import { project } from "./project.js";
+import { type PublishedCase, wrongFields } from "./published.js";
 import { traps } from "./traps.js";
 
 /** One row of the page: a fixture, and how the projection of its main trace differs from the truth. */
@@ -31,7 +32,11 @@ export function acceptanceOf({ id }: Fixture, column: Column, { got }: Differenc
 }
 
 /** The page that shows the rows. */
-export function renderMatrix(recorded: readonly Row[], handMade: readonly Row[]): string {
+export function renderMatrix(
+  recorded: readonly Row[],
+  handMade: readonly Row[],
+  published: readonly PublishedCase[],
+): string {
   const sdks = new Set(recorded.map(({ fixture }) => fixture.sdk));
   const cells = recorded.length * columns.length;
   const differing = recorded.reduce((sum, { differences }) => sum + differences.size, 0);
@@ -63,6 +68,12 @@ export function renderMatrix(recorded: readonly Row[], handMade: readonly Row[])
       "are not counted as recorded.",
     ].join("\n"),
     ...sections(handMade, "###"),
+    "## Taken from published tests",
+    [
+      "Emitters in other languages, servers, gateways, voice agents and frameworks: requests, and what they mean, as their own tests",
+      "or documents have it. Nothing here was run. A case names the fields that its source speaks of.",
+    ].join("\n"),
+    publishedTable(published),
     "## Counting twice",
     [
       "Ways in which one use of a model is told of more than once. The totals are those of the scenarios' projections, and equal",
@@ -72,6 +83,21 @@ export function renderMatrix(recorded: readonly Row[], handMade: readonly Row[])
     "## Why a field may differ",
     reasons.map((why, index) => `${index + 1}. ${why}`).join("\n"),
   ].join("\n\n")}\n`;
+}
+
+function publishedTable(cases: readonly PublishedCase[]): string {
+  const lines = cases.map((published) => {
+    const wrong = Object.keys(wrongFields(published));
+    const fields = [...published.expected.keys()].map((field) =>
+      wrong.includes(field) ? `${field} ✗` : field,
+    );
+    return `| ${[published.id, published.why, fields.join(", "), published.source].map(escaped).join(" | ")} |`;
+  });
+  return ["| case | what it shows | fields | source |", "| --- | --- | --- | --- |", ...lines].join("\n");
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("|", "\\|");
 }
 
 /** One table for each package that makes spans. */
