@@ -1067,6 +1067,83 @@ describe("cost", () => {
     expect(of("gpt-4o", "groq")).toBeNull();
   });
 
+  describe("is complete only where every token has its price", () => {
+    const costOf = (model: string, provider: string, attributes: Readonly<Record<string, PlainValue>>) => {
+      const { cost, costReason, unpricedModels } = project([span("a", call(model, provider, attributes))]);
+      return { amount: cost?.amount, complete: cost?.complete, costReason, unpricedModels };
+    };
+    const used = { "gen_ai.usage.input_tokens": 1_000_000, "gen_ai.usage.output_tokens": 100_000 };
+
+    it("tokens of the total that no class has are not priced", () => {
+      const total = { ...used, "llm.usage.total_tokens": 1_500_000 };
+      expect(costOf("gpt-4o", "openai", total)).toEqual({
+        amount: "3.5",
+        complete: false,
+        costReason: "unclassed-tokens",
+        unpricedModels: [],
+      });
+      // Where they are named, they are output.
+      const named = { ...total, "gen_ai.usage.reasoning.output_tokens": 400_000 };
+      expect(costOf("gpt-4o", "openai", named)).toMatchObject({ amount: "7.5", complete: true });
+    });
+
+    it("audio has a price of its own, or none", () => {
+      const audio = {
+        "gen_ai.usage.input_tokens": 1_000_000,
+        "gen_ai.usage.details.input_audio_tokens": 1_000_000,
+      };
+      expect(costOf("gemini-2.0-flash", "google", audio)).toMatchObject({ amount: "0.7", complete: true });
+      expect(costOf("gpt-4o", "openai", audio)).toMatchObject({
+        amount: "2.5",
+        complete: false,
+        costReason: "no-class-price",
+      });
+    });
+
+    it("cache writes for an hour cost more than those for five minutes", () => {
+      const write = {
+        "gen_ai.usage.input_tokens": 100_000,
+        "gen_ai.usage.cache_creation.input_tokens": 100_000,
+      };
+      const hour = { ...write, "gen_ai.usage.details.ephemeral_1h_input_tokens": 40_000 };
+      // 0.06 M × 3.75 + 0.04 M × 6
+      expect(costOf("claude-sonnet-4-5", "anthropic", write)).toMatchObject({
+        amount: "0.375",
+        complete: true,
+      });
+      expect(costOf("claude-sonnet-4-5", "anthropic", hour)).toMatchObject({
+        amount: "0.465",
+        complete: true,
+      });
+    });
+
+    it.each([
+      ["gen_ai.openai.response.service_tier", "flex"],
+      ["openai.response.service_tier", "priority"],
+      ["gen_ai.request.service_tier", "batch"],
+      ["llm.invocation_parameters", '{"service_tier":"flex"}'],
+      ["ai.response.providerMetadata", '{"openai":{"serviceTier":"priority"}}'],
+      ["ai.response.providerMetadata", '{"anthropic":{"usage":{"service_tier":"batch"}}}'],
+    ])("%s of %s has other prices", (key, tier) => {
+      expect(costOf("gpt-4o", "openai", { ...used, [key]: tier })).toMatchObject({
+        amount: "3.5",
+        complete: false,
+        costReason: "service-tier",
+      });
+    });
+
+    it("what answered by the standard tier is complete, whatever was asked for", () => {
+      const tiers = {
+        "gen_ai.openai.request.service_tier": "flex",
+        "gen_ai.openai.response.service_tier": "default",
+      };
+      expect(costOf("gpt-4o", "openai", { ...used, ...tiers })).toMatchObject({
+        complete: true,
+        costReason: null,
+      });
+    });
+  });
+
   it("the model that answered is priced, not the one that was asked for", () => {
     const of = (response: string) =>
       project([

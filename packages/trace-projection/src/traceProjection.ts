@@ -85,7 +85,7 @@ export interface TraceCost {
   readonly currency: "USD";
   /** `reported` by spans, `priced` from the price table, or some of each. */
   readonly source: "reported" | "priced" | "mixed";
-  /** False when some counted tokens could not be priced; `costReason` says why. */
+  /** False when some counted tokens could not be priced, or not for sure at their price; `costReason` says why. */
   readonly complete: boolean;
   /**
    * Makers whose prices were taken for models of providers that the price table does not know, such as a framework's name.
@@ -95,7 +95,17 @@ export interface TraceCost {
 }
 
 /** Why there is no cost, or not all of it. */
-export type CostReason = "no-usage" | "no-model" | "unknown-model" | "no-token-price";
+export type CostReason =
+  | "no-usage"
+  | "no-model"
+  | "unknown-model"
+  | "no-token-price"
+  /** Some tokens are of a class that the price table has no price for, such as audio. */
+  | "no-class-price"
+  /** The total is more than what the classes add up to: the rest is not priced. */
+  | "unclassed-tokens"
+  /** The call was billed by another service tier than the standard one, or in a batch. */
+  | "service-tier";
 
 export interface TraceError {
   readonly type: string | null;

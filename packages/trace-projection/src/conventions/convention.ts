@@ -98,7 +98,12 @@ export type ReportedClass =
   | "total"
   | "cacheRead"
   | "cacheWrite"
-  | "reasoning";
+  | "reasoning"
+  /** Parts of the input, of the cache reads, of the output, and of the cache writes that have a price of their own. */
+  | "audioInput"
+  | "audioCacheRead"
+  | "audioOutput"
+  | "longCacheWrite";
 
 export interface UsageRule {
   readonly id: string;
@@ -110,6 +115,23 @@ export interface UsageRule {
   readonly details?: true;
   /** Where the model is Anthropic's, the emitter passes on its API's counts: cached tokens are beside the input, not in it. */
   readonly rawAnthropic?: true;
+}
+
+/** Tiers that cost what price tables say. */
+export const standardTiers: readonly string[] = [
+  "auto",
+  "default",
+  "none",
+  "on_demand",
+  "service_tier_unspecified",
+  "standard",
+  "standard_only",
+  "unspecified",
+];
+
+/** A service tier. Those that the price table's prices hold for are listed; the others have prices of their own. */
+export interface TierRule extends AttributeRule {
+  readonly standard: readonly string[];
 }
 
 export interface CostRule {
@@ -186,6 +208,8 @@ export interface Convention {
   readonly providers?: readonly AttributeRule[];
   readonly usage?: readonly UsageRule[];
   readonly cost?: readonly CostRule[];
+  /** How the provider bills the call: the first that is there decides. See {@link TierRule}. */
+  readonly tiers?: readonly TierRule[];
   readonly firstToken?: readonly FirstTokenRule[];
   readonly errors?: readonly ErrorRule[];
   readonly sessions?: readonly SessionRule[];

@@ -79,6 +79,7 @@ export const rules: Rules = {
   providers: all("providers"),
   usage: all("usage"),
   cost: all("cost"),
+  tiers: all("tiers"),
   firstToken: all("firstToken"),
   errors: all("errors"),
   sessions: all("sessions").toSorted((a, b) => a.rank - b.rank),

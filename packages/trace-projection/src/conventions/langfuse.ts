@@ -56,6 +56,10 @@ export const langfuse: Convention = {
     { id: "langfuse.cached-tokens", key: usage, class: "cacheRead", details: true },
     { id: "langfuse.cache-creation-tokens", key: usage, class: "cacheWrite", details: true },
     { id: "langfuse.reasoning-tokens", key: usage, class: "reasoning", details: true },
+    { id: "langfuse.audio-input-tokens", key: usage, class: "audioInput", details: true },
+    { id: "langfuse.audio-cache-read-tokens", key: usage, class: "audioCacheRead", details: true },
+    { id: "langfuse.audio-output-tokens", key: usage, class: "audioOutput", details: true },
+    { id: "langfuse.long-cache-write-tokens", key: usage, class: "longCacheWrite", details: true },
   ],
   cost: [
     { id: "langfuse.cost-total", keys: [cost], members: ["total"] },

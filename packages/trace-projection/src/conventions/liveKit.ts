@@ -26,6 +26,8 @@ export const liveKit: Convention = {
     ...content("tool-output", "function_tool.output", "text"),
   ],
   usage: [
+    { id: "livekit.audio-input-tokens", key: "gen_ai.usage.input_audio_tokens", class: "audioInput" },
+    { id: "livekit.audio-output-tokens", key: "gen_ai.usage.output_audio_tokens", class: "audioOutput" },
     { id: "livekit.cached-tokens", key: "gen_ai.usage.input_cached_tokens", class: "cacheRead" },
     { id: "livekit.prompt-tokens", key: "lk.llm_metrics", class: "input", members: ["prompt_tokens"] },
     {

@@ -53,6 +53,26 @@ export const logfire: Convention = {
       class: "cacheWrite",
     },
     { id: "logfire.cached-tokens", key: "gen_ai.usage.details.cached_tokens", class: "cacheRead" },
+    {
+      id: "logfire.audio-input-tokens",
+      key: "gen_ai.usage.details.input_audio_tokens",
+      class: "audioInput",
+    },
+    {
+      id: "logfire.audio-cache-read-tokens",
+      key: "gen_ai.usage.details.cache_audio_read_tokens",
+      class: "audioCacheRead",
+    },
+    {
+      id: "logfire.audio-output-tokens",
+      key: "gen_ai.usage.details.output_audio_tokens",
+      class: "audioOutput",
+    },
+    {
+      id: "logfire.long-cache-write-tokens",
+      key: "gen_ai.usage.details.ephemeral_1h_input_tokens",
+      class: "longCacheWrite",
+    },
     { id: "logfire.reasoning-tokens", key: "gen_ai.usage.details.reasoning_tokens", class: "reasoning" },
     { id: "logfire.thoughts-tokens", key: "gen_ai.usage.details.thoughts_tokens", class: "reasoning" },
   ],

@@ -33,7 +33,7 @@ import {
   TOOL_PARAMETERS,
   USER_ID,
 } from "@arizeai/openinference-semantic-conventions";
-import type { Convention } from "./convention.js";
+import { type Convention, standardTiers } from "./convention.js";
 
 /** OpenInference, as Arize's instrumentations of LangChain, LlamaIndex, the OpenAI SDK and others emit it. */
 export const openInference: Convention = {
@@ -129,6 +129,16 @@ export const openInference: Convention = {
       class: "cacheWrite",
     },
     {
+      id: "openinference.audio-input-tokens",
+      key: "llm.token_count.prompt_details.audio",
+      class: "audioInput",
+    },
+    {
+      id: "openinference.audio-output-tokens",
+      key: "llm.token_count.completion_details.audio",
+      class: "audioOutput",
+    },
+    {
       id: "openinference.reasoning-tokens",
       key: LLM_TOKEN_COUNT_COMPLETION_DETAILS_REASONING,
       class: "reasoning",
@@ -137,6 +147,14 @@ export const openInference: Convention = {
   cost: [
     { id: "openinference.cost-total", keys: [LLM_COST_TOTAL] },
     { id: "openinference.cost-parts", keys: [LLM_COST_PROMPT, LLM_COST_COMPLETION] },
+  ],
+  tiers: [
+    {
+      id: "openinference.service-tier",
+      key: "llm.invocation_parameters",
+      member: "service_tier",
+      standard: standardTiers,
+    },
   ],
   firstToken: [
     { id: "openinference.first-token", from: "event", key: "First Token Stream Event" },

@@ -32,7 +32,7 @@ import {
   EVENT_GEN_AI_TOOL_MESSAGE,
   EVENT_GEN_AI_USER_MESSAGE,
 } from "@opentelemetry/semantic-conventions/incubating";
-import type { Convention } from "./convention.js";
+import { type Convention, standardTiers } from "./convention.js";
 
 /** Frameworks put their own name, or their service's, where they don't know whose model they call. */
 const noProvider = {
@@ -273,6 +273,16 @@ export const otelGenAi: Convention = {
     { id: "otel-gen-ai.cost", keys: ["gen_ai.usage.cost"] },
     { id: "otel-gen-ai.cost-usd", keys: ["gen_ai.usage.cost_usd"] },
   ],
+  // What answered before what was asked for.
+  tiers: [
+    "openai.response.service_tier",
+    "gen_ai.openai.response.service_tier",
+    "gen_ai.response.service_tier",
+    "aws.bedrock.response.service_tier",
+    "openai.request.service_tier",
+    "gen_ai.openai.request.service_tier",
+    "gen_ai.request.service_tier",
+  ].map((key) => ({ id: `otel-gen-ai.${key.replaceAll(/[._]/g, "-")}`, key, standard: standardTiers })),
   firstToken: [
     {
       id: "otel-gen-ai.time-to-first-chunk",

@@ -1,4 +1,4 @@
-import type { Convention } from "./convention.js";
+import { type Convention, standardTiers } from "./convention.js";
 
 const providerMetadata = "ai.response.providerMetadata";
 
@@ -160,6 +160,12 @@ export const vercelAiSdk: Convention = {
       rawAnthropic: true,
     },
     {
+      id: "vercel-ai-sdk.anthropic-long-cache-write-tokens",
+      key: providerMetadata,
+      class: "longCacheWrite",
+      members: ["anthropic.usage.cache_creation.ephemeral_1h_input_tokens"],
+    },
+    {
       id: "vercel-ai-sdk.bedrock-cache-read-tokens",
       key: providerMetadata,
       class: "cacheRead",
@@ -192,6 +198,17 @@ export const vercelAiSdk: Convention = {
       class: "reasoning",
     },
   ],
+  tiers: [
+    "openai.serviceTier",
+    "azure.serviceTier",
+    "anthropic.usage.service_tier",
+    "google.serviceTier",
+  ].map((member) => ({
+    id: `vercel-ai-sdk.tier-of-${member.split(".")[0]}`,
+    key: providerMetadata,
+    member,
+    standard: standardTiers,
+  })),
   cost: [
     { id: "vercel-ai-sdk.gateway-cost", keys: [providerMetadata], members: ["gateway.cost"] },
     { id: "vercel-ai-sdk.openrouter-cost", keys: [providerMetadata], members: ["openrouter.usage.cost"] },

@@ -5,6 +5,7 @@ import { buildResource, buildSpan, type PlainValue } from "../demo/spanBuilder.j
 import { explain } from "../explain/explain.js";
 import { createSpanEvent } from "../spanEvent.js";
 import { TraceProjectionEventHandler } from "../traceProjectionEventHandler.js";
+import { noTokens } from "../usage/spanUsage.js";
 import { type OwnModelPrices, readOwnPrices } from "./ownPrices.js";
 import { PRICE_TABLE_VERSION, priceTokens } from "./priceTable.js";
 
@@ -94,7 +95,15 @@ describe("prices of one's own", () => {
   });
 
   it("bill a class without a price as what it is part of", () => {
-    const counted = { uncached: 10, cacheRead: 20, cacheWrite: 30, output: 40, reasoning: 15, total: 100 };
+    const counted = {
+      ...noTokens(),
+      uncached: 10,
+      cacheRead: 20,
+      cacheWrite: 30,
+      output: 40,
+      reasoning: 15,
+      total: 100,
+    };
     const amount = (price: OwnModelPrices["prices"][number]) => {
       const own = readOwnPrices([{ model: "m", prices: [price] }]);
       const result = priceTokens("m", undefined, counted, 60, start, false, own);
@@ -122,6 +131,7 @@ describe("prices of one's own", () => {
           },
         ]);
         const counted = {
+          ...noTokens(),
           uncached: a,
           cacheRead: b,
           cacheWrite: 0,

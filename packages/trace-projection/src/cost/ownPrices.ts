@@ -39,6 +39,11 @@ export interface Rates {
   readonly cacheRead: Money | undefined;
   readonly cacheWrite: Money | undefined;
   readonly reasoning: Money | undefined;
+  readonly audioInput?: Money | undefined;
+  readonly audioCacheRead?: Money | undefined;
+  readonly audioOutput?: Money | undefined;
+  /** Of cache writes that stay for an hour. */
+  readonly longCacheWrite?: Money | undefined;
 }
 
 /** Prices of one's own, read and checked. */

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { calcPrice } from "@pydantic/genai-prices";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { noTokens } from "../usage/spanUsage.js";
 import { PRICE_TABLE_VERSION, priceCacheBytes, priceTokens } from "./priceTable.js";
 
 describe("priceTokens", () => {
@@ -34,7 +35,15 @@ describe("priceTokens", () => {
           const ours = priceTokens(
             model as string,
             provider,
-            { uncached, cacheRead: read, cacheWrite: write, output, reasoning: 0, total: input + output },
+            {
+              ...noTokens(),
+              uncached,
+              cacheRead: read,
+              cacheWrite: write,
+              output,
+              reasoning: 0,
+              total: input + output,
+            },
             input,
             at,
           );
@@ -55,7 +64,7 @@ describe("priceTokens", () => {
   });
 
   it("agrees with the table on prices that change, at any time", () => {
-    const counts = { uncached: 1_000_000, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0 };
+    const counts = { ...noTokens(), uncached: 1_000_000 };
     const models = fc.constantFrom(
       ["o3", "openai"],
       ["claude-opus-4-6", "anthropic"],
@@ -76,8 +85,50 @@ describe("priceTokens", () => {
     );
   });
 
+  it("agrees with the table on audio, cached audio and cache writes for an hour", () => {
+    const tokens = fc.nat({ max: 100_000 });
+    const models = fc.constantFrom(
+      ["gpt-4o-realtime-preview", "openai"],
+      ["gemini-2.0-flash", "google"],
+      ["claude-sonnet-4-5", "anthropic"],
+    );
+    fc.assert(
+      fc.property(models, tokens, tokens, tokens, tokens, ([model, provider], text, audio, read, output) => {
+        const isClaude = provider === "anthropic";
+        const [audioInput, longCacheWrite] = isClaude ? [0, audio] : [audio, 0];
+        const counted = {
+          ...noTokens(),
+          uncached: text + audioInput,
+          audioInput,
+          cacheRead: read,
+          audioCacheRead: isClaude ? 0 : read,
+          cacheWrite: longCacheWrite,
+          longCacheWrite,
+          output,
+        };
+        const input = text + audio + read;
+        const at = 1_780_000_000_000_000_000n;
+        const ours = priceTokens(model as string, provider, { ...counted, total: input + output }, input, at);
+        const theirs = calcPrice(
+          {
+            input_tokens: input,
+            input_audio_tokens: audioInput + counted.audioCacheRead,
+            cache_read_tokens: read,
+            cache_audio_read_tokens: counted.audioCacheRead,
+            cache_write_tokens: longCacheWrite,
+            cache_write_1h_tokens: longCacheWrite,
+            output_tokens: output,
+          },
+          model as string,
+          { providerId: provider as string, timestamp: new Date(Number(at / 1_000_000n)) },
+        );
+        expect(ours.priced && ours.amount.toNumber()).toBeCloseTo(theirs?.total_price ?? Number.NaN, 9);
+      }),
+    );
+  });
+
   it("keeps little of names that nobody's model has, however long and many they are", () => {
-    const counts = { uncached: 1, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 1 };
+    const counts = { ...noTokens(), uncached: 1, total: 1 };
     const price = (model: string, provider?: string) => priceTokens(model, provider, counts, 1, 1n);
     for (let i = 0; i < 300; i++) price(`${i}-${"m".repeat(200_000)}`);
     for (let i = 0; i < 300; i++) price("gpt-4o", `${i}-${"p".repeat(200_000)}`);

@@ -23,6 +23,8 @@ export type PriceResult =
   | {
       readonly priced: true;
       readonly amount: Money;
+      /** Some tokens are of a class that has no price: they are billed as the class they are part of, or not at all. */
+      readonly isPartly?: true;
       /** The maker of the model, whose price was taken because the table does not know the provider that was named. */
       readonly assumedProvider?: string;
     }
@@ -102,28 +104,51 @@ export function priceTokens(
   const rates = "rates" in found ? found.rates : found;
   const assumedProvider = "rates" in found ? found.assumedProvider : undefined;
   const { isFree, input, output, cacheRead, cacheWrite, reasoning, perThousandRequests } = rates;
+  const parts = partsOf(counted);
+  const isPartly =
+    !isFree &&
+    ((output === undefined && counted.output > 0) ||
+      (rates.audioInput === undefined && parts.audioInput > 0) ||
+      (rates.audioOutput === undefined && parts.audioOutput > 0) ||
+      (rates.longCacheWrite === undefined && parts.longCacheWrite > 0));
   // A model with a rate for its input alone, an embedding, bills its output with it.
   const hasRates = input !== undefined || (output !== undefined && inputOf(counted) === 0);
   if (!isFree && !hasRates) return { priced: false, reason: "no-token-price" };
-  const reasoningTokens = Math.min(counted.reasoning, counted.output);
   let perMillion = zeroMoney;
   const add = (rate: Money | undefined, tokens: number) => {
     if (rate !== undefined && tokens !== 0) perMillion = perMillion.plus(rate.times(tokens));
   };
-  add(input, counted.uncached);
   // A class without a rate of its own is billed as the class it is part of.
-  add(cacheRead ?? input, counted.cacheRead);
-  add(cacheWrite ?? input, counted.cacheWrite);
-  add(reasoning ?? output, reasoningTokens);
-  add(output, counted.output - reasoningTokens);
+  add(input, counted.uncached - parts.audioInput);
+  add(rates.audioInput ?? input, parts.audioInput);
+  add(cacheRead ?? input, counted.cacheRead - parts.audioCacheRead);
+  add(rates.audioCacheRead ?? cacheRead ?? input, parts.audioCacheRead);
+  add(cacheWrite ?? input, counted.cacheWrite - parts.longCacheWrite);
+  add(rates.longCacheWrite ?? cacheWrite ?? input, parts.longCacheWrite);
+  add(reasoning ?? output, parts.reasoning);
+  add(rates.audioOutput ?? output, parts.audioOutput);
+  add(output, counted.output - parts.reasoning - parts.audioOutput);
   const amount = perMillion.times(millionth);
   return {
     priced: true,
+    ...(isPartly ? { isPartly } : {}),
     ...(assumedProvider === undefined ? {} : { assumedProvider }),
     amount:
       isRequest && perThousandRequests !== undefined
         ? amount.plus(perThousandRequests.times(thousandth))
         : amount,
+  };
+}
+
+/** The parts of classes that have rates of their own, none of them more than what it is part of. */
+function partsOf({ uncached, cacheRead, cacheWrite, output, ...parts }: TokenCounts) {
+  const reasoning = Math.min(parts.reasoning, output);
+  return {
+    reasoning,
+    audioInput: Math.max(0, Math.min(parts.audioInput, uncached)),
+    audioCacheRead: Math.min(parts.audioCacheRead, cacheRead),
+    audioOutput: Math.min(parts.audioOutput, output - reasoning),
+    longCacheWrite: Math.min(parts.longCacheWrite, cacheWrite),
   };
 }
 
@@ -155,6 +180,10 @@ function ratesOf(prices: ModelPrice, requestInput: number): Rates {
     cacheRead: rateOf(prices, "cache_read_mtok", requestInput),
     cacheWrite: rateOf(prices, "cache_write_mtok", requestInput),
     reasoning: rateOf(prices, "output_reasoning_mtok", requestInput),
+    audioInput: rateOf(prices, "input_audio_mtok", requestInput),
+    audioCacheRead: rateOf(prices, "cache_audio_read_mtok", requestInput),
+    audioOutput: rateOf(prices, "output_audio_mtok", requestInput),
+    longCacheWrite: rateOf(prices, "cache_write_1h_mtok", requestInput),
   };
   if (Object.values(prices).every((price) => typeof price === "number")) flatRates.set(prices, rates);
   return rates;

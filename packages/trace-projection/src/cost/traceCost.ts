@@ -4,13 +4,14 @@ import { attributeToObject, memberAt } from "../attributes/jsonMembers.js";
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { CostRule } from "../conventions/convention.js";
 import { rules } from "../conventions/conventions.js";
+import { nameBy } from "../conventions/ruleValue.js";
 import { modelsOf, providersOf } from "../selection/names.js";
 import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
 import { runToEnd } from "../steps.js";
 import type { CostReason, SpanKind, TraceCost } from "../traceProjection.js";
-import type { SpanUsage, TokenCounts } from "../usage/spanUsage.js";
+import { addTokens, type SpanUsage, type TokenCounts } from "../usage/spanUsage.js";
 import { inputOf, type TwinCall } from "../usage/twinCalls.js";
 import { type Money, money, moneyToString, zeroMoney } from "./money.js";
 import { noOwnPrices, type OwnPrices } from "./ownPrices.js";
@@ -110,6 +111,8 @@ export interface CostGap {
   readonly model: string | undefined;
   readonly reason: CostReason;
   readonly hasTokens: boolean;
+  /** The tokens were priced, but not all of them, or not for sure at their price. */
+  readonly isPartly?: true;
 }
 
 /**
@@ -151,7 +154,7 @@ export function* costInSteps(
       seen?.({ kind: "counted-below", position });
       continue;
     }
-    const { price, counts, model } = found;
+    const { price, counts, model, partly } = found;
     if (price.priced) {
       // Tokens moved to a cheaper class were priced below, unless their cost was reported: then that is it.
       if (anyReported && price.amount.isNegative()) {
@@ -164,6 +167,8 @@ export function* costInSteps(
       contributors.push(position);
       priced = true;
       pricedTokens ||= counts;
+      if (partly !== undefined)
+        gaps.push({ position, model, reason: partly, hasTokens: true, isPartly: true });
     } else {
       seen?.({ kind: "unpriced", position, reason: price.reason });
       gaps.push({ position, model, reason: price.reason, hasTokens: counts });
@@ -206,7 +211,11 @@ function concludeCost(
             ...(assumed.size === 0 ? {} : { assumedProviders: [...assumed] }),
           },
     reason: open[0]?.reason ?? (total === undefined ? "no-usage" : null),
-    unpricedModels: [...new Set(open.flatMap(({ model }) => (model === undefined ? [] : [model])))],
+    unpricedModels: [
+      ...new Set(
+        open.flatMap(({ model, isPartly }) => (model === undefined || isPartly === true ? [] : [model])),
+      ),
+    ],
     priceTableVersion: priced ? priceTableVersion(own) : null,
     gaps: open,
   };
@@ -244,7 +253,11 @@ function areEqual(a: TokenCounts, b: TokenCounts): boolean {
     a.cacheWrite === b.cacheWrite &&
     a.output === b.output &&
     a.reasoning === b.reasoning &&
-    a.total === b.total
+    a.total === b.total &&
+    a.audioInput === b.audioInput &&
+    a.audioCacheRead === b.audioCacheRead &&
+    a.audioOutput === b.audioOutput &&
+    a.longCacheWrite === b.longCacheWrite
   );
 }
 
@@ -253,6 +266,8 @@ interface PricedFacts {
   /** Whether there are tokens to price. */
   readonly counts: boolean;
   readonly model: string | undefined;
+  /** Why the price is not all, or not for sure. */
+  readonly partly: CostReason | undefined;
 }
 
 function priceFacts(
@@ -266,8 +281,29 @@ function priceFacts(
   if (!counts && hasTokens(usage.own)) return "counted-below";
   const models = modelsOf(span);
   const at = span.startTimeUnixNano === 0n ? traceStart : span.startTimeUnixNano;
-  return { price: priceSpan(providersOf(span), models, usage, counted, at, own), counts, model: models[0] };
+  const price = priceSpan(providersOf(span), models, usage, counted, at, own);
+  return { price, counts, model: models[0], partly: whyPartly(span, price, counted) };
 }
+
+function whyPartly(
+  span: OtlpSpan,
+  price: ReturnType<typeof priceSpan>,
+  counted: TokenCounts,
+): CostReason | undefined {
+  if (!price.priced || !hasTokens(counted)) return undefined;
+  if (counted.total > addTokens(inputOf(counted), counted.output)) return "unclassed-tokens";
+  if (price.isPartly === true) return "no-class-price";
+  return hasOtherTier(span) ? "service-tier" : undefined;
+}
+
+/** Whether the call was billed by a tier that the prices of the table do not hold for. */
+const hasOtherTier = oncePerSpan((span: OtlpSpan): boolean => {
+  for (const rule of candidateRules(span, rules.tiers)) {
+    const tier = nameBy(span, rule)?.toLowerCase();
+    if (tier !== undefined) return !rule.standard.includes(tier);
+  }
+  return false;
+});
 
 /** What some of a trace's spans cost where none of its spans reports a cost. */
 export interface PricedPart {
@@ -289,16 +325,18 @@ export function pricePart(facts: readonly CostFacts[], own: OwnPrices): PricedPa
   for (const fact of facts) {
     const found = priceFacts(fact, 0n, own);
     if (found === undefined || found === "counted-below") continue;
-    const { price, counts, model } = found;
+    const { price, counts, model, partly } = found;
+    const addGap = (gap: Omit<CostGap, "position" | "model">) => {
+      const kind = JSON.stringify([gap, model ?? null]);
+      if (!gaps.has(kind)) gaps.set(kind, { position: -1, model, ...gap });
+    };
     if (price.priced) {
+      if (partly !== undefined) addGap({ reason: partly, hasTokens: true, isPartly: true });
       total = (total ?? zeroMoney).plus(price.amount);
       contributors++;
       first ??= fact;
       if (price.assumedProvider !== undefined) assumed.add(price.assumedProvider);
-    } else {
-      const kind = JSON.stringify([price.reason, counts, model ?? null]);
-      if (!gaps.has(kind)) gaps.set(kind, { position: -1, model, reason: price.reason, hasTokens: counts });
-    }
+    } else addGap({ reason: price.reason, hasTokens: counts });
   }
   return { total, contributors, first, gaps: [...gaps.values()], assumed };
 }

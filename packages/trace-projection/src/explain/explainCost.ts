@@ -61,8 +61,8 @@ export function explainCost(of: ExplainedTrace): readonly FieldExplanation[] {
     return facts === undefined ? undefined : foundIn(facts);
   };
   const firstOf = new Map<string, number>();
-  for (const { model, position } of gaps) {
-    if (model !== undefined && !firstOf.has(model)) firstOf.set(model, position);
+  for (const { model, position, isPartly } of gaps) {
+    if (model !== undefined && isPartly !== true && !firstOf.has(model)) firstOf.set(model, position);
   }
   return [
     fieldOf(of, "cost", amount, {

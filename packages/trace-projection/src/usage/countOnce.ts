@@ -153,6 +153,10 @@ function remainder(own: TokenCounts, explained: Explained, moved: number): Token
     output: Math.max(0, own.output - explained.output),
     reasoning: Math.max(0, own.reasoning - explained.reasoning),
     total: Math.max(0, own.total - explained.total),
+    audioInput: Math.max(0, own.audioInput - explained.audioInput),
+    audioCacheRead: Math.max(0, own.audioCacheRead - explained.audioCacheRead),
+    audioOutput: Math.max(0, own.audioOutput - explained.audioOutput),
+    longCacheWrite: Math.max(0, own.longCacheWrite - explained.longCacheWrite),
   };
 }
 
@@ -167,4 +171,8 @@ export function addTokenCounts(
   sum.output = addTokens(sum.output, counts.output);
   sum.reasoning = addTokens(sum.reasoning, counts.reasoning);
   sum.total = addTokens(sum.total, counts.total);
+  sum.audioInput = addTokens(sum.audioInput, counts.audioInput);
+  sum.audioCacheRead = addTokens(sum.audioCacheRead, counts.audioCacheRead);
+  sum.audioOutput = addTokens(sum.audioOutput, counts.audioOutput);
+  sum.longCacheWrite = addTokens(sum.longCacheWrite, counts.longCacheWrite);
 }

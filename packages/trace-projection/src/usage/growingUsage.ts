@@ -16,8 +16,8 @@ interface Told {
 /** Of one span: a million of them add up to less than 2⁵³ − 1, where sums stop and cannot be taken apart any more. */
 const MOST_TOKENS = 2 ** 32;
 
-const fields = ["uncached", "cacheRead", "cacheWrite", "output", "reasoning", "total", "vague"] as const;
 const nothing: Sum = noSum();
+const fields = Object.keys(nothing) as readonly (keyof Sum)[];
 
 /**
  * Counts usage once, as `countUsageOnce` does, in a trace without twins and cycles that grows span by span: what changes

@@ -18,10 +18,26 @@ export interface TokenCounts {
   readonly output: number;
   readonly reasoning: number;
   readonly total: number;
+  /** Parts of `uncached`, `cacheRead`, `output` and `cacheWrite` with prices of their own: audio, and writes for an hour. */
+  readonly audioInput: number;
+  readonly audioCacheRead: number;
+  readonly audioOutput: number;
+  readonly longCacheWrite: number;
 }
 
 export function noTokens(): { -readonly [Class in keyof TokenCounts]: number } {
-  return { uncached: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, total: 0 };
+  return {
+    uncached: 0,
+    cacheRead: 0,
+    cacheWrite: 0,
+    output: 0,
+    reasoning: 0,
+    total: 0,
+    audioInput: 0,
+    audioCacheRead: 0,
+    audioOutput: 0,
+    longCacheWrite: 0,
+  };
 }
 
 type UsageObject = { readonly [key: string]: Json };
@@ -158,6 +174,10 @@ export function readSpanUsage(span: OtlpSpan, kind: SpanKind): SpanUsage | undef
       output,
       reasoning,
       total: Math.max(reported.total ?? 0, addTokens(addTokens(uncached, cached), output)),
+      audioInput: Math.min(reported.audioInput ?? 0, uncached),
+      audioCacheRead: Math.min(reported.audioCacheRead ?? 0, cacheRead),
+      audioOutput: Math.min(reported.audioOutput ?? 0, output),
+      longCacheWrite: Math.min(reported.longCacheWrite ?? 0, cacheWrite),
     },
     rules: used,
   };

@@ -40,6 +40,9 @@ function pick(
   return reported;
 }
 
+/** Anthropic's writes for an hour, which cost more than those for five minutes. */
+const LONG_WRITES = "cache_creation.ephemeral_1h_input_tokens";
+
 /** Of OpenAI's chat completions and all that speak like them: the input includes the cached tokens. */
 function ofChatCompletions(object: UsageObject): Reported {
   return pick(object, {
@@ -54,6 +57,9 @@ function ofChatCompletions(object: UsageObject): Reported {
     ],
     cacheWrite: ["cache_creation_input_tokens", "prompt_tokens_details.cache_creation_tokens"],
     reasoning: ["completion_tokens_details.reasoning_tokens", "reasoning_tokens"],
+    audioInput: ["prompt_tokens_details.audio_tokens"],
+    audioOutput: ["completion_tokens_details.audio_tokens"],
+    longCacheWrite: [LONG_WRITES],
   });
 }
 
@@ -96,6 +102,9 @@ function ofTokens(object: UsageObject): Reported {
       "input_cache_creation",
       "input_cache_creation_tokens",
     ],
+    audioInput: ["input_token_details.audio", "input_tokens_details.audio_tokens", "input_audio_tokens"],
+    audioOutput: ["output_token_details.audio", "output_tokens_details.audio_tokens", "output_audio_tokens"],
+    longCacheWrite: [LONG_WRITES, "ephemeral_1h_input_tokens", "input_cache_creation_1h"],
     reasoning: [
       "output_tokens_details.reasoning_tokens",
       "output_token_details.reasoning",
@@ -143,11 +152,15 @@ function ofFreeNames(object: UsageObject): Reported {
     else reported.uncached = input.whole + input.parts.rest;
     if (input.parts.cacheRead > 0) reported.cacheRead = input.parts.cacheRead;
     if (input.parts.cacheWrite > 0) reported.cacheWrite = input.parts.cacheWrite;
+    if (input.parts.longCacheWrite > 0) reported.longCacheWrite = input.parts.longCacheWrite;
+    if (input.parts.audio > 0) reported.audioInput = input.parts.audio;
+    if (input.parts.audioCacheRead > 0) reported.audioCacheRead = input.parts.audioCacheRead;
   }
   if (output.isThere || output.sum > 0) {
     if (isInclusive) reported.output = output.whole;
     else reported.unreasoned = output.whole + output.parts.rest;
     if (output.parts.reasoning > 0) reported.reasoning = output.parts.reasoning;
+    if (output.parts.audio > 0) reported.audioOutput = output.parts.audio;
   }
   if (total !== undefined) reported.total = total;
   return reported;
@@ -159,7 +172,16 @@ class Side {
   isThere = false;
   /** Of `input` or `output` itself. */
   whole = 0;
-  readonly parts = { cacheRead: 0, cacheWrite: 0, reasoning: 0, rest: 0 };
+  readonly parts = {
+    cacheRead: 0,
+    cacheWrite: 0,
+    reasoning: 0,
+    rest: 0,
+    // Parts of these.
+    audio: 0,
+    audioCacheRead: 0,
+    longCacheWrite: 0,
+  };
 
   constructor(pattern: RegExp) {
     this.#pattern = pattern;
@@ -175,9 +197,16 @@ class Side {
     if (match === null) return;
     this.isThere = true;
     if (match[2] === "") this.whole += count;
-    else if (/cache_?(creation|write)/.test(name)) this.parts.cacheWrite += count;
-    else if (/cache/.test(name)) this.parts.cacheRead += count;
-    else if (/reasoning|thought|thinking/.test(name)) this.parts.reasoning += count;
-    else this.parts.rest += count;
+    else if (/cache_?(creation|write)/.test(name)) {
+      this.parts.cacheWrite += count;
+      if (/_1h\b/.test(name)) this.parts.longCacheWrite += count;
+    } else if (/cache/.test(name)) {
+      this.parts.cacheRead += count;
+      if (/audio/.test(name)) this.parts.audioCacheRead += count;
+    } else if (/reasoning|thought|thinking/.test(name)) this.parts.reasoning += count;
+    else {
+      this.parts.rest += count;
+      if (/audio/.test(name)) this.parts.audio += count;
+    }
   }
 }
