@@ -19,6 +19,8 @@ export function ruleValue(
   rule: Pick<AttributeRule, "key" | "member" | "resource">,
 ): AttributeValue | undefined {
   const { key, member } = rule;
+  // Most rules: they are asked for every span.
+  if (member === undefined && rule.resource === undefined) return attributes.get(key);
   const value = (rule.resource === true ? resource.attributes : attributes).get(key);
   if (member === undefined || value === undefined) return value;
   const object = attributeToObject(value);

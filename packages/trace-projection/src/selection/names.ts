@@ -1,11 +1,11 @@
-import type { OtlpSpan } from "@es/otlp";
+import type { OtlpSpan, Resource } from "@es/otlp";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { attributeToName } from "../attributes/attributeText.js";
 import { candidateRules } from "../conventions/candidateRules.js";
 import type { AttributeRule } from "../conventions/convention.js";
 import { rules as allRules } from "../conventions/conventions.js";
 import { nameBy, namesOf } from "../conventions/ruleValue.js";
-import { oncePerSpan } from "../spans/foldedSpan.js";
+import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
 import type { SpanFacts } from "../spans/spanFacts.js";
 import type { Provenance } from "../traceProjection.js";
 
@@ -53,9 +53,12 @@ function firstNameReader(rules: readonly AttributeRule[]): NameReader {
   return nameReaders.get(rules) ?? readFirstName(rules);
 }
 
+/** To ask so few rules takes less than to find those that may know something. */
+const FEW_RULES = 4;
+
 function readFirstName(rules: readonly AttributeRule[]): NameReader {
   return (span) => {
-    for (const rule of candidateRules(span, rules)) {
+    for (const rule of rules.length <= FEW_RULES ? rules : candidateRules(span, rules)) {
       const value = nameBy(span, rule);
       if (value !== undefined) return { value, span, key: rule.key, ruleId: rule.id };
     }
@@ -75,7 +78,14 @@ export function firstName(
   rules: readonly AttributeRule[],
 ): FoundName | undefined {
   const read = firstNameReader(rules);
+  const ofResource = rules.every(({ resource }) => resource === true);
+  let asked: Resource | undefined;
   for (const { span } of order) {
+    // Spans of one process mostly share a resource: it is asked once. Folded spans remember what they said.
+    if (ofResource && !(span instanceof FoldedSpan)) {
+      if (span.resource === asked) continue;
+      asked = span.resource;
+    }
     const found = read(span);
     if (found !== undefined) return found;
   }

@@ -153,10 +153,12 @@ function remainder(own: TokenCounts, explained: Explained, moved: number): Token
     output: Math.max(0, own.output - explained.output),
     reasoning: Math.max(0, own.reasoning - explained.reasoning),
     total: Math.max(0, own.total - explained.total),
-    audioInput: Math.max(0, own.audioInput - explained.audioInput),
-    audioCacheRead: Math.max(0, own.audioCacheRead - explained.audioCacheRead),
-    audioOutput: Math.max(0, own.audioOutput - explained.audioOutput),
-    longCacheWrite: Math.max(0, own.longCacheWrite - explained.longCacheWrite),
+    audioInput: own.audioInput > explained.audioInput ? own.audioInput - explained.audioInput : 0,
+    audioCacheRead:
+      own.audioCacheRead > explained.audioCacheRead ? own.audioCacheRead - explained.audioCacheRead : 0,
+    audioOutput: own.audioOutput > explained.audioOutput ? own.audioOutput - explained.audioOutput : 0,
+    longCacheWrite:
+      own.longCacheWrite > explained.longCacheWrite ? own.longCacheWrite - explained.longCacheWrite : 0,
   };
 }
 
@@ -171,8 +173,9 @@ export function addTokenCounts(
   sum.output = addTokens(sum.output, counts.output);
   sum.reasoning = addTokens(sum.reasoning, counts.reasoning);
   sum.total = addTokens(sum.total, counts.total);
-  sum.audioInput = addTokens(sum.audioInput, counts.audioInput);
-  sum.audioCacheRead = addTokens(sum.audioCacheRead, counts.audioCacheRead);
-  sum.audioOutput = addTokens(sum.audioOutput, counts.audioOutput);
-  sum.longCacheWrite = addTokens(sum.longCacheWrite, counts.longCacheWrite);
+  // Few spans have any of these.
+  if (counts.audioInput !== 0) sum.audioInput = addTokens(sum.audioInput, counts.audioInput);
+  if (counts.audioCacheRead !== 0) sum.audioCacheRead = addTokens(sum.audioCacheRead, counts.audioCacheRead);
+  if (counts.audioOutput !== 0) sum.audioOutput = addTokens(sum.audioOutput, counts.audioOutput);
+  if (counts.longCacheWrite !== 0) sum.longCacheWrite = addTokens(sum.longCacheWrite, counts.longCacheWrite);
 }

@@ -86,12 +86,9 @@ function isOfObject({ members, details }: UsageRule): boolean {
 }
 
 /** What a usage object says of the rule's class. */
-function countIn(
-  object: UsageObject | undefined,
-  { details, members = [], ...rule }: UsageRule,
-): number | undefined {
+function countIn(object: UsageObject | undefined, rule: UsageRule): number | undefined {
   if (object === undefined) return undefined;
-  return details === true ? readOnce(object)[rule.class] : countMembers(object, members);
+  return rule.details === true ? readOnce(object)[rule.class] : countMembers(object, rule.members ?? []);
 }
 
 let lastRead:
