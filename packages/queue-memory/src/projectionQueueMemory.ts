@@ -14,6 +14,7 @@ import {
 } from "@es/processing";
 import { type Link, trace } from "@opentelemetry/api";
 import { DeadLettersMemory } from "./deadLettersMemory.js";
+import type { Entry } from "./entry.js";
 import { FairBacklog } from "./fairBacklog.js";
 import { ProjectionWorkerMemory, type WorkOptions } from "./projectionWorkerMemory.js";
 import { StartLimiter } from "./startLimiter.js";
@@ -34,21 +35,6 @@ export interface ProjectionQueueMemoryOptions {
   readonly fairness?: "tenants" | null;
   /** Refs that may wait at once; calls beyond reject with `QUEUE_UNAVAILABLE`. @default 1_000_000 */
   readonly maxPending?: number;
-}
-
-/** One scheduled ref. It exists while a run of it waits or is active. */
-export interface Entry {
-  readonly key: string;
-  readonly ref: AggregateRef;
-  /** Failed tries of the current run. */
-  failures: number;
-  /** Of the current run, Unix milliseconds. */
-  firstFailedAt: number;
-  /** The spans that scheduled the current run. */
-  links: Link[];
-  /** Calls made while the run was active; they become the next run. */
-  followUp: { readonly delayMs: number; readonly links: Link[] } | null;
-  active: boolean;
 }
 
 /** Keeps a run that collapsed thousands of calls from linking to each of them. */

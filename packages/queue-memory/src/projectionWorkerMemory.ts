@@ -4,7 +4,7 @@ import { EventSourcingError, isEventSourcingError } from "@es/core";
 import { telemetryNames, withSpan } from "@es/core/adapter";
 import { defaultConcurrency, type ProjectionRun, type ProjectionWorker } from "@es/processing";
 import { SpanKind, type SpanOptions, type Tracer, trace } from "@opentelemetry/api";
-import type { Entry } from "./projectionQueueMemory.js";
+import type { Entry } from "./entry.js";
 
 export interface WorkOptions {
   /** Runs active at once. @default three quarters of the cores, at least 1 */

@@ -1,4 +1,4 @@
-import type { EngineProcess } from "./testServices.js";
+import type { EngineProcess } from "./engineProcess.js";
 
 /** The official images, as compose.yaml has them. */
 export const OFFICIAL_CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.3";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChildService } from "./childService.js";
 import { engineFolder } from "./engineFolder.js";
-import type { EngineProcess } from "./testServices.js";
+import type { EngineProcess } from "./engineProcess.js";
 
 /** Ends the engine when this process is killed and cannot end it. */
 const endWithParent = new URL("../../run/endWithParent.cjs", import.meta.url);

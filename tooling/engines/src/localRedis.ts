@@ -3,9 +3,9 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startChildService } from "./childService.js";
+import type { EngineProcess } from "./engineProcess.js";
 import { freePort } from "./freePort.js";
 import { ensureSystemPackage } from "./systemPackage.js";
-import type { EngineProcess } from "./testServices.js";
 
 /** `redis-server` from PATH, installed with the system's package manager when that is possible, on a free port. */
 export async function startLocalRedis(): Promise<EngineProcess> {

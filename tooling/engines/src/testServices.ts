@@ -5,19 +5,10 @@ import {
   startRedisContainer,
 } from "./containers.js";
 import { dockerIsUsable, imageIsAvailable } from "./docker.js";
+import type { EngineProcess } from "./engineProcess.js";
 import { clickHouseVersion, redisVersion } from "./engineVersion.js";
 import { startLocalClickHouse } from "./localClickHouse.js";
 import { startLocalRedis } from "./localRedis.js";
-
-/** An engine that was started, or was there. */
-export interface EngineProcess {
-  readonly url: string;
-  /** Where it comes from, for the run's summary: "CLICKHOUSE_URL", "container …", "local …". */
-  readonly source: string;
-  /** Of an engine that is a process of this machine. */
-  readonly pid?: number;
-  close(): Promise<void>;
-}
 
 /** One engine the tests talk to. */
 export interface TestService extends EngineProcess {

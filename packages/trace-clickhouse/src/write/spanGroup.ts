@@ -1,11 +1,18 @@
 import type { AttributeValue, Resource, Scope } from "@es/otlp";
-import { MapColumn, NativeBytes } from "@es/store-clickhouse";
+import { type LowCardinalityColumn, MapColumn, NativeBytes } from "@es/store-clickhouse";
 import { attributeToText } from "@es/trace-projection";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import { splitAttributes } from "../columns/exactValue.js";
 import { exactGroup, membersOf } from "../columns/spanRow.js";
 import { LargeSpanWriter, type WritingSteps } from "./largeSpan.js";
-import type { SpanBlock } from "./spanBlock.js";
+
+/** The columns of a block that a group writes. */
+export interface GroupColumns {
+  readonly serviceNames: LowCardinalityColumn;
+  readonly resources: MapColumn;
+  readonly scopeNames: NativeBytes;
+  readonly scopeVersions: NativeBytes;
+}
 
 /** Values of a resource and a scope, above which their group is made in steps. */
 const MAX_AT_ONCE = 4_096;
@@ -31,7 +38,7 @@ export class SpanGroup {
   /** Bytes that each row of the group has of it. */
   readonly rowBytes: number;
   /** In which block the keys below are known. */
-  #block: SpanBlock | undefined;
+  #block: GroupColumns | undefined;
   #service = 0;
   #resourceKeys: readonly number[] = [];
 
@@ -119,7 +126,7 @@ export class SpanGroup {
   }
 
   /** Makes the keys of the resource known to a block, in steps. */
-  *enter(block: SpanBlock): WritingSteps {
+  *enter(block: GroupColumns): WritingSteps {
     if (this.#block === block) return;
     const resourceKeys: number[] = [];
     for (const key of this.keys) {
@@ -130,7 +137,7 @@ export class SpanGroup {
   }
 
   /** Writes what a row has of the group, but for its members of `Exact`. */
-  write(block: SpanBlock): void {
+  write(block: GroupColumns): void {
     if (this.#block !== block)
       this.#entered(
         block,
@@ -144,7 +151,7 @@ export class SpanGroup {
     block.scopeVersions.raw(this.scopeVersion.bytes, 0, this.scopeVersion.length);
   }
 
-  #entered(block: SpanBlock, resourceKeys: readonly number[]): void {
+  #entered(block: GroupColumns, resourceKeys: readonly number[]): void {
     this.#block = block;
     this.#service = block.serviceNames.keyOf(this.serviceName);
     this.#resourceKeys = resourceKeys;

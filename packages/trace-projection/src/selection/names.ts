@@ -6,7 +6,6 @@ import type { AttributeRule } from "../conventions/convention.js";
 import { rules as allRules } from "../conventions/conventions.js";
 import { nameBy, namesOf } from "../conventions/ruleValue.js";
 import { FoldedSpan, oncePerSpan } from "../spans/foldedSpan.js";
-import type { SpanFacts } from "../spans/spanFacts.js";
 import type { Provenance } from "../traceProjection.js";
 
 /** The rules of a field that is a name. */
@@ -14,6 +13,10 @@ export type NameField = "models" | "providers" | "sessions" | "users";
 
 /** The rules of a field of which only the first name of a trace counts. */
 export type FirstNameField = NameField | "resourceSessions" | "resourceUsers" | "traceNames";
+
+interface HasSpan {
+  readonly span: OtlpSpan;
+}
 
 export interface FoundName {
   readonly value: string;
@@ -73,10 +76,7 @@ export const modelsOf = oncePerSpan((span) => namesOf(span, allRules.models));
 export const providersOf = oncePerSpan((span) => namesOf(span, allRules.providers));
 
 /** The first name over spans in this order. */
-export function firstName(
-  order: readonly SpanFacts[],
-  rules: readonly AttributeRule[],
-): FoundName | undefined {
+export function firstName(order: readonly HasSpan[], rules: readonly AttributeRule[]): FoundName | undefined {
   const read = firstNameReader(rules);
   const ofResource = rules.every(({ resource }) => resource === true);
   let asked: Resource | undefined;
@@ -94,7 +94,7 @@ export function firstName(
 
 /** The names that spans have, one each, in order of first use. */
 export function distinctNames(
-  facts: readonly SpanFacts[],
+  facts: readonly HasSpan[],
   rules: readonly AttributeRule[],
 ): Map<string, Provenance> {
   const values = new Map<string, Provenance>();
@@ -134,7 +134,7 @@ export const serviceOf = oncePerSpan(({ resource }) =>
 
 export const serviceRule = { key: ATTR_SERVICE_NAME, ruleId: "resource.service" } as const;
 
-export function distinctServices(facts: readonly SpanFacts[]): Map<string, Provenance> {
+export function distinctServices(facts: readonly HasSpan[]): Map<string, Provenance> {
   const values = new Map<string, Provenance>();
   for (const { span } of facts) {
     const value = serviceOf(span);

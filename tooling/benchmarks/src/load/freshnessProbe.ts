@@ -2,11 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { BENCH_TENANT } from "../engines/place.js";
 import { SPANS_PER_TRACE } from "./genAiTraces.js";
-import type { FreshnessTarget } from "./httpLoad.js";
 
 /** How often is looked: what is measured is so much too long at most, and half of it on average. */
 const POLL_MS = 50;
 const PATIENCE_MS = 30_000;
+
+export interface FreshnessTarget {
+  readonly clickhouseUrl: string;
+  readonly database: string;
+  /** A trace of each body, as its template has it. */
+  readonly traceIds: readonly string[];
+}
 
 /** Looks, again and again, which of the traces that were acknowledged have a row that holds all of their spans. */
 export class FreshnessProbe {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Percentiles, percentilesOf } from "../harness/percentiles.js";
 import { answerCalls } from "../harness/program.js";
-import { FreshnessProbe } from "./freshnessProbe.js";
+import { FreshnessProbe, type FreshnessTarget } from "./freshnessProbe.js";
 import { KeptConnection } from "./keptConnection.js";
 import { type IdForm, PatchedBody } from "./patchedBody.js";
 
@@ -17,13 +17,6 @@ export interface HttpLoadTarget {
   readonly expectedReply: string;
   /** Measures when what was acknowledged can be read. */
   readonly freshness?: FreshnessTarget;
-}
-
-export interface FreshnessTarget {
-  readonly clickhouseUrl: string;
-  readonly database: string;
-  /** A trace of each body, as its template has it. */
-  readonly traceIds: readonly string[];
 }
 
 export interface HttpLoadRun {
