@@ -3,5 +3,5 @@
 /** @returns {Promise<typeof import("@es/tooling-engines")>} */
 export function services() {
   // A URL, not a path: a checkout's own path may hold a `#` or a `%`.
-  return import(new URL("../services/dist/index.js", import.meta.url).href);
+  return import(new URL("../engines/dist/index.js", import.meta.url).href);
 }

@@ -102,7 +102,7 @@ async function profileOf(client: ClickHouseClient): Promise<ReadonlyMap<string, 
     throw classifyClickHouseError(error, {
       name: "read the user's settings",
       table: "system.settings",
-      component: "trace-service",
+      component: "trace-wiring",
     });
   }
 }

@@ -22,7 +22,7 @@ const TIMEOUT_MS = 3_000;
 
 /** Makes the table that a probe writes to. It holds one row per kind of process. */
 export const probeMigrations: MigrationSet = {
-  component: "trace-service",
+  component: "trace-wiring",
   migrations: [
     {
       version: 1,
@@ -136,7 +136,7 @@ async function reported(name: string, table: string, work: () => Promise<unknown
     throw classifyClickHouseError(error, {
       name: `check that it can ${name}`,
       table,
-      component: "trace-service",
+      component: "trace-wiring",
     });
   }
 }
