@@ -1,5 +1,5 @@
 // The two runs of the tests, and what goes before them.
-import { build, install, timed, turbo } from "./bootstrap.mjs";
+import { build, install, runTool, timed, turbo } from "./bootstrap.mjs";
 import { services } from "./services.mjs";
 import { interruptible, runTests } from "./suite.mjs";
 import { pathProblem, selectTestFiles, testFiles } from "./testFiles.mjs";
@@ -17,6 +17,11 @@ export async function prepare() {
 /** Everything that needs no engine. */
 export async function check() {
   await turbo("Linting and checking types", ["lint", "typecheck"]);
+  await timed("Looking for what nothing uses", async () => {
+    const code = await runTool("knip", ["--no-progress", "--no-config-hints"]);
+    if (code !== 0)
+      throw new Error("Something is not used, or not listed: see above. knip.json says what counts.");
+  });
   await turbo("Checking packages as they would be published", ["check:package"]);
 }
 

@@ -2,7 +2,7 @@ import type { AttributeValue } from "@es/otlp";
 import { type ExactAttributes, type ExactValue, readExactValue, type TypedAttributes } from "./exactValue.js";
 
 /** What the exporter's columns cannot hold of a span. Absent members have their default. */
-export interface ExactSpan {
+interface ExactSpan {
   readonly kind?: number;
   readonly flags?: number;
   /** Dropped attributes, events and links. */

@@ -376,7 +376,7 @@ function* reportedOnce(
 ): Generator<void, Money> {
   let steps = 0;
   const below: (Money | undefined)[] = new Array(tree.spans.length);
-  // As with usage: see `countUsageOnce`.
+  // As with usage: see `countUsageOnceInSteps`.
   const beside: (Money | undefined)[] = new Array(tree.spans.length);
   const addTo = (sums: (Money | undefined)[], position: number, amount: Money | undefined) => {
     if (amount !== undefined) sums[position] = amount.plus(sums[position] ?? zeroMoney);

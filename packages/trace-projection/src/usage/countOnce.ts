@@ -1,6 +1,6 @@
 import { isOwnWork } from "../spans/ownWork.js";
 import type { SpanTree } from "../spans/spanTree.js";
-import { ITEMS_PER_STEP, runToEnd } from "../steps.js";
+import { ITEMS_PER_STEP } from "../steps.js";
 import type { SpanKind } from "../traceProjection.js";
 import { addTokens, noTokens, type SpanUsage, type TokenCounts } from "./spanUsage.js";
 import { inputOf, type TwinCall } from "./twinCalls.js";
@@ -28,13 +28,6 @@ export type Sum = { -readonly [Field in keyof Explained]: number };
  * Of twins, see `findTwinCalls`, the outer counts as if the inner were below it. Both explain what the spans above each of
  * them report, and from where they meet they do so once.
  */
-export function countUsageOnce(
-  ...of: Parameters<typeof countUsageOnceInSteps>
-): readonly (TokenCounts | undefined)[] {
-  return runToEnd(countUsageOnceInSteps(...of));
-}
-
-/** {@link countUsageOnce} in steps. */
 export function* countUsageOnceInSteps(
   tree: SpanTree,
   usages: readonly (SpanUsage | undefined)[],

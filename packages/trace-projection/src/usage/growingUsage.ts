@@ -20,7 +20,7 @@ const nothing: Sum = noSum();
 const fields = Object.keys(nothing) as readonly (keyof Sum)[];
 
 /**
- * Counts usage once, as `countUsageOnce` does, in a trace without twins and cycles that grows span by span: what changes
+ * Counts usage once, as `countUsageOnceInSteps` does, in a trace without twins and cycles that grows span by span: what changes
  * goes up from a span to the root, as a difference.
  */
 export class GrowingUsage {

@@ -9,7 +9,7 @@ import { readUsageObject } from "./usageObject.js";
 
 /**
  * Tokens, each in one class. `reasoning` is a part of `output`; `total` is at least what the others add up to. As what a
- * span adds to its trace `uncached` may be negative: see `countUsageOnce`.
+ * span adds to its trace `uncached` may be negative: see `countUsageOnceInSteps`.
  */
 export interface TokenCounts {
   readonly uncached: number;
