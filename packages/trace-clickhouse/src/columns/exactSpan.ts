@@ -1,22 +1,5 @@
 import type { AttributeValue } from "@es/otlp";
-import { type ExactAttributes, type ExactValue, readExactValue, type TypedAttributes } from "./exactValue.js";
-
-/** What the exporter's columns cannot hold of a span. Absent members have their default. */
-interface ExactSpan {
-  readonly kind?: number;
-  readonly flags?: number;
-  /** Dropped attributes, events and links. */
-  readonly dropped?: readonly [number, number, number];
-  readonly attributes?: ExactAttributes;
-  readonly resource?: ExactAttributes;
-  readonly resourceDropped?: number;
-  readonly resourceSchemaUrl?: string;
-  readonly scope?: readonly (readonly [string, ExactValue])[];
-  readonly scopeDropped?: number;
-  readonly scopeSchemaUrl?: string;
-  readonly events?: readonly (readonly [number, ExactEvent])[];
-  readonly links?: readonly (readonly [number, ExactLink])[];
-}
+import { type ExactAttributes, readExactValue, type TypedAttributes } from "./exactValue.js";
 
 export interface ExactEvent {
   readonly time?: string;
@@ -30,7 +13,7 @@ export interface ExactLink {
   readonly attributes?: ExactAttributes;
 }
 
-/** An {@link ExactSpan} as it is read. */
+/** What the other columns cannot hold of a span, as it is read. Absent members have their default. */
 export interface SpanDetails {
   readonly kind?: number;
   readonly flags?: number;
