@@ -1,3 +1,3 @@
 import { packageTests } from "@es/tooling-vitest";
 
-export default packageTests(import.meta.url, { engines: "test/services.test.ts" });
+export default packageTests(import.meta.url, { engines: "test/apps.test.ts" });

@@ -1,4 +1,4 @@
-// `npm run chaos [-- options]`: installs, builds, and breaks the services on purpose; see docs/chaos.md.
+// `npm run chaos [-- options]`: installs, builds, and breaks the apps on purpose; see docs/chaos.md.
 import { join } from "node:path";
 import { build, install, requireNode, root, runForeground } from "./bootstrap.mjs";
 

@@ -1,6 +1,6 @@
 // The two runs of the tests, and what goes before them.
 import { build, install, runTool, timed, turbo } from "./bootstrap.mjs";
-import { services } from "./services.mjs";
+import { engines } from "./engines.mjs";
 import { interruptible, runTests } from "./suite.mjs";
 import { pathProblem, selectTestFiles, testFiles } from "./testFiles.mjs";
 
@@ -30,8 +30,8 @@ export async function check() {
  * @param {string[]} args filters and options of vitest
  */
 export async function test(args) {
-  const { startTestServices } = await services();
-  await runTests("Tests", startTestServices, async () =>
+  const { startTestEngines } = await engines();
+  await runTests("Tests", startTestEngines, async () =>
     args.length === 0 ? [] : await selectTestFiles(args, await testFiles()),
   );
 }
@@ -42,11 +42,11 @@ export async function test(args) {
  * @param {{ maxWorkers?: number }} [options] `maxWorkers`: test files at once, if not as many as usual
  */
 export async function testInContainers(args, { maxWorkers } = {}) {
-  const { startContainerServices } = await services();
+  const { startContainerEngines } = await engines();
   const signal = interruptible();
   await runTests(
     "Tests in containers",
-    () => startContainerServices({ step: timed, signal }),
+    () => startContainerEngines({ step: timed, signal }),
     async () => [
       ...(await selectTestFiles(args, await testFiles({ needEngines: true }))),
       ...(maxWorkers === undefined ? [] : [`--maxWorkers=${maxWorkers}`]),

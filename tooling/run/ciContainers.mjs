@@ -5,7 +5,7 @@ import { exportRuns } from "./suite.mjs";
 
 /**
  * What an engine behind a network and another distribution could change: the contracts of the stores and the queue, and the
- * services as a whole. `npm run test:containers` runs all that needs engines.
+ * apps as a whole. `npm run test:containers` runs all that needs engines.
  */
 const selection = [
   "queue-bullmq/test/contract",
@@ -17,7 +17,7 @@ const selection = [
   "trace-clickhouse/src/",
   "session-projection/src/clickhouse/",
   "conformance/test/engines",
-  "e2e/test/services",
+  "e2e/test/apps",
 ];
 
 await testInContainers(selection, { maxWorkers: 1 });

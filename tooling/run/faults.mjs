@@ -1,4 +1,4 @@
-// `npm run faults [-- options]`: installs, builds, and puts the engines into each state that services must survive; see
+// `npm run faults [-- options]`: installs, builds, and puts the engines into each state that apps must survive; see
 // docs/operations.md.
 import { join } from "node:path";
 import { build, install, requireNode, root, runForeground, runTool } from "./bootstrap.mjs";

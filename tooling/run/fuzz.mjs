@@ -2,7 +2,7 @@
 // requests, or the stores with changed rows on a real ClickHouse. Both without a word for which.
 import { join } from "node:path";
 import { build, install, requireNode, root, runForeground } from "./bootstrap.mjs";
-import { services as testServices } from "./services.mjs";
+import { engines } from "./engines.mjs";
 
 const [which, ...rest] = process.argv.slice(2);
 const fuzzers = { otlp: "packages/otlp", rows: "packages/trace-clickhouse" };
@@ -20,18 +20,18 @@ for (const name of chosen) {
     join(folder, "tsconfig.fuzz.json"),
   ]);
   if (compiled !== 0) process.exit(compiled);
-  const services = name === "rows" ? await startServices() : undefined;
-  const environment = services === undefined ? {} : { CLICKHOUSE_URL: services.clickhouse.url };
+  const running = name === "rows" ? await startEngines() : undefined;
+  const environment = running === undefined ? {} : { CLICKHOUSE_URL: running.clickhouse.url };
   results.push(
     await runForeground(process.execPath, [join(folder, ".fuzz/fuzz/main.js"), ...own(name)], environment),
   );
-  await services?.close();
+  await running?.close();
 }
 process.exit(results.find((code) => code !== 0) ?? 0);
 
-async function startServices() {
-  const { startTestServices } = await testServices();
-  return startTestServices();
+async function startEngines() {
+  const { startTestEngines } = await engines();
+  return startTestEngines();
 }
 
 /** Where both run, each has the options that are its own. */

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { installBeside, root } from "./bootstrap.mjs";
-import { services } from "./services.mjs";
+import { engines } from "./engines.mjs";
 import { runTests } from "./suite.mjs";
 import { selectTestFiles, testFiles } from "./testFiles.mjs";
 
@@ -14,14 +14,14 @@ const selection = [
   "clickhouse-embedded/test/client",
   "clickhouse-embedded/test/http",
   "api-keys/src/",
-  "core/src/processing/",
+  "processing/src/",
   "core/src/streams/",
   "packages/queue-memory/",
   "packages/store-memory/src/projectionStore",
   "otlp/src/decodeJson",
   "queue-bullmq/test/contract",
   "queue-bullmq/test/outage",
-  "service/src/httpServer",
+  "host/src/httpServer",
 ];
 
 /** The supported major versions besides this process's own, such as `["22", "24"]`. */
@@ -38,11 +38,11 @@ export async function installNodes() {
 
 /** Runs the selection on each of `otherVersions()`, one after the other. */
 export async function testOnOtherNodes() {
-  const { startTestServices } = await services();
+  const { startTestEngines } = await engines();
   for (const version of otherVersions()) {
     await runTests(
       `Tests on Node.js ${version}`,
-      startTestServices,
+      startTestEngines,
       async () => selectTestFiles(selection, await testFiles()),
       { nodeFolder: nodeFolder(version) },
     );

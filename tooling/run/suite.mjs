@@ -25,24 +25,24 @@ let summarized = false;
 /**
  * Runs vitest on engines, closes them, and keeps the counts.
  * @param {string} label
- * @param {() => Promise<import("@es/tooling-engines").TestServices>} startServices
+ * @param {() => Promise<import("@es/tooling-engines").TestEngines>} startEngines
  * @param {() => Promise<string[]>} vitestArguments
  * @param {{ nodeFolder?: string }} [options] `nodeFolder`: holds the `node` to run the tests on, if not this process's own
  */
-export async function runTests(label, startServices, vitestArguments, { nodeFolder } = {}) {
+export async function runTests(label, startEngines, vitestArguments, { nodeFolder } = {}) {
   const run = { label, engines: [], passed: 0, failed: 1, skipped: 0 };
-  let services;
+  let engines;
   try {
     const args = await vitestArguments();
-    services = await startServices();
-    run.engines = describeEngines(services);
+    engines = await startEngines();
+    run.engines = describeEngines(engines);
     process.stderr.write(`${run.engines.join("\n")}\n`);
-    if (!interrupted) Object.assign(run, await runVitest(label, args, services, nodeFolder));
+    if (!interrupted) Object.assign(run, await runVitest(label, args, engines, nodeFolder));
   } catch (error) {
     process.stderr.write(`${label}: ${error.message}\n`);
   }
   try {
-    await services?.close();
+    await engines?.close();
   } catch (error) {
     process.stderr.write(`${label}: the engines could not be ended: ${error.message}\n`);
     run.failed += 1;
@@ -113,15 +113,15 @@ export function interruptible() {
   return controller.signal;
 }
 
-async function runVitest(label, args, services, nodeFolder = dirname(process.execPath)) {
+async function runVitest(label, args, engines, nodeFolder = dirname(process.execPath)) {
   const report = join(tmpdir(), `es-test-report-${process.pid}.json`);
   const begun = Date.now();
   const exitCode = await runForeground(
     join(root, "node_modules/.bin/vitest"),
     ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
     {
-      CLICKHOUSE_URL: services.clickhouse.url,
-      REDIS_URL: services.redis.url,
+      CLICKHOUSE_URL: engines.clickhouse.url,
+      REDIS_URL: engines.redis.url,
       PATH: `${nodeFolder}${delimiter}${process.env.PATH ?? ""}`,
     },
   );

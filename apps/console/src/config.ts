@@ -23,12 +23,12 @@ export const consoleVariables = {
   ...traceProjectionVariables,
 };
 
-const consoleService = z.object({ ...consoleVariables, ...clickhouseVariables });
+const consoleApp = z.object({ ...consoleVariables, ...clickhouseVariables });
 const consoleOnly = z.object(consoleVariables);
 
 export type ConsoleConfig = z.output<typeof consoleOnly>;
-export type ConsoleServiceConfig = z.output<typeof consoleService>;
+export type ConsoleAppConfig = z.output<typeof consoleApp>;
 
-export function readConsoleServiceConfig(environment: Environment): ConsoleServiceConfig {
-  return readEnvironment(consoleService, environment);
+export function readConsoleAppConfig(environment: Environment): ConsoleAppConfig {
+  return readEnvironment(consoleApp, environment);
 }

@@ -1,4 +1,4 @@
-import { type Access, type Logger, type RunningService, startHttpServer } from "@es/host";
+import { type Access, type Logger, type RunningApp, startHttpServer } from "@es/host";
 import type { TraceStore } from "@es/trace-wiring";
 import { getRequestListener } from "@hono/node-server";
 import type { ConsoleConfig } from "./config.js";
@@ -11,7 +11,7 @@ export interface ConsoleDependencies {
   readonly logger: Logger;
 }
 
-export interface RunningConsole extends RunningService {
+export interface RunningConsole extends RunningApp {
   /** `http://host:port`; the read API is at `/api/traces` and `/api/sessions`. */
   readonly url: string;
 }

@@ -25,7 +25,7 @@ export const ingestVariables = {
   ...accessVariables,
 };
 
-const ingestService = z.object({
+const ingestApp = z.object({
   ...ingestVariables,
   ...clickhouseVariables,
   ...queueVariables,
@@ -36,8 +36,8 @@ const ingestService = z.object({
 const ingest = z.object(ingestVariables);
 
 export type IngestConfig = z.output<typeof ingest>;
-export type IngestServiceConfig = z.output<typeof ingestService>;
+export type IngestAppConfig = z.output<typeof ingestApp>;
 
-export function readIngestServiceConfig(environment: Environment): IngestServiceConfig {
-  return readEnvironment(ingestService, environment);
+export function readIngestAppConfig(environment: Environment): IngestAppConfig {
+  return readEnvironment(ingestApp, environment);
 }

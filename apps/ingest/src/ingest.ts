@@ -5,7 +5,7 @@ import {
   type Logger,
   OWN_TELEMETRY_ATTRIBUTE,
   type ReadinessCheck,
-  type RunningService,
+  type RunningApp,
   startHttpServer,
 } from "@es/host";
 import {
@@ -34,7 +34,7 @@ export interface IngestDependencies {
   readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
 }
 
-export interface RunningIngest extends RunningService {
+export interface RunningIngest extends RunningApp {
   /** `http://host:port`; OTLP is at `/v1/traces`. */
   readonly url: string;
 }
@@ -123,12 +123,12 @@ export async function startIngest(
   };
 }
 
-/** What a person sees who opens the address that a service prints. */
+/** What a person sees who opens the address that an app prints. */
 const usage = `OTLP over HTTP. OpenTelemetry SDKs and Collectors send traces here: POST /v1/traces, as protobuf or JSON.
 
   OTEL_EXPORTER_OTLP_ENDPOINT   this address without a path
   OTEL_EXPORTER_OTLP_PROTOCOL   http/protobuf or http/json
-  OTEL_EXPORTER_OTLP_HEADERS    x-api-key=<key>, where the service has API keys
+  OTEL_EXPORTER_OTLP_HEADERS    x-api-key=<key>, where the server has API keys
 
 /readyz says whether spans can be stored now.
 `;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "@es/host";
+import { Closers, createLogger } from "@es/host";
 import { metrics } from "@opentelemetry/api";
 import {
   AggregationTemporality,
@@ -30,9 +30,11 @@ it("has buckets below a second in every histogram of seconds, and different dura
     DATA_DIR: dataDir,
   });
   try {
-    const standalone = await startStandalone(config, createLogger({ name: "test", defaultLevel: "fatal" }));
+    const closers = new Closers();
+    const logger = createLogger({ name: "test", defaultLevel: "fatal" });
+    const standalone = await startStandalone(config, { logger, closers });
     await runDemo(standalone, () => undefined);
-    await standalone.stop();
+    await closers.close();
     await provider.forceFlush();
   } finally {
     metrics.disable();

@@ -1,2 +1,2 @@
 export { readStandaloneConfig, type StandaloneConfig } from "./config.js";
-export { type RunningStandalone, startStandalone } from "./standalone.js";
+export { type StandaloneAddresses, type StandaloneStart, startStandalone } from "./standalone.js";

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { ConfigurationError, createLogger, runService, startTelemetry } from "@es/host";
+import { ConfigurationError, type Environment, runApp } from "@es/host";
 import { readStandaloneConfig } from "./config.js";
 import { runDemo } from "./demo.js";
 import { startStandalone } from "./standalone.js";
@@ -22,33 +22,32 @@ function readArguments() {
   }
 }
 
+/** @throws ConfigurationError */
+function readConfig(environment: Environment) {
+  const { demo = false, help = false } = readArguments();
+  if (help) {
+    print(usage);
+    process.exit(0);
+  }
+  const config = readStandaloneConfig(environment);
+  if (demo && (config.API_KEYS ?? config.API_KEYS_FILE) !== undefined)
+    throw new ConfigurationError("The demo has no API key: run it without API_KEYS and API_KEYS_FILE.");
+  return { config, demo };
+}
+
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
-await runService({
-  logger: () => createLogger({ name: "standalone", defaultLevel: "warn" }),
-  async start(logger) {
-    const { demo, help } = readArguments();
-    if (help === true) {
-      print(usage);
-      process.exit(0);
-    }
-    const config = readStandaloneConfig(process.env);
-    if (demo === true && (config.API_KEYS ?? config.API_KEYS_FILE) !== undefined)
-      throw new ConfigurationError("The demo has no API key: run it without API_KEYS and API_KEYS_FILE.");
-    const telemetry = startTelemetry({ serviceName: "es-standalone" });
-    const standalone = await startStandalone(config, logger);
+await runApp({
+  name: "standalone",
+  defaultLogLevel: "warn",
+  config: readConfig,
+  async start({ config, demo }, app) {
+    const standalone = await startStandalone(config, app);
     print(`OTLP/HTTP  ${standalone.ingestUrl}/v1/traces`);
     print(`Read API   ${standalone.consoleUrl}/api/traces`);
     print(`Operations ${standalone.operationsUrl}/operations`);
-    if (demo === true) {
-      // It runs beside the service: a signal may stop both at any time.
-      runDemo(standalone, print).catch((error: unknown) => logger.error({ error }, "The demo failed"));
-    }
-    return {
-      async stop() {
-        await standalone.stop();
-        await telemetry.shutdown();
-      },
-    };
+    if (!demo) return;
+    // It runs beside the app: a signal may stop both at any time.
+    runDemo(standalone, print).catch((error: unknown) => app.logger.error({ error }, "The demo failed"));
   },
 });

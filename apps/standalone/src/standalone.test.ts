@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "@es/host";
+import { Closers, createLogger } from "@es/host";
 import { expect, it } from "vitest";
 import { readStandaloneConfig } from "./config.js";
 import { startStandalone } from "./standalone.js";
@@ -42,7 +42,8 @@ it("stops under load, and after the next start every span it acknowledged is pro
     WORKER_PORT: "0",
     DATA_DIR: dataDir,
   });
-  const first = await startStandalone(config, logger);
+  const closers = new Closers();
+  const first = await startStandalone(config, { logger, closers });
   const acknowledged: string[] = [];
   let refused = 0;
   let stopped = false;
@@ -56,14 +57,14 @@ it("stops under load, and after the next start every span it acknowledged is pro
   const clients = Array.from({ length: 30 }, client);
   while (acknowledged.length < 300) await new Promise((resolve) => setTimeout(resolve, 5));
   const before = acknowledged.length;
-  await first.stop();
+  await closers.close();
   stopped = true;
   await Promise.all(clients);
   // Requests in flight when it began to stop were finished, later ones were not taken.
   expect(acknowledged.length).toBeGreaterThan(before);
   expect(refused).toBeGreaterThan(0);
 
-  const second = await startStandalone(config, logger);
+  const second = await startStandalone(config, { logger, closers });
   const missing = new Set(acknowledged);
   while (missing.size > 0) {
     for (const traceId of missing) {
@@ -74,6 +75,6 @@ it("stops under load, and after the next start every span it acknowledged is pro
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  await second.stop();
+  await closers.close();
   await rm(dataDir, { recursive: true, force: true });
 });

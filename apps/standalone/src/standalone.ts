@@ -5,18 +5,33 @@ import { startConsole } from "@es/app-console";
 import { startIngest } from "@es/app-ingest";
 import { startWorker, startWorkerServer } from "@es/app-worker";
 import { type RunningClickHouse, StartError, startClickHouse } from "@es/clickhouse-embedded";
-import { assertPortIsFree, ConfigurationError, type Logger, openAccess, type RunningService } from "@es/host";
+import {
+  assertPortIsFree,
+  type Closers,
+  ConfigurationError,
+  type Logger,
+  openAccess,
+  type RunningHttpServer,
+} from "@es/host";
 import { LeasesMemory, ProjectionQueueMemory } from "@es/queue-memory";
 import { SpanIngestionWriteRepositoryClickHouse } from "@es/trace-clickhouse";
 import {
   openTraceStore,
   readTraceProjectionOptions,
   sessionSchedule,
+  type TraceStore,
   type TraceStoreOptions,
 } from "@es/trace-wiring";
 import type { StandaloneConfig } from "./config.js";
 
-export interface RunningStandalone extends RunningService {
+/** What a start needs; closing `closers` stops what runs. */
+export interface StandaloneStart {
+  readonly logger: Logger;
+  readonly closers: Closers;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StandaloneAddresses {
   readonly ingestUrl: string;
   readonly consoleUrl: string;
   readonly operationsUrl: string;
@@ -32,125 +47,138 @@ const ENGINE_FOLDER = "clickhouse";
  */
 export async function startStandalone(
   config: StandaloneConfig,
-  logger: Logger,
+  { logger, closers, signal }: StandaloneStart,
   options: TraceStoreOptions = {},
-): Promise<RunningStandalone> {
-  // Closed in reverse order, whether the start failed half way or the service is stopped.
-  const closers: (() => Promise<void>)[] = [];
-  const stop = async () => {
-    for (const close of closers.splice(0).reverse()) await close();
-  };
-  try {
-    const projection = readTraceProjectionOptions(config);
-    // Before anything is opened: the mistake that is made most often should be the quickest to show.
-    await assertPortIsFree({
-      host: config.INGEST_HOST,
-      port: config.INGEST_PORT,
-      portVariable: "INGEST_PORT",
-    });
-    await assertPortIsFree({
-      host: config.CONSOLE_HOST,
-      port: config.CONSOLE_PORT,
-      portVariable: "CONSOLE_PORT",
-    });
-    await assertPortIsFree({
-      host: config.WORKER_HOST,
-      port: config.WORKER_PORT,
-      portVariable: "WORKER_PORT",
-    });
+): Promise<StandaloneAddresses> {
+  const projection = readTraceProjectionOptions(config);
+  // Before anything is opened: the mistake that is made most often should be the quickest to show.
+  await assertPortsAreFree(config);
+  const access = await openAccess(config, {
+    logger,
+    hosts: { INGEST_HOST: config.INGEST_HOST, CONSOLE_HOST: config.CONSOLE_HOST },
+  });
+  closers.add(() => access.close());
 
-    const access = await openAccess(config, {
-      logger,
-      hosts: { INGEST_HOST: config.INGEST_HOST, CONSOLE_HOST: config.CONSOLE_HOST },
-    });
-    closers.push(() => access.close());
+  const sessionQueue = new ProjectionQueueMemory({ delayMs: config.SESSION_DELAY_MS, limiter: null });
+  closers.add(() => sessionQueue.close());
+  const store = await openStore(config, {
+    logger,
+    closers,
+    signal,
+    sessionQueue,
+    options: { projection, ...options },
+  });
+  const queue = new ProjectionQueueMemory({ delayMs: config.QUEUE_DELAY_MS, limiter: null });
+  closers.add(() => queue.close());
 
-    closeToOthers(config.DATA_DIR);
-    const password = config.CLICKHOUSE_PASSWORD ?? randomUUID();
-    const engine = await startEngine(config, password);
-    closers.push(() => engine.close());
+  const shared = { store, queue, sessionQueue, logger, closers };
+  const operations = await startWork(config, shared);
+  const console = await startConsole(config, { store, access, logger });
+  closers.add(() => console.stop());
+  const repository = new SpanIngestionWriteRepositoryClickHouse({
+    eventStore: store.eventStore,
+    queue,
+    onScheduleError: (error) =>
+      logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
+  });
+  const ingest = await startIngest(config, { repository, store, access, logger });
+  closers.add(() => ingest.stop());
+  return { ingestUrl: ingest.url, consoleUrl: console.url, operationsUrl: operations.url };
+}
 
-    const sessionQueue = new ProjectionQueueMemory({ delayMs: config.SESSION_DELAY_MS, limiter: null });
-    closers.push(() => sessionQueue.close());
+async function assertPortsAreFree(config: StandaloneConfig): Promise<void> {
+  const { INGEST_HOST, INGEST_PORT, CONSOLE_HOST, CONSOLE_PORT, WORKER_HOST, WORKER_PORT } = config;
+  await assertPortIsFree({ host: INGEST_HOST, port: INGEST_PORT, portVariable: "INGEST_PORT" });
+  await assertPortIsFree({ host: CONSOLE_HOST, port: CONSOLE_PORT, portVariable: "CONSOLE_PORT" });
+  await assertPortIsFree({ host: WORKER_HOST, port: WORKER_PORT, portVariable: "WORKER_PORT" });
+}
 
-    const opened = openTraceStore(
-      {
-        CLICKHOUSE_URL: engine.url,
-        CLICKHOUSE_PASSWORD: password,
-        CLICKHOUSE_DATABASE: DATABASE,
-        TRACE_MAX_BYTES: config.TRACE_MAX_BYTES,
-        SPAN_RETENTION_DAYS: config.SPAN_RETENTION_DAYS,
-        KEPT_FOLDS_BYTES: config.KEPT_FOLDS_BYTES,
-      },
-      logger,
-      { projection, ...options, scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS) },
-    );
+interface OpenStoreOptions extends StandaloneStart {
+  readonly sessionQueue: ProjectionQueueMemory;
+  readonly options: TraceStoreOptions;
+}
+
+/** Starts the embedded engine, and waits for the schema in it. */
+async function openStore(
+  config: StandaloneConfig,
+  { logger, closers, signal, sessionQueue, options }: OpenStoreOptions,
+): Promise<TraceStore> {
+  closeToOthers(config.DATA_DIR);
+  const password = config.CLICKHOUSE_PASSWORD ?? randomUUID();
+  const engine = await startEngine(config, password);
+  closers.add(() => engine.close());
+  const opened = openTraceStore(
+    {
+      CLICKHOUSE_URL: engine.url,
+      CLICKHOUSE_PASSWORD: password,
+      CLICKHOUSE_DATABASE: DATABASE,
+      TRACE_MAX_BYTES: config.TRACE_MAX_BYTES,
+      SPAN_RETENTION_DAYS: config.SPAN_RETENTION_DAYS,
+      KEPT_FOLDS_BYTES: config.KEPT_FOLDS_BYTES,
+    },
+    logger,
+    { ...options, scheduleSessions: sessionSchedule(sessionQueue, config.SESSION_DELAY_MS) },
+  );
+  closers.add(() => opened.close());
+  await Promise.race([opened.opened, abortOf(signal)]);
+  return {
+    ...opened,
     // The engine knows what no query shows: that its data directory is gone, or its disk full.
-    const store = {
-      ...opened,
-      async isReady(): Promise<string | undefined> {
-        await engine.check();
-        const note = await opened.isReady();
-        return typeof note === "string" ? note : undefined;
-      },
-    };
-    closers.push(() => store.close());
-    await store.opened;
+    async isReady(): Promise<string | undefined> {
+      await engine.check();
+      const note = await opened.isReady();
+      return typeof note === "string" ? note : undefined;
+    },
+  };
+}
 
-    const queue = new ProjectionQueueMemory({ delayMs: config.QUEUE_DELAY_MS, limiter: null });
-    closers.push(() => queue.close());
+/** Rejects when the process is told to stop: the schema may wait for as long as the disk is full. */
+function abortOf(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal?.aborted === true) reject(signal.reason);
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
 
-    const worker = startWorker(config, {
-      store,
+interface WorkOptions extends Pick<StandaloneStart, "logger" | "closers"> {
+  readonly store: TraceStore;
+  readonly queue: ProjectionQueueMemory;
+  readonly sessionQueue: ProjectionQueueMemory;
+}
+
+/** Rebuilds projections, and serves the operations. */
+async function startWork(
+  config: StandaloneConfig,
+  { store, queue, sessionQueue, logger, closers }: WorkOptions,
+): Promise<RunningHttpServer> {
+  const worker = startWorker(config, {
+    store,
+    queue,
+    leases: new LeasesMemory(),
+    work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
+    sessions: {
+      queue: sessionQueue,
+      work: (run) => sessionQueue.work(run, { concurrency: config.SESSION_CONCURRENCY }),
+    },
+    logger,
+  });
+  closers.add(() => worker.stop());
+  const operations = await startWorkerServer(config, {
+    operations: {
       queue,
-      leases: new LeasesMemory(),
-      work: (run) => queue.work(run, { concurrency: config.WORKER_CONCURRENCY }),
-      sessions: {
-        queue: sessionQueue,
-        work: (run) => sessionQueue.work(run, { concurrency: config.SESSION_CONCURRENCY }),
-      },
-      logger,
-    });
-    closers.push(() => worker.stop());
-
-    const operations = await startWorkerServer(config, {
-      operations: {
-        queue,
-        reconcile: worker.reconcile,
-        replays: worker.replays,
-        generations: store.generations.operations,
-        projections: { sessions: { queue: sessionQueue, reconcile: worker.reconcileSessions } },
-      },
-      readiness: { clickhouse: store.isReady, generations: store.generations.isReady },
-      logger,
-    });
-    closers.push(async () => {
-      operations.beginDrain();
-      await operations.close();
-    });
-
-    const console = await startConsole(config, { store, access, logger });
-    closers.push(() => console.stop());
-
-    const repository = new SpanIngestionWriteRepositoryClickHouse({
-      eventStore: store.eventStore,
-      queue,
-      onScheduleError: (error) =>
-        logger.warn({ error }, "Traces were stored but not scheduled; the reconciler will"),
-    });
-    const ingest = await startIngest(config, { repository, store, access, logger });
-    closers.push(() => ingest.stop());
-
-    return {
-      ingestUrl: ingest.url,
-      consoleUrl: console.url,
-      operationsUrl: operations.url,
-      stop,
-    };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+      reconcile: worker.reconcile,
+      replays: worker.replays,
+      generations: store.generations.operations,
+      projections: { sessions: { queue: sessionQueue, reconcile: worker.reconcileSessions } },
+    },
+    readiness: { clickhouse: store.isReady, generations: store.generations.isReady },
+    logger,
+  });
+  closers.add(async () => {
+    operations.beginDrain();
+    await operations.close();
+  });
+  return operations;
 }
 
 /**

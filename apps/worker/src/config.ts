@@ -40,7 +40,7 @@ export const workerVariables = {
   ...traceProjectionVariables,
 };
 
-const workerService = z.object({
+const workerApp = z.object({
   ...workerVariables,
   ...clickhouseVariables,
   ...queueVariables,
@@ -57,8 +57,8 @@ const workerService = z.object({
 const worker = z.object(workerVariables);
 
 export type WorkerConfig = z.output<typeof worker>;
-export type WorkerServiceConfig = z.output<typeof workerService>;
+export type WorkerAppConfig = z.output<typeof workerApp>;
 
-export function readWorkerServiceConfig(environment: Environment): WorkerServiceConfig {
-  return readEnvironment(workerService, environment);
+export function readWorkerAppConfig(environment: Environment): WorkerAppConfig {
+  return readEnvironment(workerApp, environment);
 }

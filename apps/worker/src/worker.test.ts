@@ -2,7 +2,7 @@ import { EventSourcingError, parseTenantId } from "@es/core";
 import { createLogger } from "@es/host";
 import type { GenerationSet, LaggingAggregate, LagSource } from "@es/processing";
 import { expect, it, vi } from "vitest";
-import { readWorkerServiceConfig } from "./config.js";
+import { readWorkerAppConfig } from "./config.js";
 import { startWorker, type WorkerDependencies } from "./worker.js";
 
 const tenantId = parseTenantId("acme");
@@ -60,7 +60,7 @@ it("does not fill the log when a new generation refuses every trace", async () =
       WorkerDependencies["store"]["generations"]["projector"]
     >,
   };
-  const worker = startWorker(readWorkerServiceConfig({ RECONCILE_INTERVAL_MS: "0" }), {
+  const worker = startWorker(readWorkerAppConfig({ RECONCILE_INTERVAL_MS: "0" }), {
     store: {
       generations: generations as WorkerDependencies["store"]["generations"],
       traces: { listAggregates: unused, countAggregates: unused },

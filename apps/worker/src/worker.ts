@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger, RunningService } from "@es/host";
+import type { Logger, RunningApp } from "@es/host";
 import type { ReconcileNow, ReplayOperations } from "@es/operations";
 import {
   EngineProbe,
@@ -22,7 +22,7 @@ export interface WorkerDependencies extends WorkedQueue {
   readonly logger: Logger;
 }
 
-export interface RunningWorker extends RunningService {
+export interface RunningWorker extends RunningApp {
   /** Schedules everything that lags behind its spans, now. @throws EventSourcingError `STORE_UNAVAILABLE` before the schema is there */
   readonly reconcile: ReconcileNow;
   /** The same for sessions that lag behind their traces; nothing without their queue. */

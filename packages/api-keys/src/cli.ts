@@ -16,7 +16,7 @@ es-keys revoke --file <path> (--id <id> | --key <key> | --tenant <tenant> [--nam
 
 create makes an API key and prints it: once, for it is stored nowhere. What is stored is the entry with its hash.
 list shows the keys in a file, by the first digits of their hashes.
-revoke takes keys out of a file. Services that use the file refuse them within two seconds.
+revoke takes keys out of a file. Apps that use the file refuse them within two seconds.
 
   --tenant   whose data the key sends and reads
   --name     for people: where the key is used

@@ -30,7 +30,7 @@ export async function addToApiKeysFile(path: string, entry: StoredApiKey): Promi
 }
 
 /**
- * Takes entries out of a file of keys. Services that use the file refuse their keys within a second or two.
+ * Takes entries out of a file of keys. Apps that use the file refuse their keys within a second or two.
  *
  * @returns the entries that were taken out; none leaves the file as it is
  * @throws ApiKeysError when there is no such file or it is not valid; then the file stays as it is

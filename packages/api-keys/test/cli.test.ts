@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Keys of a file, as a service reads them. */
+/** Keys of a file, as an app reads them. */
 const ringOf = async (path: string) => new ApiKeyRing(parseApiKeys(await readFile(path, "utf8")));
 const keyIn = (output: string) => /^ {2}(es_\S+)$/m.exec(output)?.[1] ?? "";
 

@@ -80,7 +80,7 @@ describe("access without keys", () => {
 });
 
 describe("access with keys", () => {
-  it("needs one, wherever the service listens", async () => {
+  it("needs one, wherever the app listens", async () => {
     access = await openAccess(config({ API_KEYS: document, ALLOW_ANONYMOUS: "true" }), {
       hosts: { INGEST_HOST: "0.0.0.0" },
       logger,

@@ -16,7 +16,7 @@ import type { ReadinessCheck } from "./health.js";
 import type { Logger } from "./logger.js";
 import { isLoopbackHost, isSentToLoopback } from "./loopback.js";
 
-/** Who may use a service, and as which tenant. */
+/** Who may use an app, and as which tenant. */
 export const accessVariables = {
   /** The tenant of every request; only without API keys. */
   TENANT_ID: z
@@ -49,7 +49,7 @@ export interface Access {
 
 export interface OpenAccessOptions {
   readonly logger: Logger;
-  /** Where the service will listen, by the variable that says so, such as `{ INGEST_HOST: "127.0.0.1" }`. */
+  /** Where the app will listen, by the variable that says so, such as `{ INGEST_HOST: "127.0.0.1" }`. */
   readonly hosts: Readonly<Record<string, string>>;
 }
 
@@ -57,7 +57,7 @@ export interface OpenAccessOptions {
  * Reads the API keys. Those of a file are read again when it changes and on SIGHUP; while it is broken the keys from before
  * stay, and the log says why.
  *
- * @throws ConfigurationError for keys that are not valid, and when a service without keys would listen beyond this machine
+ * @throws ConfigurationError for keys that are not valid, and when an app without keys would listen beyond this machine
  */
 export async function openAccess(config: AccessConfig, options: OpenAccessOptions): Promise<Access> {
   const { logger, hosts } = options;
@@ -139,7 +139,7 @@ function withRing(ring: ApiKeyRing): Access {
   };
 }
 
-/** A service with old keys, or none, still does its work: it stays ready, and says what an operator must know. */
+/** An app with old keys, or none, still does its work: it stays ready, and says what an operator must know. */
 function noteOf({ size }: ApiKeyRing, problem?: ApiKeysError): string | undefined {
   if (problem !== undefined)
     return `${problem.message} Revoked keys still work: the ${countOf(size)} from before stay in use.`;

@@ -17,7 +17,7 @@ export interface BackgroundStart {
 }
 
 /**
- * Work a service must do before it can serve, done while it already listens: it answers "not yet" instead of not being
+ * Work an app must do before it can serve, done while it already listens: it answers "not yet" instead of not being
  * there, and goes on by itself when the engine it waits for comes up.
  */
 export function startInBackground(

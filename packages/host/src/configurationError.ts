@@ -1,4 +1,4 @@
-/** The operator has to change something before the service can start. The message says what, on as few lines as it takes. */
+/** The operator has to change something before the app can start. The message says what, on as few lines as it takes. */
 export class ConfigurationError extends Error {
   readonly code = "CONFIGURATION_INVALID";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { variable } from "./environment.js";
 
-/** How every service finds ClickHouse. */
+/** How every app finds ClickHouse. */
 export const clickhouseVariables = {
   /** User and password may stand in the URL or in variables of their own. */
   CLICKHOUSE_URL: variable.url(["http:", "https:"], "http://127.0.0.1:8123"),

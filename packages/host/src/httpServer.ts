@@ -156,7 +156,7 @@ function reportDrops(server: Server, onError: (error: unknown) => void): void {
   });
 }
 
-/** For a service that has much to do before it listens. @throws ConfigurationError if the port is taken now */
+/** For an app that has much to do before it listens. @throws ConfigurationError if the port is taken now */
 export async function assertPortIsFree(address: ListenAddress): Promise<void> {
   const server = createServer();
   await listen(server, address);

@@ -6,6 +6,7 @@ export {
   openAccess,
 } from "./access.js";
 export { type BackgroundStart, type BackgroundStartOptions, startInBackground } from "./backgroundStart.js";
+export { Closers, type ClosersOptions } from "./closers.js";
 export { ConfigurationError } from "./configurationError.js";
 export { clickhouseVariables, queueName, queueVariables } from "./engineVariables.js";
 export { type Environment, readEnvironment, variable } from "./environment.js";
@@ -24,7 +25,7 @@ export { answerJson, createJsonApi, type JsonApiOptions, RequestError } from "./
 export { createLogger, type Logger, type LoggerOptions } from "./logger.js";
 export { isLoopbackHost, isSentToLoopback } from "./loopback.js";
 export { openFilesLimit } from "./openFilesLimit.js";
-export { type RunningService, type RunServiceOptions, runService } from "./runService.js";
+export { type AppStart, type RunAppOptions, type RunningApp, runApp } from "./runApp.js";
 export {
   OWN_TELEMETRY_ATTRIBUTE,
   startTelemetry,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createLogger } from "./logger.js";
 
 describe("createLogger", () => {
-  it("takes its level from LOG_LEVEL, else from the service", () => {
+  it("takes its level from LOG_LEVEL, else from the app", () => {
     expect(createLogger({ name: "test", environment: { LOG_LEVEL: "debug" } }).level).toBe("debug");
     expect(createLogger({ name: "test", environment: {}, defaultLevel: "warn" }).level).toBe("warn");
   });

@@ -9,7 +9,7 @@ export type { Logger } from "pino";
 const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 export interface LoggerOptions {
-  /** The service that logs. */
+  /** The app that logs. */
   readonly name: string;
   /** Without `LOG_LEVEL`. @default "info" */
   readonly defaultLevel?: string;

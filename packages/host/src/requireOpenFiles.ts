@@ -1,7 +1,7 @@
 import { openFilesLimit } from "./openFilesLimit.js";
 
 /**
- * Ends the process with a sentence if it may open too few files to work. To be called before the modules of a service are loaded: that
+ * Ends the process with a sentence if it may open too few files to work. To be called before the modules of an app are loaded: that
  * alone opens dozens of files at once, and fails in ways that do not say so. This module loads nothing of ours but the limit.
  */
 export function requireOpenFiles(needed: number): void {

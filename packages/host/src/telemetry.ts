@@ -71,7 +71,7 @@ export function startTelemetry({ serviceName, environment = process.env }: Telem
   return {
     description: `${signals} over OTLP`,
     async shutdown() {
-      // An unreachable collector must not keep the service from stopping.
+      // An unreachable collector must not keep the app from stopping.
       const flushed = Promise.allSettled(shutdowns.map((shutdown) => shutdown()));
       const late = new AbortController();
       await Promise.race([

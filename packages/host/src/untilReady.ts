@@ -10,7 +10,7 @@ export interface UntilReadyOptions {
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5_000;
 
-/** Tries until it works, with growing pauses: how a service waits for an engine that is not up yet. */
+/** Tries until it works, with growing pauses: how an app waits for an engine that is not up yet. */
 export async function untilReady<T>(attempt: () => Promise<T>, options: UntilReadyOptions): Promise<T> {
   for (let delay = FIRST_DELAY_MS; ; delay = Math.min(2 * delay, LONGEST_DELAY_MS)) {
     options.signal?.throwIfAborted();

@@ -78,11 +78,11 @@ describe("es", () => {
     expect(await es(["queue"], { OPERATIONS_URL: url, OPERATIONS_TOKEN: `${TOKEN}!` })).toEqual({
       code: 3,
       out: "",
-      err: `${url} refuses the token: The token is not this service's OPERATIONS_TOKEN`,
+      err: `${url} refuses the token: The token is not this worker's OPERATIONS_TOKEN`,
     });
   });
 
-  it("says what the service could not do, and whether waiting helps", async () => {
+  it("says what the worker could not do, and whether waiting helps", async () => {
     running = await serveOperations({
       reconcile: async () => {
         throw new EventSourcingError("STORE_UNAVAILABLE", "ClickHouse cannot be reached");

@@ -190,7 +190,7 @@ describe("/operations/generations", () => {
     expect(running.errors).toEqual([]);
   });
 
-  it("is not there where a service has none", async () => {
+  it("is not there where a worker has none", async () => {
     const other = await serveOperations();
     expect((await fetch(`${other.url}/operations/generations`)).status).toBe(404);
     await other.close();

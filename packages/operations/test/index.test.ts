@@ -37,7 +37,7 @@ describe("GET /operations", () => {
     expect(requests.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(served.sort());
   });
 
-  it("leaves out what the service does not serve, and is plain text for people", async () => {
+  it("leaves out what the worker does not serve, and is plain text for people", async () => {
     running = await serveOperations();
     const response = await fetch(`${running.url}/operations`);
     expect(response.headers.get("content-type")).toMatch(/^text\/plain/);

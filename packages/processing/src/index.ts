@@ -86,7 +86,6 @@ export {
 } from "./queue/projectionQueue.js";
 export { assertSchedulable, SchedulingTelemetry } from "./queue/scheduling.js";
 export type { LaggingAggregate, LagSource, ListLaggingOptions } from "./reconcile/lagSource.js";
-export { type ReconcileOptions, type ReconcileResult, reconcile } from "./reconcile/reconcile.js";
 export {
   type Look,
   type LookOptions,
@@ -94,6 +93,11 @@ export {
   type ReconcilerOptions,
   startReconciler,
 } from "./reconcile/reconciler.js";
+export {
+  type ScheduleLaggingOptions,
+  type ScheduleLaggingResult,
+  scheduleLagging,
+} from "./reconcile/scheduleLagging.js";
 export {
   isReplayOpen,
   MAX_REPLAY_FAILURES,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-/** The Redis that the test services gave. */
+/** The Redis that the test engines gave. */
 export function redisUrl(): string {
   const url = process.env.REDIS_URL;
   if (url === undefined)

@@ -168,7 +168,7 @@ describe.concurrent("a Redis that refuses", () => {
 
   it("goes on after a failover, whose old primary is a replica now and keeps its connections", async (context) => {
     const [first, second] = [await startRedis(context), await startRedis(context)];
-    // One name in front of both, as that of a service: it leads new connections to the primary.
+    // One name in front of both, as that of a load balancer: it leads new connections to the primary.
     let primary = first;
     const name = await startName(() => primary.port);
     context.onTestFinished(() => name.close());

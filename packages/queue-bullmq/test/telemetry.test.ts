@@ -73,7 +73,7 @@ describe("telemetry", () => {
 
   it("runs each job as a trace of its own, linked to what scheduled it, with the run's spans inside", async () => {
     const { queue, work } = setUp(async () => tracer.startSpan("inside").end());
-    // Made inside a span, as services are at start-up: the worker must not live in its trace for ever.
+    // Made inside a span, as apps are at start-up: the worker must not live in its trace for ever.
     await tracer.startActiveSpan("start-up", async (span) => {
       work();
       span.end();

@@ -1,5 +1,5 @@
 import { type Event, isEventSourcingError, parseTenantId } from "@es/core";
-import { reconcile } from "@es/processing";
+import { scheduleLagging } from "@es/processing";
 import { contractEvent, eventStoreContract } from "@es/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newTestDatabase, type TestDatabase } from "../test/testDatabase.js";
@@ -55,7 +55,7 @@ describe("eventsTable", () => {
     expect(await account.events.getEvents("1", { tenantId })).toEqual([stored]);
     const scheduledBy = async ({ lag }: { readonly lag: LagSourceClickHouse }) => {
       const scheduled: string[] = [];
-      await reconcile(lag, {
+      await scheduleLagging(lag, {
         schedule: async (refs) => void scheduled.push(...refs.map(({ aggregateId }) => aggregateId)),
       });
       return scheduled;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
 import { createEventSourcingPipeline, parseTenantId } from "@es/core";
-import { reconcile } from "@es/processing";
+import { scheduleLagging } from "@es/processing";
 import { type ContractEvent, contractEvent } from "@es/testkit";
 import { afterAll, describe, expect, it } from "vitest";
 import { EventStoreClickHouse } from "./eventStoreClickHouse.js";
@@ -33,7 +33,7 @@ describe("names of databases and tables", () => {
         await eventStore.storeEvents([contractEvent()], { tenantId });
         const source = new LagSourceClickHouse(client, { database, projectionTable: projectionsTable() });
         const scheduled: string[] = [];
-        await reconcile(source, {
+        await scheduleLagging(source, {
           schedule: async (refs) => void scheduled.push(...refs.map(({ aggregateId }) => aggregateId)),
         });
         expect(scheduled).toEqual(["aggregate-1"]);

@@ -1,5 +1,5 @@
 import { createEventSourcingPipeline, createEventStream, type EventHandler, parseTenantId } from "@es/core";
-import { reconcile } from "@es/processing";
+import { scheduleLagging } from "@es/processing";
 import { generationStorageContract } from "@es/testkit";
 import type { TraceProjection } from "@es/trace-projection";
 import {
@@ -90,7 +90,7 @@ describe("generations of trace projections", () => {
     const lagging: string[] = [];
     const lagOf = async (generation: number) => {
       lagging.length = 0;
-      await reconcile(storage.lagOf(generation), {
+      await scheduleLagging(storage.lagOf(generation), {
         schedule: async (refs) => void lagging.push(...refs.map(({ aggregateId }) => aggregateId)),
       });
       return [...lagging].sort();

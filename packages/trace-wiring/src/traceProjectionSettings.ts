@@ -9,7 +9,7 @@ import {
 } from "@es/trace-projection";
 import { z } from "zod";
 
-/** How much of a trace its projection keeps, and what models cost: for every service that folds or explains spans. */
+/** How much of a trace its projection keeps, and what models cost: for every app that folds or explains spans. */
 export const traceProjectionVariables = {
   /** A JSON file `{ "models": [...] }` of prices that come before those of the price table. Read at start. */
   PRICES_FILE: variable.text(""),
@@ -31,7 +31,7 @@ const settings = z.object(traceProjectionVariables);
 export type TraceProjectionConfig = z.output<typeof settings>;
 
 /**
- * The limits and prices of a service's configuration.
+ * The limits and prices of an app's configuration.
  *
  * @throws ConfigurationError for a file of prices that cannot be read or is none
  */

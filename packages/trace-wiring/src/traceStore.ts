@@ -46,7 +46,7 @@ export interface TraceStoreConfig {
   readonly KEPT_FOLDS_BYTES?: number | undefined;
 }
 
-/** Everything the services read from and write to ClickHouse. */
+/** Everything the apps read from and write to ClickHouse. */
 export interface TraceStore {
   readonly eventStore: EventStoreClickHouse<SpanEvent>;
   readonly generations: TraceGenerations;
@@ -94,7 +94,7 @@ const EXPLAINED_OF_HEAP = 32;
 const MAX_READ_SECONDS = 45;
 
 /**
- * Connects, and brings the schema up to date in the background: a service starts without ClickHouse and goes on when it
+ * Connects, and brings the schema up to date in the background: an app starts without ClickHouse and goes on when it
  * comes up.
  */
 export function openTraceStore(

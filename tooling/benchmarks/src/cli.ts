@@ -11,7 +11,7 @@ const DEFAULT_JSON = inRepository(".bench/report.json");
 
 const usage = `npm run bench [-- options]
 
-Starts a ClickHouse and a Redis (or takes CLICKHOUSE_URL and REDIS_URL), the services and a load, each a process, and
+Starts a ClickHouse and a Redis (or takes CLICKHOUSE_URL and REDIS_URL), the apps and a load, each a process, and
 measures, several rounds in turns. Nothing else should need the machine meanwhile.
 
   --only <a,b>         only these: ${scenarios.map(({ name }) => name).join(", ")}. Without it all but hostile

@@ -3,10 +3,10 @@ import { connect } from "node:net";
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { type AttributeValue, encodeTraceRequest } from "@es/otlp";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Standalone, startStandalone } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder } from "./processes.js";
 import { completeProjection } from "./readApi.js";
-import { type Standalone, startStandalone } from "./services.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let standalone: Standalone;

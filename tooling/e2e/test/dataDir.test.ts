@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { createClient } from "@clickhouse/client";
 import { freePort } from "@es/tooling-engines";
 import { afterEach, describe, expect, it } from "vitest";
+import { type Standalone, startStandalone } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, temporaryFolder, until } from "./processes.js";
 import { completeProjection } from "./readApi.js";
-import { type Standalone, startStandalone } from "./services.js";
 
 const removals: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -37,28 +37,25 @@ describe("the data folder of a running standalone", () => {
   it.each([
     ["removed", (path: string) => rmSync(path, { recursive: true })],
     ["moved away", (path: string) => renameSync(path, `${path}-elsewhere`)],
-  ])(
-    "that is %s: spans are refused, /readyz of every service says why, and SIGTERM works",
-    async (_, lose) => {
-      const dataDir = join(await folder(), "data");
-      const standalone = await startStandalone(dataDir);
-      const before = makeSpan();
-      expect(await sendSpans(standalone.ingestUrl, [before])).toBe(200);
-      await completeProjection(standalone.consoleUrl, before.traceId, 1);
-      expect((await readiness(standalone)).map(([status]) => status)).toEqual([200, 200, 200]);
-      lose(dataDir);
-      for (let i = 0; i < 3; i += 1) expect(await sendSpans(standalone.ingestUrl, [makeSpan()])).toBe(503);
-      const reason = expect.stringMatching(
-        /clickhouse was removed or moved away while the engine runs\..*cannot save it/,
-      );
-      expect(await readiness(standalone)).toEqual([
-        [503, reason],
-        [503, reason],
-        [503, reason],
-      ]);
-      expect(await standalone.process.stop()).toBe(0);
-    },
-  );
+  ])("that is %s: spans are refused, /readyz of every app says why, and SIGTERM works", async (_, lose) => {
+    const dataDir = join(await folder(), "data");
+    const standalone = await startStandalone(dataDir);
+    const before = makeSpan();
+    expect(await sendSpans(standalone.ingestUrl, [before])).toBe(200);
+    await completeProjection(standalone.consoleUrl, before.traceId, 1);
+    expect((await readiness(standalone)).map(([status]) => status)).toEqual([200, 200, 200]);
+    lose(dataDir);
+    for (let i = 0; i < 3; i += 1) expect(await sendSpans(standalone.ingestUrl, [makeSpan()])).toBe(503);
+    const reason = expect.stringMatching(
+      /clickhouse was removed or moved away while the engine runs\..*cannot save it/,
+    );
+    expect(await readiness(standalone)).toEqual([
+      [503, reason],
+      [503, reason],
+      [503, reason],
+    ]);
+    expect(await standalone.process.stop()).toBe(0);
+  });
 
   it("is taken up again when it comes back, with every span that was acknowledged", async () => {
     const dataDir = join(await folder(), "data");

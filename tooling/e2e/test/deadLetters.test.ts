@@ -6,7 +6,7 @@ import {
   type ProjectionQueue,
   type ProjectionWorker,
   type ReconciledQueue,
-  reconcile,
+  scheduleLagging,
 } from "@es/processing";
 import { ProjectionQueueBullMQ, ProjectionWorkerBullMQ } from "@es/queue-bullmq";
 import { ProjectionQueueMemory } from "@es/queue-memory";
@@ -208,7 +208,7 @@ describe.each(Object.keys(queues))("one bad trace among hundreds, on ClickHouse 
         },
       };
       const source = new LagSourceClickHouse(client, { database, projectionTable: projectionsTable() });
-      await reconcile(source, mine);
+      await scheduleLagging(source, mine);
       return scheduled.toSorted();
     };
     expect(await look()).toHaveLength(302);

@@ -1,20 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClickHouseClient, createClient } from "@clickhouse/client";
-import { type RunningStandalone, readStandaloneConfig, startStandalone } from "@es/app-standalone";
+import { readStandaloneConfig, type StandaloneAddresses, startStandalone } from "@es/app-standalone";
 import { createEventStream, type EventStream, parseTenantId } from "@es/core";
 import { canonicalJson } from "@es/core/adapter";
-import { createLogger } from "@es/host";
+import { Closers, createLogger } from "@es/host";
 import type { GenerationComparison } from "@es/processing";
 import { freePort } from "@es/tooling-engines";
 import { spanEventStoreClickHouse } from "@es/trace-clickhouse";
 import { type SpanEvent, type TraceProjection, TraceProjectionEventHandler } from "@es/trace-projection";
 import { openTraceStore } from "@es/trace-wiring";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startApp, untilReady } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder, until } from "./processes.js";
 import { completeProjection, projectionOf } from "./readApi.js";
-import { startService, untilReady } from "./services.js";
 
 /** The next version of the handler: it shouts names, and cannot fold some traces yet. */
 class ShoutingHandler extends TraceProjectionEventHandler {
@@ -39,7 +39,8 @@ afterAll(killLeftovers);
 describe("a new version of the handler beside live traffic", () => {
   const [first, second] = [new TraceProjectionEventHandler(), new ShoutingHandler()];
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let running: RunningStandalone;
+  let running: StandaloneAddresses;
+  const closers = new Closers();
   let client: ClickHouseClient;
   /** Spans acknowledged, by trace. */
   const sent = new Map<string, number>();
@@ -57,12 +58,12 @@ describe("a new version of the handler beside live traffic", () => {
       QUEUE_DELAY_MS: "20",
       RECONCILE_INTERVAL_MS: "300",
     });
-    running = await startStandalone(config, logger, { handlers: [first, second] });
+    running = await startStandalone(config, { logger, closers }, { handlers: [first, second] });
     client = createClient({ url: `http://127.0.0.1:${port}`, password, database: "es" });
   });
   afterAll(async () => {
     await client?.close();
-    await running?.stop();
+    await closers.close();
     await folder?.remove();
   });
 
@@ -224,9 +225,9 @@ describe("a worker of the version before", () => {
     const store = openTraceStore(clickhouse, logger, { handlers });
     await store.opened;
     const [ingest, worker, console] = await Promise.all([
-      startService("ingest", environment),
-      startService("worker", environment),
-      startService("console", environment),
+      startApp("ingest", environment),
+      startApp("worker", environment),
+      startApp("console", environment),
     ]);
     await Promise.all([ingest, worker, console].map(({ url }) => untilReady(url)));
     await store.generations.operations.begin(2);
@@ -245,7 +246,7 @@ describe("a worker of the version before", () => {
     expect(await completeProjection(console.url, span.traceId, 1)).toMatchObject({ name: "checkout" });
 
     // One that starts now says so in its log.
-    const another = await startService("worker", environment);
+    const another = await startApp("worker", environment);
     await until("it is logged", () => (/no handler for/.test(another.process.output()) ? true : undefined));
 
     // Nothing is left to an old worker once its generation is retired.

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Standalone, startStandalone } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder, until } from "./processes.js";
 import { completeProjection, projectionOf } from "./readApi.js";
-import { type Standalone, startStandalone } from "./services.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let standalone: Standalone;
@@ -38,7 +38,7 @@ it("parks the rebuild of a trace of more bytes than one may have, keeps its proj
   await completeProjection(standalone.consoleUrl, other.traceId, 1);
 });
 
-it("answers 431 to longer headers than each service reads", async () => {
+it("answers 431 to longer headers than each app reads", async () => {
   const statusOf = async (url: string, headerBytes: number) =>
     (await fetch(url, { headers: { "x-long": "x".repeat(headerBytes) } })).status;
   for (const url of [standalone.ingestUrl, standalone.operationsUrl]) {

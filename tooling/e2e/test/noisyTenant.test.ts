@@ -6,9 +6,9 @@ import { createClient } from "@clickhouse/client";
 import { createApiKey } from "@es/api-keys";
 import { encodeTraceRequest } from "@es/otlp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startApp, untilReady } from "./apps.js";
 import { makeSpan } from "./otlpClient.js";
 import { killLeftovers, type RunningProcess } from "./processes.js";
-import { startService, untilReady } from "./services.js";
 
 const run = promisify(execFile);
 const clickhouseUrl = process.env.CLICKHOUSE_URL ?? "";
@@ -19,7 +19,7 @@ const keyEntry = (tenant: string, { hash }: { hash: string }) => ({ tenant, hash
 let ingest: { readonly process: RunningProcess; readonly url: string };
 
 beforeAll(async () => {
-  ingest = await startService("ingest", {
+  ingest = await startApp("ingest", {
     CLICKHOUSE_URL: clickhouseUrl,
     CLICKHOUSE_DATABASE: database,
     REDIS_URL: process.env.REDIS_URL ?? "",

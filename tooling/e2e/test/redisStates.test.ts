@@ -8,12 +8,12 @@ import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
 import { freePort, startLocalRedis } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startApp, startEngine, untilReady } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, type RunningProcess, temporaryFolder, until } from "./processes.js";
 import { completeProjection } from "./readApi.js";
-import { startEngine, startService, untilReady } from "./services.js";
 
-type Service = Awaited<ReturnType<typeof startService>>;
+type App = Awaited<ReturnType<typeof startApp>>;
 
 const unique = () => randomUUID().replaceAll("-", "");
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -21,7 +21,7 @@ const clickhouseUrl = process.env.CLICKHOUSE_URL ?? "";
 
 afterAll(killLeftovers);
 
-async function readyz({ url }: Service): Promise<{ status: number; redis: string }> {
+async function readyz({ url }: App): Promise<{ status: number; redis: string }> {
   const response = await fetch(`${url}/readyz`);
   const { checks } = (await response.json()) as { checks: { redis: string } };
   return { status: response.status, redis: checks.redis };
@@ -51,9 +51,9 @@ describe("ingest and a worker on a Redis that refuses, for a user who may not ru
     }
   });
   let primary = "";
-  let ingest: Service;
-  let worker: Service;
-  let console: Service;
+  let ingest: App;
+  let worker: App;
+  let console: App;
 
   async function admin(url: string, ...command: readonly [string, ...string[]]): Promise<void> {
     const redis = new Redis(url, { replyMapping: "legacy" });
@@ -84,9 +84,9 @@ describe("ingest and a worker on a Redis that refuses, for a user who may not ru
       RECONCILE_INTERVAL_MS: "3600000",
     };
     [ingest, worker, console] = await Promise.all([
-      startService("ingest", environment),
-      startService("worker", environment),
-      startService("console", environment),
+      startApp("ingest", environment),
+      startApp("worker", environment),
+      startApp("console", environment),
     ]);
     await Promise.all([ingest, worker, console].map(({ url }) => untilReady(url)));
   }, 120_000);
@@ -152,13 +152,13 @@ describe("ingest and a worker on a Redis that refuses, for a user who may not ru
       expect((await readyz(worker)).status).toBe(503);
       expect(await readyz(ingest)).toEqual({ status: 200, redis: expect.stringMatching(text) });
 
-      const services = [ingest, worker];
-      const before = services.map(({ process }) => ({
+      const apps = [ingest, worker];
+      const before = apps.map(({ process }) => ({
         lines: process.output().split("\n").length,
         seconds: processorSeconds(process),
       }));
       await sleep(5_000);
-      for (const [index, { process, url }] of services.entries()) {
+      for (const [index, { process, url }] of apps.entries()) {
         expect(process.output().split("\n").length - (before[index]?.lines ?? 0)).toBeLessThan(20);
         expect(processorSeconds(process) - (before[index]?.seconds ?? 0)).toBeLessThan(2.5);
         expect((await fetch(`${url}/healthz`)).status).toBe(200);
@@ -179,7 +179,7 @@ describe("a worker whose engines are gone", () => {
     const port = await freePort();
     const redis = await startLocalRedis();
     const engine = await startEngine(folder.path, port);
-    const worker = await startService("worker", {
+    const worker = await startApp("worker", {
       CLICKHOUSE_URL: `http://127.0.0.1:${port}`,
       REDIS_URL: redis.url,
       QUEUE_PREFIX: "{gone}",
@@ -210,7 +210,7 @@ describe("a worker whose engines are gone", () => {
     expect(code).toBe(0);
     expect(await queue.counts()).toEqual({ pending: 50, active: 0, deadLetters: 0 });
 
-    const other = await startService("worker", {
+    const other = await startApp("worker", {
       CLICKHOUSE_URL: `http://127.0.0.1:${port}`,
       REDIS_URL: redis.url,
       QUEUE_PREFIX: "{gone}",

@@ -3,11 +3,11 @@ import { type ClickHouseClient, createClient } from "@clickhouse/client";
 import type { OtlpSpan } from "@es/otlp";
 import { demoTraces } from "@es/trace-projection/demo";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startApp, untilReady } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, until } from "./processes.js";
-import { startService, untilReady } from "./services.js";
 
-type Service = Awaited<ReturnType<typeof startService>>;
+type App = Awaited<ReturnType<typeof startApp>>;
 
 interface ReplayAnswer {
   readonly id: string;
@@ -37,17 +37,17 @@ describe("replay", () => {
     RECONCILE_INTERVAL_MS: "0",
   };
   let client: ClickHouseClient;
-  let ingests: readonly Service[];
+  let ingests: readonly App[];
   const stopped: Promise<unknown>[] = [];
 
   const startWorker = async () => {
-    const worker = await startService("worker", environment);
+    const worker = await startApp("worker", environment);
     await untilReady(worker.url);
     return worker;
   };
 
   /** The command line, as a process. */
-  async function es(worker: Service, ...args: string[]): Promise<ReplayAnswer> {
+  async function es(worker: App, ...args: string[]): Promise<ReplayAnswer> {
     const command = startProcess("packages/operations/bin/es.js", { OPERATIONS_URL: worker.url }, [
       ...args,
       "--json",
@@ -56,16 +56,16 @@ describe("replay", () => {
     return JSON.parse(command.output()) as ReplayAnswer;
   }
 
-  const show = (worker: Service, id: string) => es(worker, "replay", "show", id);
+  const show = (worker: App, id: string) => es(worker, "replay", "show", id);
 
   /** What the command line shows, without a process for each look. */
-  async function look(worker: Service, id: string): Promise<ReplayAnswer> {
+  async function look(worker: App, id: string): Promise<ReplayAnswer> {
     const response = await fetch(`${worker.url}/operations/replays/${id}`);
     expect(response.status).toBe(200);
     return (await response.json()) as ReplayAnswer;
   }
 
-  async function untilDone(worker: Service, id: string): Promise<ReplayAnswer> {
+  async function untilDone(worker: App, id: string): Promise<ReplayAnswer> {
     await until(
       "the replay is done",
       async () => ((await look(worker, id)).state === "done" ? true : undefined),
@@ -105,7 +105,7 @@ describe("replay", () => {
     for (const { url } of ingests) expect(await sendSpans(url, spans)).toBe(200);
   }
 
-  async function expectNoEffects(worker: Service, spans: readonly string[]): Promise<void> {
+  async function expectNoEffects(worker: App, spans: readonly string[]): Promise<void> {
     const counts = (await es(worker, "queue")) as unknown as object;
     expect(counts).toMatchObject({ pending: 0, active: 0, deadLetters: 0 });
     expect(await rowsOf("spans")).toEqual(spans);
@@ -115,7 +115,7 @@ describe("replay", () => {
     client = createClient({ url: clickhouseUrl });
     // Two tenants with the same trace ids.
     ingests = await Promise.all(
-      ["acme", "globex"].map((tenant) => startService("ingest", { ...environment, TENANT_ID: tenant })),
+      ["acme", "globex"].map((tenant) => startApp("ingest", { ...environment, TENANT_ID: tenant })),
     );
     await Promise.all(ingests.map(({ url }) => untilReady(url)));
   }, 120_000);

@@ -11,10 +11,10 @@ import type { SessionProjectionJson } from "@es/session-projection";
 import { createSpanEvent } from "@es/trace-projection";
 import { openTraceStore } from "@es/trace-wiring";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Standalone, startApp, startStandalone } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder, until } from "./processes.js";
 import { allProjections, completeProjection } from "./readApi.js";
-import { type Standalone, startService, startStandalone } from "./services.js";
 
 afterAll(killLeftovers);
 
@@ -160,7 +160,7 @@ describe("sessions, when a process is killed", () => {
     expect((await store.reads.getTrace(tenantId, span.traceId)) === null).toBe(before === "persist");
     expect(await store.sessionReads.getSession(tenantId, sessionId)).toBeNull();
 
-    const worker = await startService("worker", environment);
+    const worker = await startApp("worker", environment);
     try {
       await until(
         "the session holds the trace",
@@ -186,8 +186,8 @@ describe("sessions, when a process is killed", () => {
   });
 
   it("a live trace reaches its session through both queues", { timeout: 120_000 }, async () => {
-    const worker = await startService("worker", environment);
-    const ingest = await startService("ingest", environment);
+    const worker = await startApp("worker", environment);
+    const ingest = await startApp("ingest", environment);
     try {
       await until("ingest is ready", async () =>
         (await fetch(`${ingest.url}/readyz`)).status === 200 ? true : undefined,

@@ -3,10 +3,10 @@ import { createClient } from "@clickhouse/client";
 import { freePort } from "@es/tooling-engines";
 import type { TraceExplanation } from "@es/trace-projection";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Standalone, startStandalone } from "./apps.js";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";
 import { killLeftovers, startProcess, temporaryFolder, until } from "./processes.js";
 import { allProjections, completeProjection, projectionOf } from "./readApi.js";
-import { type Standalone, startStandalone } from "./services.js";
 
 let data: Awaited<ReturnType<typeof temporaryFolder>>;
 afterAll(killLeftovers);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Standalone, startStandalone } from "./apps.js";
 import { makeSpan, sendSpans } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder, until } from "./processes.js";
 import { allProjections, completeProjection } from "./readApi.js";
-import { type Standalone, startStandalone } from "./services.js";
 
 interface SpanBody {
   readonly traceId: string;

@@ -9,9 +9,9 @@ import { hostileTenantIds } from "@es/testkit";
 import { freePort } from "@es/tooling-engines";
 import type { TraceProjectionJson } from "@es/trace-projection";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Standalone, startStandalone } from "./apps.js";
 import { makeSpan } from "./otlpClient.js";
 import { killLeftovers, temporaryFolder, until } from "./processes.js";
-import { type Standalone, startStandalone } from "./services.js";
 
 interface Tenant {
   readonly id: string;
@@ -295,7 +295,7 @@ describe("a request without the right key", () => {
       expect(forbidden.status).toBe(403);
       expect(((await forbidden.json()) as { error: { code: string } }).error.code).toBe("FORBIDDEN");
     }
-    // Health is for whoever runs the service.
+    // Health is for whoever runs the app.
     expect((await fetch(`${standalone.consoleUrl}/readyz`)).status).toBe(200);
     expect((await fetch(`${standalone.ingestUrl}/readyz`)).status).toBe(200);
   });

@@ -1,8 +1,8 @@
-export { type ChildService, type ChildServiceOptions, startChildService } from "./childService.js";
-export { startContainerServices } from "./containerServices.js";
+export { startContainerEngines } from "./containerEngines.js";
 export type { ImageBuildOptions } from "./distributionImages.js";
 export { freePort } from "./freePort.js";
 export { startLocalRedis } from "./localRedis.js";
+export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./serverProcess.js";
 export type { Step } from "./step.js";
 export { ensureSystemPackage, isOnPath, type SystemPackage } from "./systemPackage.js";
-export { startTestServices, type TestService, type TestServices } from "./testServices.js";
+export { startTestEngines, type TestEngine, type TestEngines } from "./testEngines.js";

@@ -2,9 +2,9 @@ import { mkdtemp } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startChildService } from "./childService.js";
 import { engineFolder } from "./engineFolder.js";
 import type { EngineProcess } from "./engineProcess.js";
+import { startServerProcess } from "./serverProcess.js";
 
 /** Ends the engine when this process is killed and cannot end it. */
 const endWithParent = new URL("../../run/endWithParent.cjs", import.meta.url);
@@ -14,7 +14,7 @@ export async function startLocalClickHouse(): Promise<EngineProcess> {
   const manifest = createRequire(import.meta.url).resolve("@es/clickhouse-embedded/package.json");
   const folder = await engineFolder();
   const dataDir = await mkdtemp(join(folder, "es-clickhouse-"));
-  const { url, pid, close } = await startChildService({
+  const { url, pid, close } = await startServerProcess({
     command: process.execPath,
     args: [
       ...["--require", fileURLToPath(endWithParent)],

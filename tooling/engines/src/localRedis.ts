@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startChildService } from "./childService.js";
 import type { EngineProcess } from "./engineProcess.js";
 import { freePort } from "./freePort.js";
+import { startServerProcess } from "./serverProcess.js";
 import { ensureSystemPackage } from "./systemPackage.js";
 
 /** `redis-server` from PATH, installed with the system's package manager when that is possible, on a free port. */
@@ -22,7 +22,7 @@ export async function startLocalRedis(): Promise<EngineProcess> {
       : undefined;
   const dataDir = await mkdtemp(join(tmpdir(), "es-redis-"));
   const port = await freePort();
-  const { url, pid, close } = await startChildService({
+  const { url, pid, close } = await startServerProcess({
     command: mortal === undefined ? "redis-server" : "setpriv",
     args: [
       ...(mortal ?? []),

@@ -7,7 +7,7 @@ import { describeResults, markdownTable } from "./table.js";
 
 const usage = `npm run faults [-- options]
 
-Puts ClickHouse and Redis into each state in which a service cannot do its work, and checks that ingest, worker and console name
+Puts ClickHouse and Redis into each state in which an app cannot do its work, and checks that ingest, worker and console name
 the state in /readyz, take less than a fifth of a core, log a few lines, end on SIGTERM, and go on when the state ends. Prints a
 table, and ends with 1 and the cells that failed if one did.
 

@@ -1,10 +1,10 @@
 import { makeReadOnly, makeWritable } from "@es/tooling-chaos/system";
 import type { ProxyState } from "./clickHouseProxy.js";
 import type { Expected, Fault } from "./fault.js";
-import { DATABASE, type FaultSystem, type ServiceName } from "./system.js";
+import { type AppName, DATABASE, type FaultSystem } from "./system.js";
 
 const named = (text: RegExp): Expected => ({ status: 503, text });
-const all = (text: RegExp): Readonly<Record<ServiceName, Expected>> => ({
+const all = (text: RegExp): Readonly<Record<AppName, Expected>> => ({
   ingest: named(text),
   worker: named(text),
   console: named(text),

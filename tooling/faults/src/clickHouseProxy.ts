@@ -10,9 +10,9 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What stands between the services and the engine: what the embedded engine has no users, grants or profiles for. */
+/** What stands between the apps and the engine: what the embedded engine has no users, grants or profiles for. */
 export interface ProxyState {
-  /** Sent in place of what the services send, so that the engine itself refuses. */
+  /** Sent in place of what the apps send, so that the engine itself refuses. */
   readonly password?: string;
   /** Every request has `readonly=1`, which the engine itself enforces, and these settings; it may set no other. */
   readonly readOnlyProfile?: Readonly<Record<string, string>>;

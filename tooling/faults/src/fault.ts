@@ -1,6 +1,6 @@
-import type { FaultSystem, ServiceName } from "./system.js";
+import type { AppName, FaultSystem } from "./system.js";
 
-/** What a service should say of itself while an engine is in a state. */
+/** What an app should say of itself while an engine is in a state. */
 export interface Expected {
   /** Of `/readyz`. */
   readonly status: 200 | 503 | "either";
@@ -8,7 +8,7 @@ export interface Expected {
   readonly text: RegExp;
 }
 
-/** What all services do that a fault does not concern. */
+/** What all apps do that a fault does not concern. */
 export const well: Expected = { status: 200, text: /"status":"ok"/ };
 
 /** One row of the table: a state of an engine. */
@@ -17,21 +17,21 @@ export interface Fault {
   readonly engine: "ClickHouse" | "Redis";
   /** What an operator did or what happened. */
   readonly description: string;
-  /** Services that are not named are well. */
-  readonly expected: Readonly<Partial<Record<ServiceName, Expected>>>;
+  /** Apps that are not named are well. */
+  readonly expected: Readonly<Partial<Record<AppName, Expected>>>;
   /** What ingest answers meanwhile: 200 acknowledges, 503 leaves the spans with the client. */
   readonly ingest: 200 | 503;
   /** Whether projections are made in spite of it: then nothing has to recover. @default false */
   readonly works?: boolean;
   /** Why it cannot be had here, if so. */
   readonly impossible?: (system: FaultSystem) => string | null;
-  /** Environment of services that start while it lasts: for states that are a wrong setting. Then they are started anew. */
+  /** Environment of apps that start while it lasts: for states that are a wrong setting. Then they are started anew. */
   readonly environment?: (system: FaultSystem) => Readonly<Record<string, string>>;
-  /** How long a service may take to end; longer only where requests are under way that may still be answered. @default 5 000 */
+  /** How long an app may take to end; longer only where requests are under way that may still be answered. @default 5 000 */
   readonly endsWithinMs?: number;
-  /** Services start again only when it is over: they would mend it. */
+  /** Apps start again only when it is over: they would mend it. */
   readonly startsAfter?: boolean;
-  /** A row that is one of many alike is looked at for a shorter time, and its services are not ended. */
+  /** A row that is one of many alike is looked at for a shorter time, and its apps are not ended. */
   readonly brief?: boolean;
   /** In place of itself: rows that are known only once a system runs. */
   readonly each?: (system: FaultSystem) => Promise<readonly Fault[]>;

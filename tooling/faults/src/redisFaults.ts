@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stablePort, untilTrue } from "@es/tooling-chaos/system";
 import { Redis } from "ioredis";
 import { type Expected, type Fault, well } from "./fault.js";
-import { type FaultSystem, REDIS_PASSWORD, REDIS_USER, serviceNames } from "./system.js";
+import { appNames, type FaultSystem, REDIS_PASSWORD, REDIS_USER } from "./system.js";
 
 /** The worker cannot work. Ingest acknowledges all the same, with a note, for the reconciler will schedule. */
 function named(text: RegExp): Fault["expected"] {
@@ -38,8 +38,7 @@ const setting = (
     },
   });
 
-const killServices = (redis: Redis) =>
-  redis.call("CLIENT", "KILL", "USER", REDIS_USER).catch(() => undefined);
+const killApps = (redis: Redis) => redis.call("CLIENT", "KILL", "USER", REDIS_USER).catch(() => undefined);
 
 /** A connection that waits for nothing: a Redis that loads takes few commands. */
 async function withRedis<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
@@ -118,21 +117,21 @@ let flushing: NodeJS.Timeout | undefined;
 let clusterNode = 0;
 
 /** Of the harness, of connecting, and of what no user can be forbidden. */
-const NOT_THE_SERVICES =
+const NOT_THE_APPS =
   /^(acl|config|auth|hello|quit|replicaof|psync|replconf|save|bgsave|script\|flush|client\|kill|client\|list|command)/;
 
 /** Commands of a run, with those that scripts call: Redis counts both. */
 async function usedCommands(system: FaultSystem): Promise<readonly string[]> {
   await system.redisAdmin.config("RESETSTAT");
   // What is only said when connecting belongs to it.
-  await Promise.all(serviceNames.map((name) => system.services[name].process.stop(10_000)));
+  await Promise.all(appNames.map((name) => system.apps[name].process.stop(10_000)));
   system.start();
   await system.ready(60_000);
   await sleep(6_000);
   const stats = await system.redisAdmin.info("commandstats");
   return [...stats.matchAll(/^cmdstat_([^:]+):/gm)]
     .map(([, name = ""]) => name.toLowerCase())
-    .filter((name) => !NOT_THE_SERVICES.test(name))
+    .filter((name) => !NOT_THE_APPS.test(name))
     .sort();
 }
 
@@ -166,7 +165,7 @@ export const redisFaults: readonly Fault[] = [
     expected: named(/WRONGPASS|refuses the user or password/),
     async begin({ redisAdmin }) {
       await redisAdmin.call("ACL", "SETUSER", REDIS_USER, "resetpass", ">another");
-      await killServices(redisAdmin);
+      await killApps(redisAdmin);
     },
     async end({ redisAdmin }) {
       await redisAdmin.call("ACL", "SETUSER", REDIS_USER, "resetpass", `>${REDIS_PASSWORD}`);
@@ -174,7 +173,7 @@ export const redisFaults: readonly Fault[] = [
   }),
   redisFault({
     name: "READONLY",
-    description: "it is a replica, from the start of services as well",
+    description: "it is a replica, from the start of apps as well",
     expected: named(/replica/),
     begin: async ({ redisAdmin }) =>
       void (await redisAdmin.call("REPLICAOF", "127.0.0.1", String(await stablePort()))),
@@ -235,7 +234,7 @@ export const redisFaults: readonly Fault[] = [
     /max number of clients|maxclients|cannot be reached/,
     "maxclients",
     ["1", "10000"],
-    killServices,
+    killApps,
   ),
   redisFault({
     name: "SCRIPT FLUSH",

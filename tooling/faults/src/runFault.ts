@@ -3,11 +3,11 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuMsOf } from "@es/tooling-chaos/system";
 import { type Expected, type Fault, well } from "./fault.js";
-import { type FaultSystem, type Service, type ServiceName, serviceNames } from "./system.js";
+import { type App, type AppName, appNames, type FaultSystem } from "./system.js";
 
-/** What one service did in one state. */
+/** What one app did in one state. */
 export interface Cell {
-  readonly service: ServiceName;
+  readonly app: AppName;
   /** Of one core, while broken. */
   readonly cpuPercent: number;
   readonly logLines: number;
@@ -31,12 +31,12 @@ export interface FaultResult {
   readonly requests: Readonly<Record<string, number>>;
   /** From the end of the state until every projection was current; `null` if that took too long. */
   readonly currentAfterMs: number | null;
-  /** Of no single service. */
+  /** Of no single app. */
   readonly failures: readonly string[];
 }
 
 export const CPU_PERCENT = 20;
-/** In `MEASURE_MS`. A state is said once or twice by each part of a service that meets it. */
+/** In `MEASURE_MS`. A state is said once or twice by each part of an app that meets it. */
 export const LOG_LINES = 10;
 export const END_MS = 5_000;
 export const CURRENT_MS = 10_000;
@@ -44,14 +44,14 @@ const MEASURE_MS = 10_000;
 const BRIEF_MEASURE_MS = 3_000;
 /** The state must be seen by then. */
 const SETTLE_MS = 4_000;
-/** What is under way in a service meets the state. */
+/** What is under way in an app meets the state. */
 const AT_WORK_MS = 1_500;
 const HEALTH_MS = 2_000;
 const REQUEST_EVERY_MS = 250;
 const REQUEST_TIMEOUT_MS = 8_000;
 
 /**
- * Puts an engine into the state, looks at every service, ends the state, and waits until all is well.
+ * Puts an engine into the state, looks at every app, ends the state, and waits until all is well.
  *
  * @param patience times the limits of time
  */
@@ -81,13 +81,11 @@ export async function runFault(system: FaultSystem, fault: Fault, patience = 1):
     if (fault.environment !== undefined) await restart(system, fault.environment(system));
     load.reset();
     await settled(system, fault, SETTLE_MS * patience);
-    const looked = await Promise.all(
-      serviceNames.map((name) => look(system.services[name], fault, name, patience)),
-    );
+    const looked = await Promise.all(appNames.map((name) => look(system.apps[name], fault, name, patience)));
     const requests = { ...load.outcomes };
     failures.push(...refusals(fault, requests));
     // Who says that all is well must do the work.
-    const worker = looked.find(({ service }) => service === "worker");
+    const worker = looked.find(({ app }) => app === "worker");
     if (worker?.readyStatus === 200) {
       load.pause();
       if ((await untilCurrent(system, currentMs)) === null)
@@ -98,9 +96,7 @@ export async function runFault(system: FaultSystem, fault: Fault, patience = 1):
     cells = fault.brief === true ? looked : await endAll(system, fault, looked);
     if (fault.brief !== true && fault.startsAfter !== true) {
       system.start(fault.environment?.(system));
-      cells = await Promise.all(
-        cells.map((cell) => lookAfterStart(system.services[cell.service], fault, cell)),
-      );
+      cells = await Promise.all(cells.map((cell) => lookAfterStart(system.apps[cell.app], fault, cell)));
     }
     await fault.end(system);
     const ended = performance.now();
@@ -132,14 +128,14 @@ function refusals({ ingest, works }: Fault, requests: Readonly<Record<string, nu
   return [`ingest refused requests: ${others.map(([outcome, count]) => `${outcome} ${count}×`).join(", ")}`];
 }
 
-/** Resolves when every service says what it should of the state, or should have. */
+/** Resolves when every app says what it should of the state, or should have. */
 async function settled(system: FaultSystem, fault: Fault, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs;
   await sleep(AT_WORK_MS);
   while (performance.now() < deadline) {
     const unsettled = await Promise.all(
-      serviceNames.map(async (name) => {
-        const ready = await get(`${system.services[name].url}/readyz`, 5_000);
+      appNames.map(async (name) => {
+        const ready = await get(`${system.apps[name].url}/readyz`, 5_000);
         return misreported(fault.expected[name] ?? well, ready, "").length;
       }),
     );
@@ -148,24 +144,24 @@ async function settled(system: FaultSystem, fault: Fault, limitMs: number): Prom
   }
 }
 
-async function look(service: Service, fault: Fault, name: ServiceName, patience: number): Promise<Cell> {
+async function look(app: App, fault: Fault, name: AppName, patience: number): Promise<Cell> {
   const measureMs = fault.brief === true ? BRIEF_MEASURE_MS : MEASURE_MS;
   const expected = fault.expected[name] ?? well;
-  const linesBefore = await logLines(service);
-  const cpuBefore = await cpuMsOf(service.process.pid);
+  const linesBefore = await logLines(app);
+  const cpuBefore = await cpuMsOf(app.process.pid);
   const begun = performance.now();
   let healthMs = 0;
   let ready = { status: 0, text: "" };
   while (performance.now() - begun < measureMs) {
     const asked = performance.now();
-    const health = await get(`${service.url}/healthz`, HEALTH_MS * patience * 2);
+    const health = await get(`${app.url}/healthz`, HEALTH_MS * patience * 2);
     if (health.status !== 0 || health.text !== "") healthMs = Math.max(healthMs, performance.now() - asked);
-    ready = await get(`${service.url}/readyz`, 5_000);
+    ready = await get(`${app.url}/readyz`, 5_000);
     await sleep(500);
   }
   const elapsed = performance.now() - begun;
-  const cpuPercent = (100 * ((await cpuMsOf(service.process.pid)) - cpuBefore)) / elapsed;
-  const lines = (await logLines(service)) - linesBefore;
+  const cpuPercent = (100 * ((await cpuMsOf(app.process.pid)) - cpuBefore)) / elapsed;
+  const lines = (await logLines(app)) - linesBefore;
   const failures: string[] = [];
   const works = fault.works === true || (name === "worker" && ready.status === 200);
   if (!works && cpuPercent >= CPU_PERCENT) failures.push(`takes ${cpuPercent.toFixed(0)} % of a core`);
@@ -173,7 +169,7 @@ async function look(service: Service, fault: Fault, name: ServiceName, patience:
   if (healthMs > HEALTH_MS * patience) failures.push(`/healthz took ${seconds(healthMs)}`);
   failures.push(...misreported(expected, ready, "/readyz"));
   return {
-    service: name,
+    app: name,
     cpuPercent,
     logLines: lines,
     healthMs,
@@ -200,7 +196,7 @@ async function endAll(system: FaultSystem, fault: Fault, cells: readonly Cell[])
   return Promise.all(
     cells.map(async (cell) => {
       const started = performance.now();
-      const byItself = await system.services[cell.service].process.stop(limit + 5_000);
+      const byItself = await system.apps[cell.app].process.stop(limit + 5_000);
       const endedAfterMs = performance.now() - started;
       const late = endedAfterMs > limit || !byItself;
       const failure = `SIGTERM ended it ${byItself ? `after ${seconds(endedAfterMs)}` : "not, or with an error"}`;
@@ -209,12 +205,12 @@ async function endAll(system: FaultSystem, fault: Fault, cells: readonly Cell[])
   );
 }
 
-/** A service that starts in the state says the same as one that was there before. */
-async function lookAfterStart(service: Service, fault: Fault, cell: Cell): Promise<Cell> {
-  const expected = fault.expected[cell.service] ?? well;
+/** An app that starts in the state says the same as one that was there before. */
+async function lookAfterStart(app: App, fault: Fault, cell: Cell): Promise<Cell> {
+  const expected = fault.expected[cell.app] ?? well;
   const deadline = performance.now() + 60_000;
   for (;;) {
-    const ready = await get(`${service.url}/readyz`, 5_000);
+    const ready = await get(`${app.url}/readyz`, 5_000);
     const failures = misreported(expected, ready, "after a start /readyz");
     if (failures.length === 0) return cell;
     if (performance.now() > deadline) return { ...cell, failures: [...cell.failures, ...failures] };
@@ -223,19 +219,17 @@ async function lookAfterStart(service: Service, fault: Fault, cell: Cell): Promi
 }
 
 async function restart(system: FaultSystem, environment: Readonly<Record<string, string>>): Promise<void> {
-  await Promise.all(serviceNames.map((name) => system.services[name].process.stop(10_000)));
+  await Promise.all(appNames.map((name) => system.apps[name].process.stop(10_000)));
   system.start(environment);
 }
 
-/** Milliseconds until every service is ready and nothing lags; `null` if that takes longer than it may. */
+/** Milliseconds until every app is ready and nothing lags; `null` if that takes longer than it may. */
 async function untilCurrent(system: FaultSystem, limitMs: number): Promise<number | null> {
   const begun = performance.now();
   while (performance.now() - begun < limitMs) {
     const lagging = await system.lagging().catch(() => 1);
     if (lagging === 0) {
-      const ready = await Promise.all(
-        serviceNames.map((name) => get(`${system.services[name].url}/readyz`, 5_000)),
-      );
+      const ready = await Promise.all(appNames.map((name) => get(`${system.apps[name].url}/readyz`, 5_000)));
       if (ready.every(({ status }) => status === 200)) return performance.now() - begun;
     }
     await sleep(100);
@@ -263,13 +257,13 @@ function startLoad(system: FaultSystem): Load {
   };
   const send = async (traceId: string) => {
     const mine = generation;
-    const outcome = await post(`${system.services.ingest.url}/v1/traces`, spanOf(traceId));
+    const outcome = await post(`${system.apps.ingest.url}/v1/traces`, spanOf(traceId));
     if (mine === generation) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   };
   let listing = false;
   const list = async () => {
     listing = true;
-    await get(`${system.services.console.url}/api/traces?limit=5`, REQUEST_TIMEOUT_MS);
+    await get(`${system.apps.console.url}/api/traces?limit=5`, REQUEST_TIMEOUT_MS);
     listing = false;
   };
   const timer = setInterval(() => {
@@ -340,7 +334,7 @@ async function get(
   }
 }
 
-async function logLines({ logFile }: Service): Promise<number> {
+async function logLines({ logFile }: App): Promise<number> {
   return (await readFile(logFile, "utf8")).split("\n").length - 1;
 }
 

@@ -10,7 +10,7 @@ export interface RunFaultsOptions {
   readonly faults: readonly Fault[];
   /** Of rows that are many alike. @default all */
   readonly mostOfEach?: (rows: readonly Fault[]) => readonly Fault[];
-  /** Looks at each for a shorter time, and ends no service. @default false */
+  /** Looks at each for a shorter time, and ends no app. @default false */
   readonly brief?: boolean;
   /** Times limits of time: more than 1 on a machine that does other things as well. @default 1 */
   readonly patience?: number;

@@ -20,11 +20,11 @@ import { ClickHouseProxy } from "./clickHouseProxy.js";
 
 const run = promisify(execFile);
 
-export type ServiceName = "ingest" | "worker" | "console";
-export const serviceNames: readonly ServiceName[] = ["ingest", "worker", "console"];
+export type AppName = "ingest" | "worker" | "console";
+export const appNames: readonly AppName[] = ["ingest", "worker", "console"];
 
-export interface Service {
-  readonly name: ServiceName;
+export interface App {
+  readonly name: AppName;
   readonly process: ManagedProcess;
   readonly url: string;
   readonly logFile: string;
@@ -32,17 +32,17 @@ export interface Service {
 
 /** An ingest, a worker and a console on engines that can be put into any state. */
 export interface FaultSystem {
-  readonly services: Readonly<Record<ServiceName, Service>>;
+  readonly apps: Readonly<Record<AppName, App>>;
   readonly clickhouse: ManagedProcess;
-  /** Between the services and ClickHouse. */
+  /** Between the apps and ClickHouse. */
   readonly proxy: ClickHouseProxy;
   readonly redis: ManagedProcess;
-  /** Beside the services' user, who may be anything. */
+  /** Beside the apps' user, who may be anything. */
   readonly redisAdmin: Redis;
   readonly redisPort: number;
   /** Lines of its configuration from its next start on. */
   redisConfig(lines: readonly string[]): Promise<void>;
-  /** Between the services and Redis. */
+  /** Between the apps and Redis. */
   readonly redisProxy: TcpProxy;
   /** Of the engine's parts; or why a disk cannot be full or read-only here. */
   readonly disk: { readonly store: string } | { readonly impossible: string };
@@ -55,7 +55,7 @@ export interface FaultSystem {
   /** Aggregates whose projections are not the fold of what is stored. */
   lagging(): Promise<number>;
   start(environment?: Readonly<Record<string, string>>): void;
-  /** Resolves when every service says that it is ready. */
+  /** Resolves when every app says that it is ready. */
   ready(timeoutMs: number): Promise<void>;
   /** Another program that ends with the system. */
   manage(name: string, line: readonly string[]): ManagedProcess;
@@ -63,8 +63,8 @@ export interface FaultSystem {
 }
 
 export const DATABASE = "es_faults";
-export const REDIS_USER = "services";
-export const REDIS_PASSWORD = "of-the-services";
+export const REDIS_USER = "apps";
+export const REDIS_PASSWORD = "of-the-apps";
 const PASSWORD = "of-the-engine";
 const LOCK_MS = 3_000;
 const DISK_BYTES = 192 * 2 ** 20;
@@ -164,10 +164,7 @@ export async function startFaultSystem({ folder, onCrash }: FaultSystemOptions):
     closers.push(() => admin.close());
     const rows = new StoredRows(admin, DATABASE);
 
-    const service = async (
-      name: ServiceName,
-      environment: Readonly<Record<string, string>>,
-    ): Promise<Service> => {
+    const app = async (name: AppName, environment: Readonly<Record<string, string>>): Promise<App> => {
       const port = await stablePort();
       const process_ = manage(name, [process.execPath, inRepository("apps", name, "dist/main.js")], {
         [`${name.toUpperCase()}_PORT`]: String(port),
@@ -180,18 +177,18 @@ export async function startFaultSystem({ folder, onCrash }: FaultSystemOptions):
       });
       return { name, process: process_, url: `http://127.0.0.1:${port}`, logFile: join(logs, `${name}.log`) };
     };
-    const services = {
-      ingest: await service("ingest", { QUEUE_DELAY_MS: "50" }),
+    const apps = {
+      ingest: await app("ingest", { QUEUE_DELAY_MS: "50" }),
       // A run that was under way when Redis began to refuse is given to another worker after its lock.
-      worker: await service("worker", {
+      worker: await app("worker", {
         WORKER_LOCK_MS: String(LOCK_MS),
         WORKER_STALLED_INTERVAL_MS: String(LOCK_MS),
       }),
-      console: await service("console", {}),
+      console: await app("console", {}),
     };
     const filling = join(data, "filling");
     const system: FaultSystem = {
-      services,
+      apps,
       clickhouse,
       proxy,
       redis,
@@ -216,14 +213,14 @@ export async function startFaultSystem({ folder, onCrash }: FaultSystemOptions):
         return (await rows.lag()).aggregates + (await rows.sessionLag()).aggregates;
       },
       start(environment = {}) {
-        for (const name of serviceNames) services[name].process.start(environment);
+        for (const name of appNames) apps[name].process.start(environment);
       },
       async ready(timeoutMs) {
         await Promise.all(
-          serviceNames.map((name) =>
+          appNames.map((name) =>
             untilTrue(
               `${name} is ready`,
-              async () => (await fetch(`${services[name].url}/readyz`).catch(() => undefined))?.ok === true,
+              async () => (await fetch(`${apps[name].url}/readyz`).catch(() => undefined))?.ok === true,
               { timeoutMs },
             ),
           ),

@@ -10,7 +10,7 @@ const result: FaultResult = {
   description: "nothing more fits",
   cells: [
     {
-      service: "worker",
+      app: "worker",
       cpuPercent: 31.4,
       logLines: 4,
       healthMs: 3,
@@ -26,7 +26,7 @@ const result: FaultResult = {
 };
 
 describe("results", () => {
-  it("list every promise that was not kept, with its state and service", () => {
+  it("list every promise that was not kept, with its state and app", () => {
     expect(failuresOf([result])).toEqual([
       "ClickHouse, full disk: all projections are current not",
       "ClickHouse, full disk, worker: takes 31 % of a core",
@@ -70,7 +70,7 @@ describe("the table of docs/operations.md", () => {
     }
   });
 
-  it("shows the worst of all services, and of all commands in turn", () => {
+  it("shows the worst of all apps, and of all commands in turn", () => {
     const [forbidden] = faults.filter(({ each }) => each !== undefined);
     if (forbidden === undefined) throw new Error("There is no state of many rows.");
     const { engine } = forbidden;

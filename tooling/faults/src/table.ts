@@ -1,28 +1,19 @@
 import { type Expected, type Fault, well } from "./fault.js";
 import type { FaultResult } from "./runFault.js";
 import { seconds } from "./runFault.js";
-import { serviceNames } from "./system.js";
+import { appNames } from "./system.js";
 
 /** Every promise that was not kept, one line each. */
 export function failuresOf(results: readonly FaultResult[]): readonly string[] {
   return results.flatMap(({ engine, name, failures, cells }) => [
     ...failures.map((failure) => `${engine}, ${name}: ${failure}`),
-    ...cells.flatMap(({ service, failures: mine }) =>
-      mine.map((failure) => `${engine}, ${name}, ${service}: ${failure}`),
+    ...cells.flatMap(({ app, failures: mine }) =>
+      mine.map((failure) => `${engine}, ${name}, ${app}: ${failure}`),
     ),
   ]);
 }
 
-const columns = [
-  "engine",
-  "state",
-  "service",
-  "CPU",
-  "log lines",
-  "ended after",
-  "`/readyz`",
-  "current after",
-];
+const columns = ["engine", "state", "app", "CPU", "log lines", "ended after", "`/readyz`", "current after"];
 
 function rowsOf(result: FaultResult): readonly (readonly string[])[] {
   const { engine, name, impossible, cells, currentAfterMs } = result;
@@ -31,7 +22,7 @@ function rowsOf(result: FaultResult): readonly (readonly string[])[] {
   return cells.map((cell, i) => [
     i === 0 ? engine : "",
     i === 0 ? name : "",
-    cell.service,
+    cell.app,
     `${cell.cpuPercent.toFixed(0)} %`,
     String(cell.logLines),
     cell.endedAfterMs === null ? "" : seconds(cell.endedAfterMs),
@@ -72,7 +63,7 @@ export function describeResults(results: readonly FaultResult[]): string {
 interface DocumentedRow {
   /** What the suite asserts of the state: from the code. */
   readonly asserted: readonly string[];
-  /** The worst figures that a run measured: of all services, and of all rows that the state stands for. */
+  /** The worst figures that a run measured: of all apps, and of all rows that the state stands for. */
   readonly measured: readonly string[];
 }
 
@@ -80,7 +71,7 @@ const assertedHeader = [
   "engine",
   "state",
   "ingest answers",
-  ...serviceNames.map((name) => `\`/readyz\` of ${name}`),
+  ...appNames.map((name) => `\`/readyz\` of ${name}`),
 ];
 const measuredHeader = ["CPU", "log lines in 10 s", "ended after SIGTERM", "current after"];
 
@@ -90,10 +81,10 @@ export function assertedRows(faults: readonly Fault[]): readonly (readonly strin
     engine,
     `**${name}**: ${description}`,
     String(ingest),
-    ...serviceNames.map((service) =>
-      each !== undefined && service === "worker"
+    ...appNames.map((app) =>
+      each !== undefined && app === "worker"
         ? "503 with the command, or ok where it works without"
-        : said(expected[service] ?? well),
+        : said(expected[app] ?? well),
     ),
   ]);
 }

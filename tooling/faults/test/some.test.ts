@@ -8,7 +8,7 @@ const SEED = 11;
 
 describe("a few states of the engines", () => {
   it("are named, cost little, and pass", { timeout: 240_000 }, async () => {
-    // Those of which a service can end at once, and that are no other setting of the services.
+    // Those of which an app can end at once, and that are no other setting of the apps.
     const quick = faults.filter(
       ({ endsWithinMs, environment, each }) =>
         endsWithinMs === undefined && environment === undefined && each === undefined,

@@ -41,7 +41,7 @@ function assertToken(context: Context, expected: Buffer): void {
     "UNAUTHORIZED",
     given === undefined
       ? "Operations need the header `Authorization: Bearer <OPERATIONS_TOKEN>`"
-      : "The token is not this service's OPERATIONS_TOKEN",
+      : "The token is not this worker's OPERATIONS_TOKEN",
     { "www-authenticate": "Bearer" },
   );
 }

@@ -1,7 +1,7 @@
 /** How the command line ends. */
 export const exitCodes = {
   ok: 0,
-  /** The service refused, or could not do it. */
+  /** The worker refused, or could not do it. */
   failed: 1,
   /** Wrong command, option or value. */
   usage: 2,

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { DeadLetter } from "../deadLetters/deadLetters.js";
 import type { Lease, Leases } from "../leases/leases.js";
 import type { LaggingAggregate, LagSource, ListLaggingOptions } from "./lagSource.js";
-import { reconcile } from "./reconcile.js";
 import { type Look, Reconciler, startReconciler } from "./reconciler.js";
+import { scheduleLagging } from "./scheduleLagging.js";
 
 const tenantId = parseTenantId("acme");
 const lagging = (aggregateId: string, lagMs = 0): LaggingAggregate => ({
@@ -50,11 +50,11 @@ function pagedSource(...pages: readonly (readonly LaggingAggregate[])[]): LagSou
   };
 }
 
-describe("reconcile", () => {
+describe("scheduleLagging", () => {
   it("schedules what lags, page by page, empty ones included", async () => {
     const queue = recordingQueue();
     const source = pagedSource([lagging("a", 5), lagging("b", 70)], [], [lagging("c", 20)]);
-    expect(await reconcile(source, queue)).toEqual({
+    expect(await scheduleLagging(source, queue)).toEqual({
       lagging: 3,
       scheduled: 3,
       oldestLagMs: 70,
@@ -65,7 +65,7 @@ describe("reconcile", () => {
 
   it("schedules nothing but refs", async () => {
     const schedule = vi.fn(async () => undefined);
-    await reconcile(pagedSource([lagging("a")]), { schedule });
+    await scheduleLagging(pagedSource([lagging("a")]), { schedule });
     expect(schedule).toHaveBeenCalledWith([{ tenantId, aggregateId: "a" }]);
   });
 
@@ -77,12 +77,12 @@ describe("reconcile", () => {
       await queue.schedule(refs);
       stopping.abort();
     };
-    const result = await reconcile(source, { schedule: stop }, { signal: stopping.signal });
+    const result = await scheduleLagging(source, { schedule: stop }, { signal: stopping.signal });
     expect(result).toEqual({ lagging: 1, scheduled: 1, oldestLagMs: 0, complete: false });
   });
 });
 
-describe("reconcile, of what is parked", () => {
+describe("scheduleLagging, of what is parked", () => {
   const hour = 3_600_000;
   const letter = (fields: Partial<DeadLetter>): DeadLetter => ({
     id: "1",
@@ -107,7 +107,7 @@ describe("reconcile, of what is parked", () => {
         refs.map(({ aggregateId }) => (aggregateId === "a" ? letter(parked) : null)),
     };
     const source = pagedSource([{ ...lagging("a", 70), storedEvents }, lagging("b", 5)]);
-    const result = await reconcile(
+    const result = await scheduleLagging(
       source,
       { schedule, deadLetters },
       retryParkedAfterMs === undefined ? {} : { retryParkedAfterMs },

@@ -11,7 +11,7 @@ import type { Lease, Leases } from "../leases/leases.js";
 import { withLease } from "../leases/withLease.js";
 import type { ReconciledQueue } from "../queue/parkedRuns.js";
 import type { LagSource } from "./lagSource.js";
-import { type ReconcileResult, reconcile } from "./reconcile.js";
+import { type ScheduleLaggingResult, scheduleLagging } from "./scheduleLagging.js";
 
 export interface ReconcilerOptions {
   readonly source: LagSource;
@@ -41,7 +41,7 @@ export interface ReconcilerOptions {
 }
 
 /** What one look found, and how. */
-export interface Look extends ReconcileResult {
+export interface Look extends ScheduleLaggingResult {
   /** Whether it covered all that is stored, or what was accepted lately. */
   readonly everything: boolean;
   readonly durationMs: number;
@@ -130,7 +130,7 @@ export class Reconciler {
       (options.everything ?? startedAt - this.#coveredEverythingAt >= this.#everythingEveryMs);
     try {
       const result = await withSpan(tracer, spans.reconcilerLook, {}, async (span) => {
-        const found = await reconcile(this.#options.source, this.#options.queue, {
+        const found = await scheduleLagging(this.#options.source, this.#options.queue, {
           graceMs,
           ...(everything
             ? {}

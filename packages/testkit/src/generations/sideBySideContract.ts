@@ -18,8 +18,8 @@ import {
   type ProjectionRun,
   type RunnableGeneration,
   rebuildDirectly,
-  reconcile,
   SideBySideProjector,
+  scheduleLagging,
   startGenerationReconcilers,
 } from "@es/processing";
 import fc from "fast-check";
@@ -376,7 +376,7 @@ export function sideBySideContract(contract: SideBySideContract): void {
           onFailure: (_, ref) => void failures.push(ref.aggregateId),
         },
       );
-      await reconcile(lag, interrupted, { signal: stopping.signal });
+      await scheduleLagging(lag, interrupted, { signal: stopping.signal });
       expect(rebuilt).toBe(8);
 
       const reconcilers = startGenerationReconcilers({
@@ -385,7 +385,7 @@ export function sideBySideContract(contract: SideBySideContract): void {
         intervalMs: 5,
         start(generation, role) {
           expect([generation, role]).toEqual([2, { serving: false }]);
-          const done = reconcile(lag, rebuildDirectly(serviceOf(2, handler), { batchSize: 4 }));
+          const done = scheduleLagging(lag, rebuildDirectly(serviceOf(2, handler), { batchSize: 4 }));
           return { stop: async () => void (await done) };
         },
       });

@@ -46,7 +46,7 @@ function machineFigures(report: Report): string {
   const { rounds, secondsPerRound } = report.options;
   const minutes = report.scenarios.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
   return (
-    `${describeMachine(report.machine)}. ${describeEngines(report)}. Everything runs on this one machine: engines, services and ` +
+    `${describeMachine(report.machine)}. ${describeEngines(report)}. Everything runs on this one machine: engines, apps and ` +
     `load share its cores. Medians of ${rounds} rounds of ${secondsPerRound} s unless a table says otherwise, in brackets the least and the most. ` +
     `The whole run took ${Math.ceil(minutes)} minutes.`
   );

@@ -1,4 +1,4 @@
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import type { Contender, Role, Round } from "../harness/comparison.js";
 import { type Place, takePlace } from "./place.js";
 
@@ -8,7 +8,7 @@ export type Closers = (() => Promise<void>)[];
 export interface ContenderAtPlace<TOpened> {
   readonly name: string;
   readonly role: Role;
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   /** Opens what the rounds work with. What has to be closed is pushed as soon as it is open. */
   open(place: Place, closers: Closers): Promise<TOpened>;
   /** Before each round; not measured. */
@@ -18,7 +18,7 @@ export interface ContenderAtPlace<TOpened> {
 
 /** A contender with a database and a part of Redis of its own. */
 export function contenderAtPlace<TOpened>(definition: ContenderAtPlace<TOpened>): Contender {
-  const { name, role, services } = definition;
+  const { name, role, engines } = definition;
   const closers: Closers = [];
   let state: { readonly place: Place; readonly opened: TOpened } | undefined;
   const current = () => {
@@ -29,7 +29,7 @@ export function contenderAtPlace<TOpened>(definition: ContenderAtPlace<TOpened>)
     name,
     role,
     async open() {
-      const place = takePlace(services);
+      const place = takePlace(engines);
       closers.push(() => place.close());
       state = { place, opened: await definition.open(place, closers) };
     },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { parseTenantId } from "@es/core";
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import { Redis } from "ioredis";
 import type { Pids } from "../harness/processUsage.js";
 
@@ -18,7 +18,7 @@ export interface Place {
   readonly redis: Redis;
   /** Of the engines, where they are processes of this machine. */
   readonly pids: Pids;
-  /** What a service has to be told to work here. */
+  /** What an app has to be told to work here. */
   readonly environment: Readonly<Record<string, string>>;
   /** One figure from the engine. */
   count(sql: string): Promise<number>;
@@ -30,7 +30,7 @@ export interface Place {
 
 const REQUEST_TIMEOUT_MS = 120_000;
 
-export function takePlace({ clickhouse, redis: redisService }: TestServices): Place {
+export function takePlace({ clickhouse, redis: redisEngine }: TestEngines): Place {
   const id = randomUUID().replaceAll("-", "");
   const database = `bench_${id}`;
   const prefix = `{bench-${id}}`;
@@ -39,7 +39,7 @@ export function takePlace({ clickhouse, redis: redisService }: TestServices): Pl
     request_timeout: REQUEST_TIMEOUT_MS,
     log: { level: ClickHouseLogLevel.OFF },
   });
-  const redis = new Redis(redisService.url);
+  const redis = new Redis(redisEngine.url);
   const forgetQueue = async () => {
     // Not FLUSHDB: the Redis may be somebody's.
     for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 1_000 }))
@@ -48,18 +48,18 @@ export function takePlace({ clickhouse, redis: redisService }: TestServices): Pl
   return {
     clickhouseUrl: clickhouse.url,
     database,
-    redisUrl: redisService.url,
+    redisUrl: redisEngine.url,
     prefix,
     client,
     redis,
     pids: {
       ...(clickhouse.pid === undefined ? {} : { ClickHouse: clickhouse.pid }),
-      ...(redisService.pid === undefined ? {} : { Redis: redisService.pid }),
+      ...(redisEngine.pid === undefined ? {} : { Redis: redisEngine.pid }),
     },
     environment: {
       CLICKHOUSE_URL: clickhouse.url,
       CLICKHOUSE_DATABASE: database,
-      REDIS_URL: redisService.url,
+      REDIS_URL: redisEngine.url,
       QUEUE_PREFIX: prefix,
       TENANT_ID: BENCH_TENANT,
       LOG_LEVEL: "info",

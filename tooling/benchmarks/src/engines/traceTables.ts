@@ -11,7 +11,7 @@ const TEMPLATE_TRACES = 100;
 /** Copied at once: some hundred thousand spans. */
 const COPIES_AT_ONCE = 200;
 
-/** Makes the tables, as the services do when they start. */
+/** Makes the tables, as the apps do when they start. */
 export async function migrateTraceTables({ client, database }: Place): Promise<void> {
   const migrations = [traceClickHouseMigrations, sessionClickHouseMigrations];
   await migrate(client, { database, migrations });

@@ -1,4 +1,4 @@
-import { startTestServices, type TestServices } from "@es/tooling-engines";
+import { startTestEngines, type TestEngines } from "@es/tooling-engines";
 import { type ComparisonResult, compare } from "./comparison.js";
 import { type Machine, thisMachine } from "./machine.js";
 import type { BenchOptions, Scenario } from "./scenario.js";
@@ -40,14 +40,14 @@ export async function runScenarios(run: RunOptions): Promise<Report> {
     const { name, title, about } = scenario;
     const begun = performance.now();
     const comparisons: ComparisonResult[] = [];
-    let services: Promise<TestServices> | undefined;
+    let running: Promise<TestEngines> | undefined;
     try {
       await scenario.run({
         options,
-        engines() {
+        startEngines() {
           onProgress(`${name}: starting engines`);
-          services ??= startTestServices();
-          return services;
+          running ??= startTestEngines();
+          return running;
         },
         selects: (comparison) => comparison.includes(run.match ?? ""),
         async compare(comparison) {
@@ -61,9 +61,9 @@ export async function runScenarios(run: RunOptions): Promise<Report> {
         },
       });
     } finally {
-      await (await services)?.close();
+      await (await running)?.close();
     }
-    const used = await services;
+    const used = await running;
     if (used !== undefined) {
       engines.ClickHouse = `${used.clickhouse.version}, ${used.clickhouse.source}`;
       engines.Redis = `${used.redis.version}, ${used.redis.source}`;

@@ -1,4 +1,4 @@
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import type { Comparison, ComparisonResult } from "./comparison.js";
 
 export interface BenchOptions {
@@ -14,7 +14,7 @@ export interface BenchOptions {
 export interface Bench {
   readonly options: BenchOptions;
   /** A ClickHouse and a Redis of this scenario, started when they are first asked for. */
-  engines(): Promise<TestServices>;
+  startEngines(): Promise<TestEngines>;
   /** Whether a comparison of this name was asked for. */
   selects(name: string): boolean;
   /** Measures, and puts the result into the report. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DefenceName, defenceNamed } from "./defences.js";
 
-/** A defence that is still there proves nothing: each of its changes must have been loaded by some service. */
+/** A defence that is still there proves nothing: each of its changes must have been loaded by some app. */
 export async function assertDefencesRemoved(folder: string, without: readonly DefenceName[]): Promise<void> {
   if (without.length === 0) return;
   const logs = join(folder, "logs");
@@ -11,7 +11,7 @@ export async function assertDefencesRemoved(folder: string, without: readonly De
   for (const name of without) {
     for (const { module } of defenceNamed(name).changes) {
       if (printed.includes(`Without defence ${name} ${module}\n`)) continue;
-      throw new Error(`No service has loaded ${module}, so the defence ${name} was not removed.`);
+      throw new Error(`No app has loaded ${module}, so the defence ${name} was not removed.`);
     }
   }
 }

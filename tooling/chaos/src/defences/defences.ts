@@ -1,6 +1,6 @@
 import { inRepository } from "../repository.js";
 
-/** What can be taken away from the services, to see whether its absence is seen. */
+/** What can be taken away from the apps, to see whether its absence is seen. */
 export type DefenceName =
   | "keep-last"
   | "reconciler"
@@ -24,7 +24,7 @@ export interface SourceChange {
 
 export interface Defence {
   readonly name: DefenceName;
-  /** What the services do without it. */
+  /** What the apps do without it. */
   readonly without: string;
   readonly changes: readonly SourceChange[];
 }
@@ -56,7 +56,7 @@ export const defences: readonly Defence[] = [
     without: "nobody looks for traces that lag",
     changes: [
       processing(
-        "reconcile/reconcile",
+        "reconcile/scheduleLagging",
         /const page = await source\.listLagging\(/,
         "if (Date.now() > 0) return { lagging: 0, scheduled: 0, oldestLagMs: 0, complete: true };\n        const page = await source.listLagging(",
       ),

@@ -1,4 +1,4 @@
-// Loaded before a service (`node --import`): its modules are loaded with the defences of CHAOS_WITHOUT taken out. The services
+// Loaded before an app (`node --import`): its modules are loaded with the defences of CHAOS_WITHOUT taken out. The apps
 // themselves have no such switch.
 import { register } from "node:module";
 

@@ -16,7 +16,7 @@ for (const name of (process.env.CHAOS_WITHOUT ?? "").split(",").filter((one) => 
   }
 }
 
-/** Changes the source of the modules that hold a removed defence. A change that does not fit keeps the service from starting. */
+/** Changes the source of the modules that hold a removed defence. A change that does not fit keeps the app from starting. */
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
   const mine = removals.get(url);
@@ -29,5 +29,5 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   return { ...loaded, source };
 };
 
-/** How a service's log says that it runs without a defence. */
+/** How an app's log says that it runs without a defence. */
 const REMOVED = "Without defence ";

@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { cpuMsOf } from "../system/cpuTime.js";
 import { untilTrue } from "../system/managedProcess.js";
 import { makeReadOnly, makeWritable } from "../system/mountNamespace.js";
-import { LOCK_MS, type Service, type System } from "../system/system.js";
+import { type App, LOCK_MS, type System } from "../system/system.js";
 import type { TcpProxy } from "../system/tcpProxy.js";
 import type { FaultClass, FaultName, PlannedFault } from "./faultClass.js";
 
@@ -14,15 +14,11 @@ const LOST_LOCK_MS = 3 * LOCK_MS + 500;
 const ingests = ["ingest-1", "ingest-2"];
 const workers = ["worker-1", "worker-2"];
 
-const servicesOf = (system: System): readonly Service[] => [
-  ...system.ingests,
-  ...system.workers,
-  system.console,
-];
+const appsOf = (system: System): readonly App[] => [...system.ingests, ...system.workers, system.console];
 
-function serviceNamed(system: System, name: string): Service {
-  const found = servicesOf(system).find((service) => service.process.name === name);
-  if (found === undefined) throw new Error(`There is no service ${name}.`);
+function appNamed(system: System, name: string): App {
+  const found = appsOf(system).find((app) => app.process.name === name);
+  if (found === undefined) throw new Error(`There is no app ${name}.`);
   return found;
 }
 
@@ -40,8 +36,8 @@ function killing(name: FaultName, targets: readonly string[]): FaultClass {
     description: `SIGKILL of ${name.slice("kill-".length)}, started again after a while`,
     targets,
     durationMs: [200, 2_500],
-    inject: async (system, { target }) => serviceNamed(system, target).process.kill(),
-    heal: async (system, { target }) => serviceNamed(system, target).process.start(),
+    inject: async (system, { target }) => appNamed(system, target).process.kill(),
+    heal: async (system, { target }) => appNamed(system, target).process.start(),
   };
 }
 
@@ -53,16 +49,16 @@ function restarting(name: FaultName, targets: readonly string[]): FaultClass {
     targets,
     durationMs: [0, 0],
     async inject(system, { target }) {
-      await serviceNamed(system, target).process.stop();
+      await appNamed(system, target).process.stop();
     },
-    heal: async (system, { target }) => serviceNamed(system, target).process.start(),
+    heal: async (system, { target }) => appNamed(system, target).process.start(),
   };
 }
 
-/** A service whose wall clock is wrong from one start to the next. */
+/** An app whose wall clock is wrong from one start to the next. */
 function shifting(name: FaultName, targets: readonly string[], shiftMs: number): FaultClass {
   const restart = async (system: System, target: string, environment: Readonly<Record<string, string>>) => {
-    const { process, url } = serviceNamed(system, target);
+    const { process, url } = appNamed(system, target);
     await process.stop();
     process.start(environment);
     // What its clock does begins when it works.
@@ -120,8 +116,8 @@ function forbidding(): FaultClass {
   };
 }
 
-/** What a service has taken of the processor; `undefined` while it does not run or starts. */
-async function cpuMs({ process: { pid, isRunning, startedAt } }: Service) {
+/** What an app has taken of the processor; `undefined` while it does not run or starts. */
+async function cpuMs({ process: { pid, isRunning, startedAt } }: App) {
   const runs = isRunning && performance.now() - startedAt > STARTING_MS;
   const ms = runs ? await cpuMsOf(pid).catch(() => undefined) : undefined;
   return ms === undefined ? undefined : { pid, ms };
@@ -161,7 +157,7 @@ const delay = (proxy: TcpProxy, ms: number) => {
   proxy.weather.delayMs = ms;
 };
 
-const everyClickhouse = (system: System) => servicesOf(system).map(({ clickhouse }) => clickhouse);
+const everyClickhouse = (system: System) => appsOf(system).map(({ clickhouse }) => clickhouse);
 const everyRedis = (system: System) => [...system.ingests, ...system.workers].map(({ redis }) => redis);
 
 export const faultClasses: readonly FaultClass[] = [
@@ -212,14 +208,14 @@ export const faultClasses: readonly FaultClass[] = [
     targets: workers,
     durationMs: [LOST_LOCK_MS, LOST_LOCK_MS + 2_000],
     async inject(system, { target }) {
-      const { process, clickhouse } = serviceNamed(system, target);
+      const { process, clickhouse } = appNamed(system, target);
       // Slow answers, so that it is waiting for some when it freezes.
       delay(clickhouse, 250);
       await sleep(1_000);
       process.freeze();
       delay(clickhouse, 0);
     },
-    heal: async (system, { target }) => serviceNamed(system, target).process.thaw(),
+    heal: async (system, { target }) => appNamed(system, target).process.thaw(),
   },
   {
     name: "flush-redis",
@@ -281,7 +277,7 @@ export const faultClasses: readonly FaultClass[] = [
     "one worker or ingest cut off from ClickHouse without a word, then heard again",
     [...ingests, ...workers],
     [2_000, 6_000],
-    (system, { target }) => [serviceNamed(system, target).clickhouse],
+    (system, { target }) => [appNamed(system, target).clickhouse],
     (proxy) => proxy.block(),
     (proxy) => proxy.unblock(),
   ),
@@ -290,7 +286,7 @@ export const faultClasses: readonly FaultClass[] = [
     "one worker cut off from Redis until its runs are given to others, while it goes on with them",
     workers,
     [LOST_LOCK_MS, LOST_LOCK_MS + 1_000],
-    (system, { target }) => [serviceNamed(system, target).redis],
+    (system, { target }) => [appNamed(system, target).redis],
     (proxy) => proxy.block(),
     (proxy) => proxy.unblock(),
   ),

@@ -1,4 +1,4 @@
-// Loaded before a service (`node --import`): its wall clock is off by CHAOS_CLOCK_SHIFT_MS. Its timers are not, as they
+// Loaded before an app (`node --import`): its wall clock is off by CHAOS_CLOCK_SHIFT_MS. Its timers are not, as they
 // would not be on a machine whose clock is wrong.
 const shiftMs = Number(process.env.CHAOS_CLOCK_SHIFT_MS ?? 0);
 

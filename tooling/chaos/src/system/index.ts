@@ -1,4 +1,4 @@
-// For the other harness that breaks services, tooling/faults.
+// For the other harness that breaks apps, tooling/faults.
 export { StoredRows } from "../oracle/storedRows.js";
 export { createRandom } from "../random.js";
 export { inRepository } from "../repository.js";

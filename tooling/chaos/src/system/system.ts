@@ -23,8 +23,8 @@ export interface SystemOptions {
   readonly onOffence: (offence: Offence) => void;
 }
 
-/** A service and the network around it. */
-export interface Service {
+/** An app and the network around it. */
+export interface App {
   readonly process: ManagedProcess;
   /** Where it listens itself. */
   readonly url: string;
@@ -35,16 +35,16 @@ export interface Service {
 }
 
 /** An ingest, and the network between its clients and it. */
-export interface IngestService extends Service {
+export interface IngestApp extends App {
   readonly clients: TcpProxy;
 }
 
 /** Two ingests, two workers, a console, and their engines: each a process of its own, on ports that outlast it. */
 export interface System {
   readonly folder: string;
-  readonly ingests: readonly IngestService[];
-  readonly workers: readonly Service[];
-  readonly console: Service;
+  readonly ingests: readonly IngestApp[];
+  readonly workers: readonly App[];
+  readonly console: App;
   /** That which has the name now. */
   readonly redis: ManagedProcess;
   readonly clickhouse: ManagedProcess;
@@ -56,7 +56,7 @@ export interface System {
    * replica from then on.
    */
   failOverRedis(): Promise<void>;
-  /** A service did something that no fault excuses. */
+  /** An app did something that no fault excuses. */
   readonly onOffence: (offence: Offence) => void;
   /** Of ClickHouse's parts: what becomes read-only. `null` with the reason where that can't be done. */
   readonly disk: { readonly folder: string } | { readonly impossible: string };
@@ -99,7 +99,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const [command, ...args] = [...leash, ...line] as [string, ...string[]];
     const onCrash = (how: string) => {
       options.onCrash(how);
-      // As whatever supervises services does.
+      // As whatever supervises apps does.
       setTimeout(() => {
         if (!stopping) managed.start();
       }, RESTART_AFTER_MS);
@@ -151,11 +151,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     proxies.push(started);
     return started;
   };
-  const service = async (
+  const app = async (
     app: "ingest" | "worker" | "console",
     number: number,
     environment: Readonly<Record<string, string>>,
-  ): Promise<Service & { readonly port: number }> => {
+  ): Promise<App & { readonly port: number }> => {
     const port = await stablePort();
     const toClickhouse = await proxy(clickhousePort);
     const toRedis = await proxy(primary.port);
@@ -191,12 +191,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       redis: toRedis,
     };
   };
-  const ingest = async (number: number): Promise<IngestService> => {
-    const started = await service("ingest", number, { QUEUE_DELAY_MS: "100" });
+  const ingest = async (number: number): Promise<IngestApp> => {
+    const started = await app("ingest", number, { QUEUE_DELAY_MS: "100" });
     return { ...started, clients: await proxy(started.port) };
   };
   const worker = (number: number) =>
-    service("worker", number, {
+    app("worker", number, {
       WORKER_LOCK_MS: String(LOCK_MS),
       WORKER_STALLED_INTERVAL_MS: String(LOCK_MS),
       RECONCILE_INTERVAL_MS: String(RECONCILE_INTERVAL_MS),
@@ -205,10 +205,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   const ingests = [await ingest(1), await ingest(2)];
   const workers = [await worker(1), await worker(2)];
-  const console_ = await service("console", 1, {});
-  const services = [...ingests, ...workers, console_];
+  const console_ = await app("console", 1, {});
+  const apps = [...ingests, ...workers, console_];
   // The standby runs from the first failover on.
-  const processes = [primary.process, standby.process, clickhouse, ...services.map((one) => one.process)];
+  const processes = [primary.process, standby.process, clickhouse, ...apps.map((one) => one.process)];
 
   const system: System = {
     folder,
@@ -237,7 +237,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     async ready(readyOptions) {
       await untilTrue("ClickHouse answers", clickhouseAnswers, readyOptions);
       await Promise.all(
-        services.map(({ process: { name }, url }) =>
+        apps.map(({ process: { name }, url }) =>
           untilTrue(
             `${name} is ready`,
             async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true,
@@ -250,8 +250,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       stopping = true;
       for (const one of processes) one.thaw();
       for (const one of proxies) one.calm();
-      // The services drain while their engines still answer.
-      await Promise.all(services.map((one) => one.process.stop(5_000)));
+      // The apps drain while their engines still answer.
+      await Promise.all(apps.map((one) => one.process.stop(5_000)));
       await Promise.all([clickhouse.stop(5_000), primary.process.kill(), standby.process.kill()]);
       await Promise.all(proxies.map((one) => one.close()));
     },

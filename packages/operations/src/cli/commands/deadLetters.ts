@@ -131,7 +131,7 @@ async function redriveAtRate(
   }
   throw new CliError(
     exitCodes.unreachable,
-    "The service ended before the redrive did: the rest is still parked",
+    "The worker ended before the redrive did: the rest is still parked",
   );
 }
 

@@ -17,8 +17,8 @@ export const endToEnd: Scenario = {
     "The traces name sessions, which all contenders tell and rebuild; CPU time is that until those are current, too. " +
     "Freshness is measured at half that rate: from the acknowledgement of a request until a query finds a trace of it with all its spans; " +
     "a query every 50 ms looks for one trace of each request, so that figures are up to so much too long. 200 ms of it are the quiet window in which spans of a trace gather.",
-  async run({ options, engines, selects, compare }) {
-    const services = await engines();
+  async run({ options, startEngines, selects, compare }) {
+    const engines = await startEngines();
     const seconds = options.secondsPerRound;
     const spans = options.quick ? 1_000 : SPANS * seconds;
     const burst = "until every projection is current";
@@ -27,9 +27,9 @@ export const endToEnd: Scenario = {
       name: burst,
       unit: "spans",
       contenders: [
-        oursFollows(services, { spans }),
-        literalFollows(services, { spans: options.quick ? 200 : SPANS_ONE_BY_ONE * seconds }),
-        enginesFollow(services, { spans }),
+        oursFollows(engines, { spans }),
+        literalFollows(engines, { spans: options.quick ? 200 : SPANS_ONE_BY_ONE * seconds }),
+        enginesFollow(engines, { spans }),
       ],
       targets: [{ says: "faster than one by one", contender: OURS, relativeTo: LITERAL, atLeast: 1 }],
     });
@@ -43,7 +43,7 @@ export const endToEnd: Scenario = {
         p99: { label: "p99", unit: "ms" },
       },
       // Long enough for a p99 of some hundred requests.
-      contenders: [oursFollows(services, { seconds: options.quick ? seconds : 3 * seconds, spansPerSecond })],
+      contenders: [oursFollows(engines, { seconds: options.quick ? seconds : 3 * seconds, spansPerSecond })],
       targets: [
         { says: "p99 of acknowledged to readable below 1 s", contender: OURS, figure: "p99", atMost: 1_000 },
       ],

@@ -1,4 +1,4 @@
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import { type Closers, contenderAtPlace } from "../../engines/contenderAtPlace.js";
 import type { Place } from "../../engines/place.js";
 import { migrateTraceTables } from "../../engines/traceTables.js";
@@ -13,7 +13,7 @@ import {
   engineReceiver,
   type Receiver,
   type Requests,
-  startIngestService,
+  startIngestApp,
   startLiteralIngest,
 } from "../ingest/ingestContenders.js";
 import { drained } from "../project/drained.js";
@@ -21,7 +21,7 @@ import {
   forgetProjections,
   openQueue,
   startRebuilder,
-  startWorkerService,
+  startWorkerApp,
 } from "../project/projectContenders.js";
 
 /** As many SDKs send them: what gathered in a while. */
@@ -55,10 +55,10 @@ interface Pipeline {
 type OpenPipeline = (place: Place, closers: Closers) => Promise<Pipeline>;
 
 /** `apps/ingest` and `apps/worker` with their own defaults. */
-const openServices: OpenPipeline = async (place, closers) => {
-  const worker = await startWorkerService(place);
+const openApps: OpenPipeline = async (place, closers) => {
+  const worker = await startWorkerApp(place);
   closers.push(() => worker.close());
-  const receiver = await startIngestService(place, REQUESTS);
+  const receiver = await startIngestApp(place, REQUESTS);
   closers.push(() => receiver.close());
   const queue = openQueue(place, "traces");
   closers.push(() => queue.close());
@@ -109,30 +109,30 @@ const openEngines: OpenPipeline = async (place, closers) => {
   };
 };
 
-export function oursFollows(services: TestServices, load: Burst | Stream): Contender {
-  return contender({ name: OURS, role: "ours", services, load }, openServices);
+export function oursFollows(engines: TestEngines, load: Burst | Stream): Contender {
+  return contender({ name: OURS, role: "ours", engines, load }, openApps);
 }
 
-export function literalFollows(services: TestServices, load: Burst): Contender {
-  return contender({ name: LITERAL, role: "baseline", services, load }, openLiteral);
+export function literalFollows(engines: TestEngines, load: Burst): Contender {
+  return contender({ name: LITERAL, role: "baseline", engines, load }, openLiteral);
 }
 
-export function enginesFollow(services: TestServices, load: Burst): Contender {
-  return contender({ name: FLOOR, role: "floor", services, load }, openEngines);
+export function enginesFollow(engines: TestEngines, load: Burst): Contender {
+  return contender({ name: FLOOR, role: "floor", engines, load }, openEngines);
 }
 
 interface ContenderSetUp {
   readonly name: string;
   readonly role: Role;
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   readonly load: Burst | Stream;
 }
 
-function contender({ name, role, services, load }: ContenderSetUp, open: OpenPipeline): Contender {
+function contender({ name, role, engines, load }: ContenderSetUp, open: OpenPipeline): Contender {
   return contenderAtPlace({
     name,
     role,
-    services,
+    engines,
     async open(place, closers) {
       const pipeline = await open(place, closers);
       const generator = await Program.start("load/httpLoad.js");

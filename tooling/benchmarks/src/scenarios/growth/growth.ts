@@ -11,8 +11,8 @@ export const growth: Scenario = {
     "What a span costs when its trace is long already: one span is stored, its trace scheduled, and the projection rebuilt and stored, " +
     "one after the other in one process. Then what traces cost when many others are stored already, of one tenant or of a hundred: two hundred of " +
     "them, taken at random, are rebuilt at once, and single new ones are stored and rebuilt one after the other.",
-  async run({ options, engines, selects, compare }) {
-    const services = await engines();
+  async run({ options, startEngines, selects, compare }) {
+    const engines = await startEngines();
     const { quick, secondsPerRound: seconds } = options;
     const lengths = quick ? [10, 100] : [10, 100, 1_000, 10_000, LONGEST];
     const longest = `span number ${format(lengths.at(-1) ?? 0)}`;
@@ -21,9 +21,9 @@ export const growth: Scenario = {
         name: "one more span",
         unit: "spans",
         contenders: [
-          appendsTo({ name: FIRST, services, length: 0, seconds }),
+          appendsTo({ name: FIRST, engines, length: 0, seconds }),
           ...lengths.map((length) =>
-            appendsTo({ name: `span number ${format(length)}`, services, length: length - 1, seconds }),
+            appendsTo({ name: `span number ${format(length)}`, engines, length: length - 1, seconds }),
           ),
         ],
         targets: [
@@ -54,7 +54,7 @@ export const growth: Scenario = {
       await compare({
         name,
         unit: "traces",
-        contenders: fillings.map((filling) => rebuildsAmong({ services, filling, atOnce, seconds })),
+        contenders: fillings.map((filling) => rebuildsAmong({ engines, filling, atOnce, seconds })),
         targets: [
           {
             says: `${most.name}: at most 1.5 times the cost`,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
 import { fillTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Round } from "../../harness/comparison.js";
@@ -9,15 +9,15 @@ import type { PipelinePlace, SpansToStore } from "./tracePipeline.js";
 
 interface Appending {
   readonly name: string;
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   /** Spans that the trace has already; without any, each span begins a trace of its own. */
   readonly length: number;
   readonly seconds: number;
 }
 
 /** One span after the other comes to a trace, and is in its projection before the next comes. */
-export function appendsTo({ name, services, length, seconds }: Appending): Contender {
-  const pipeline = pipelineOf(services);
+export function appendsTo({ name, engines, length, seconds }: Appending): Contender {
+  const pipeline = pipelineOf(engines);
   const longTrace = newTraceId();
   let next = length;
   const store = (traceId: string, from: number, spans: number) =>
@@ -51,16 +51,16 @@ export interface Filling {
 }
 
 interface Rebuilding {
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   readonly filling: Filling;
   readonly atOnce: number;
   readonly seconds: number;
 }
 
 /** Traces of those that are stored are rebuilt, others each time. */
-export function rebuildsAmong({ services, filling, atOnce, seconds }: Rebuilding): Contender {
+export function rebuildsAmong({ engines, filling, atOnce, seconds }: Rebuilding): Contender {
   const { name, traces, tenants } = filling;
-  const pipeline = pipelineOf(services);
+  const pipeline = pipelineOf(engines);
   let refs: readonly (readonly [tenantId: string, traceId: string])[] = [];
   let next = 0;
   return {
@@ -112,7 +112,7 @@ function newTraceId(): string {
 }
 
 /** A database and a process that stores and rebuilds in it. */
-function pipelineOf(services: TestServices) {
+function pipelineOf(engines: TestEngines) {
   let place: Place | undefined;
   let program: Program | undefined;
   const opened = () => {
@@ -121,7 +121,7 @@ function pipelineOf(services: TestServices) {
   };
   return {
     async open(): Promise<Place> {
-      place = takePlace(services);
+      place = takePlace(engines);
       program = await Program.start("scenarios/growth/tracePipeline.js");
       const { clickhouseUrl, database } = place;
       await program.call("open", { clickhouseUrl, database } satisfies PipelinePlace);

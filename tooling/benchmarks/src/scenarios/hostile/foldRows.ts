@@ -72,7 +72,7 @@ export const foldRows: readonly HostileRow[] = [
   }),
   {
     name: "five further traces of a session of 60 000 traces",
-    service: "worker",
+    app: "worker",
     maxStopMs: 500,
     async prepare(target) {
       ingestOf.set(target, (await target.start("ingest")).url);
@@ -108,7 +108,7 @@ function folding(name: string, { before, further }: Folding): HostileRow {
   let spans = 0;
   return {
     name,
-    service: "worker",
+    app: "worker",
     async prepare(target) {
       ingestOf.set(target, (await target.start("ingest")).url);
       const trace = before(sizeOf(target));
@@ -132,7 +132,7 @@ function folding(name: string, { before, further }: Folding): HostileRow {
 function sending(name: string, atOnce: number, make: (size: Size) => readonly OtlpSpan[]): HostileRow {
   return {
     name,
-    service: "worker",
+    app: "worker",
     async prepare(target) {
       ingestOf.set(target, (await target.start("ingest")).url);
     },

@@ -16,20 +16,20 @@ export const hostile: Scenario = {
   name: "hostile",
   title: "Hostile requests",
   about:
-    "Small requests that could cost much, each against a fresh process of the service. *stop* is the longest time in which the service " +
+    "Small requests that could cost much, each against a fresh process of the app. *stop* is the longest time in which the app " +
     "did not answer `/healthz`, asked every 5 ms, with the load and the engines on the same cores; *growth* is its most resident " +
     "memory above what it had before. Each row runs once.",
   byNameOnly: true,
-  async run({ options, engines, selects, compare }) {
+  async run({ options, startEngines, selects, compare }) {
     const rows = hostileRows.filter(({ name }) => selects(name));
     if (rows.length === 0) return;
-    const services = await engines();
+    const engines = await startEngines();
     for (const name of ["ingest", "worker", "console"] as const) {
-      const ofService = rows
-        .filter(({ service }) => service === name)
+      const ofApp = rows
+        .filter(({ app }) => app === name)
         // Starting a process for each row takes longer than all small sizes together.
         .slice(0, options.quick ? QUICK_ROWS : undefined);
-      if (ofService.length === 0) continue;
+      if (ofApp.length === 0) continue;
       await compare({
         name: `against ${name}`,
         unit: "requests",
@@ -44,14 +44,14 @@ export const hostile: Scenario = {
           unanswered: { label: "unanswered", unit: "requests" },
           died: { label: "died", unit: "times" },
         },
-        contenders: ofService.map(
+        contenders: ofApp.map(
           (row): Contender => ({
             name: row.name,
             role: "ours",
-            round: () => runRow(row, { services, quick: options.quick }),
+            round: () => runRow(row, { engines, quick: options.quick }),
           }),
         ),
-        targets: ofService.flatMap(targetsOf),
+        targets: ofApp.flatMap(targetsOf),
       });
     }
   },

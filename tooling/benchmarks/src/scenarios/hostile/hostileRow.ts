@@ -1,38 +1,35 @@
+import type { AppName } from "../../engines/app.js";
 import type { Place } from "../../engines/place.js";
-import type { ServiceName } from "../../engines/service.js";
 
-/** A small request, or a few, that could cost a service much. Each row gets a fresh process and a database of its own. */
+/** A small request, or a few, that could cost an app much. Each row gets a fresh process and a database of its own. */
 export interface HostileRow {
   /** Unique. What is sent, with its size. */
   readonly name: string;
-  /** The service whose event loop and memory are watched. */
-  readonly service: ServiceName;
-  /** Settings of that service besides those of the place. */
+  /** The app whose event loop and memory are watched. */
+  readonly app: AppName;
+  /** Settings of that app besides those of the place. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** V8's heap limit for that service, MB. @default Node's own */
+  /** V8's heap limit for that app, MB. @default Node's own */
   readonly heapMb?: number;
   /** The longest stop of the event loop that is allowed, ms. @default 250 */
   readonly maxStopMs?: number;
   /** How much its memory may grow, MB. Without it there is no target. */
   readonly maxGrowthMb?: number;
-  /** Fills tables, starts other services; not measured. The watched service runs already. */
+  /** Fills tables, starts other apps; not measured. The watched app runs already. */
   prepare?(target: HostileTarget): Promise<void>;
   /** Sends it, and resolves when everything was answered. */
   attack(target: HostileTarget): Promise<Answers>;
 }
 
 export interface HostileTarget {
-  /** `http://host:port` of the watched service. */
+  /** `http://host:port` of the watched app. */
   readonly url: string;
   readonly pid: number;
   readonly place: Place;
   /** Use small sizes: the run only shows that the row works. */
   readonly quick: boolean;
-  /** Starts another service on the same place; it is stopped after the row. */
-  start(
-    service: ServiceName,
-    environment?: Readonly<Record<string, string>>,
-  ): Promise<{ readonly url: string }>;
+  /** Starts another app on the same place; it is stopped after the row. */
+  start(app: AppName, environment?: Readonly<Record<string, string>>): Promise<{ readonly url: string }>;
 }
 
 /** How many requests ended how. */

@@ -20,7 +20,7 @@ const MB = 1e6;
 export const ingestRows: readonly HostileRow[] = [
   {
     name: "8 MB in chunks of one byte",
-    service: "ingest",
+    app: "ingest",
     async attack({ url, quick }) {
       const body = plain(Buffer.alloc(quick ? 50_000 : 8 * MB, 0x20), "json");
       return answersOf([await sendInChunksOfOne(url, body)]);
@@ -31,7 +31,7 @@ export const ingestRows: readonly HostileRow[] = [
   ),
   {
     name: "ten at once of JSON with 3.5 M long numbers in an unknown member",
-    service: "ingest",
+    app: "ingest",
     async attack({ url, quick }) {
       const value = listOf("1234567890123456", quick ? 1_000 : 3_500_000);
       const body = gzipped(jsonWithUnknown(value), "json");
@@ -96,7 +96,7 @@ export const ingestRows: readonly HostileRow[] = [
   ),
   {
     name: "two connections that announce 64 MB and send nothing, beside 20 small requests",
-    service: "ingest",
+    app: "ingest",
     async attack({ url }) {
       const head =
         "POST /v1/traces HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-protobuf\r\nContent-Length: 64000000\r\n\r\n";
@@ -110,7 +110,7 @@ export const ingestRows: readonly HostileRow[] = [
   },
   {
     name: "16 senders of 1 000 spans, 10 requests each, with a heap of 200 MB",
-    service: "ingest",
+    app: "ingest",
     heapMb: 200,
     async attack({ url, quick }) {
       const statuses = await Promise.all(
@@ -134,7 +134,7 @@ function one(
   return {
     name,
     ...limits,
-    service: "ingest",
+    app: "ingest",
     async attack({ url, quick }) {
       const body = make((full) => (quick ? Math.ceil(full / 1_000) : full));
       return answersOf([await send(url, body)]);

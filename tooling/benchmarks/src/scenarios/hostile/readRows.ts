@@ -22,7 +22,7 @@ const OTHER_TENANT_WAITS_MS = 5_000;
 export const readRows: readonly HostileRow[] = [
   {
     name: "30 explanations of 8 000 spans whose clients leave after 100 ms, and another tenant's of one span, within 5 s",
-    service: "console",
+    app: "console",
     environment,
     async prepare({ place, quick }) {
       await storeSpans(place, greedy.tenantId, oneTrace(quick ? 50 : 8_000));
@@ -40,7 +40,7 @@ export const readRows: readonly HostileRow[] = [
   },
   {
     name: "8 at once read all 10 000 spans of 16 KB of one trace, page by page",
-    service: "console",
+    app: "console",
     environment,
     maxGrowthMb: 1_000,
     async prepare({ place, quick }) {
@@ -55,7 +55,7 @@ export const readRows: readonly HostileRow[] = [
   },
   {
     name: "all 300 000 spans of one trace, page by page",
-    service: "console",
+    app: "console",
     environment,
     maxGrowthMb: 500,
     async prepare({ place, quick }) {
@@ -69,7 +69,7 @@ export const readRows: readonly HostileRow[] = [
   },
   {
     name: "100 listings of 500 traces at once, of 2 000 with long messages",
-    service: "console",
+    app: "console",
     environment,
     maxGrowthMb: 1_000,
     async prepare({ place, quick }) {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
+import { startApp } from "../../engines/app.js";
 import { takePlace } from "../../engines/place.js";
-import { startService } from "../../engines/service.js";
 import type { Round } from "../../harness/comparison.js";
 import { watchProcesses } from "../../harness/processUsage.js";
 import { Program } from "../../harness/program.js";
@@ -10,22 +10,22 @@ import type { Answers, HostileRow } from "./hostileRow.js";
 import type { StopReport } from "./stopProbe.js";
 
 export interface RunRowOptions {
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   readonly quick: boolean;
 }
 
-/** Starts the service of a row, attacks it, and says what that did to its event loop and its memory. */
-export async function runRow(row: HostileRow, { services, quick }: RunRowOptions): Promise<Round> {
+/** Starts the app of a row, attacks it, and says what that did to its event loop and its memory. */
+export async function runRow(row: HostileRow, { engines, quick }: RunRowOptions): Promise<Round> {
   const closers: (() => Promise<void>)[] = [];
   try {
-    const place = takePlace(services);
+    const place = takePlace(engines);
     closers.push(() => place.close());
     const start = async (...[name, environment, heapMb]: Parameters<typeof startAt>) => {
-      const service = await startAt(name, { ...place.environment, ...environment }, heapMb);
-      closers.push(() => service.close());
-      return service;
+      const app = await startAt(name, { ...place.environment, ...environment }, heapMb);
+      closers.push(() => app.close());
+      return app;
     };
-    const { url, pid } = await start(row.service, row.environment, row.heapMb);
+    const { url, pid } = await start(row.app, row.environment, row.heapMb);
     const target = { url, pid, place, quick, start };
     await row.prepare?.(target);
     const probe = await Program.start("scenarios/hostile/stopProbe.js");
@@ -67,17 +67,17 @@ async function noAnswer(closers: (() => Promise<void>)[]): Promise<Answers> {
 }
 
 function startAt(
-  name: HostileRow["service"],
+  name: HostileRow["app"],
   environment: Readonly<Record<string, string>> = {},
   heapMb?: number,
 ) {
   const heap = heapMb === undefined ? {} : { NODE_OPTIONS: `--max-old-space-size=${heapMb}` };
-  return startService(name, { ...environment, ...heap });
+  return startApp(name, { ...environment, ...heap });
 }
 
 /** The process may die meanwhile: then the last figures count. */
 function watchCpu(pid: number): () => { readonly seconds: number; readonly peakMb: number } {
-  const stop = watchProcesses({ service: pid });
+  const stop = watchProcesses({ app: pid });
   let peakMb = memoryMb(pid, "VmHWM");
   const sampling = setInterval(() => {
     try {
@@ -89,7 +89,7 @@ function watchCpu(pid: number): () => { readonly seconds: number; readonly peakM
   return () => {
     clearInterval(sampling);
     try {
-      return { seconds: stop().service?.cpuSeconds ?? Number.NaN, peakMb: memoryMb(pid, "VmHWM") };
+      return { seconds: stop().app?.cpuSeconds ?? Number.NaN, peakMb: memoryMb(pid, "VmHWM") };
     } catch {
       return { seconds: Number.NaN, peakMb };
     }

@@ -1,4 +1,4 @@
-// Measures how long a service does not answer, in a process of its own: the one that sends is busy.
+// Measures how long an app does not answer, in a process of its own: the one that sends is busy.
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerCalls } from "../../harness/program.js";

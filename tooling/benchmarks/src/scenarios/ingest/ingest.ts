@@ -38,8 +38,8 @@ export const ingest: Scenario = {
     "format to the same table on two connections, which leaves out everything but storing them. An insert per request is the same decoder and rows, each " +
     "request inserted by itself, and a job added per trace. At half load requests are sent at a fixed rate, half of what was acknowledged " +
     "before, and latencies are from when a request was due.",
-  async run({ options, engines, selects, compare }) {
-    const services = await engines();
+  async run({ options, startEngines, selects, compare }) {
+    const engines = await startEngines();
     const seconds = options.secondsPerRound;
     for (const one of options.quick ? cases.slice(0, 1) : cases) {
       if (!selects(nameOf(one))) continue;
@@ -50,7 +50,7 @@ export const ingest: Scenario = {
         name: nameOf(one),
         unit: "spans",
         figures: latencies,
-        contenders: [oursTakes(services, load), literalTakes(services, load), engineTakes(services, load)],
+        contenders: [oursTakes(engines, load), literalTakes(engines, load), engineTakes(engines, load)],
         targets: isTarget
           ? [
               { says: "at least half the floor", contender: OURS, relativeTo: FLOOR, atLeast: 0.5 },
@@ -65,7 +65,7 @@ export const ingest: Scenario = {
         name: `${nameOf(one)}, half load: ${formatNumber(spansPerSecond)} spans/s`,
         unit: "spans",
         figures: latencies,
-        contenders: [oursTakes(services, half)],
+        contenders: [oursTakes(engines, half)],
         targets: [
           { says: "p99 of the acknowledgement below 250 ms", contender: OURS, figure: "p99", atMost: 250 },
         ],

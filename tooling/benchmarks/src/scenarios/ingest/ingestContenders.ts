@@ -1,9 +1,9 @@
 import { encodeTraceRequest, type OtlpEncoding } from "@es/otlp";
 import { insertSettings } from "@es/store-clickhouse";
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
+import { startApp } from "../../engines/app.js";
 import { contenderAtPlace } from "../../engines/contenderAtPlace.js";
 import type { Place } from "../../engines/place.js";
-import { startService } from "../../engines/service.js";
 import { migrateTraceTables, nativeBlock } from "../../engines/traceTables.js";
 import type { Contender, Round } from "../../harness/comparison.js";
 import { type Pids, watchProcesses } from "../../harness/processUsage.js";
@@ -42,31 +42,31 @@ export const OURS = "ours";
 export const FLOOR = "floor: Native blocks straight to the engine";
 export const LITERAL = "an insert per request";
 
-export function oursTakes(services: TestServices, load: IngestLoad): Contender {
-  return contender({ name: OURS, role: "ours", services, load }, (place) => startIngestService(place, load));
+export function oursTakes(engines: TestEngines, load: IngestLoad): Contender {
+  return contender({ name: OURS, role: "ours", engines, load }, (place) => startIngestApp(place, load));
 }
 
-export function literalTakes(services: TestServices, load: IngestLoad): Contender {
-  return contender({ name: LITERAL, role: "baseline", services, load }, async (place) => {
+export function literalTakes(engines: TestEngines, load: IngestLoad): Contender {
+  return contender({ name: LITERAL, role: "baseline", engines, load }, async (place) => {
     await migrateTraceTables(place);
     return startLiteralIngest(place, load);
   });
 }
 
-export function engineTakes(services: TestServices, load: IngestLoad): Contender {
-  return contender({ name: FLOOR, role: "floor", services, load: asBlocks(load) }, async (place) => {
+export function engineTakes(engines: TestEngines, load: IngestLoad): Contender {
+  return contender({ name: FLOOR, role: "floor", engines, load: asBlocks(load) }, async (place) => {
     await migrateTraceTables(place);
     return engineReceiver(place);
   });
 }
 
 /** `apps/ingest`. It makes the tables. */
-export async function startIngestService(place: Place, requests: Requests): Promise<Receiver> {
-  const service = await startService("ingest", place.environment);
+export async function startIngestApp(place: Place, requests: Requests): Promise<Receiver> {
+  const app = await startApp("ingest", place.environment);
   return {
-    target: otlpTarget(service.url, requests),
-    pids: { ingest: service.pid },
-    close: () => service.close(),
+    target: otlpTarget(app.url, requests),
+    pids: { ingest: app.pid },
+    close: () => app.close(),
   };
 }
 
@@ -106,18 +106,18 @@ export async function engineReceiver(place: Place): Promise<Receiver> {
 interface ContenderSetUp {
   readonly name: string;
   readonly role: Contender["role"];
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   readonly load: IngestLoad;
 }
 
 function contender(
-  { name, role, services, load }: ContenderSetUp,
+  { name, role, engines, load }: ContenderSetUp,
   openReceiver: (place: Place) => Promise<Receiver>,
 ): Contender {
   return contenderAtPlace({
     name,
     role,
-    services,
+    engines,
     async open(place, closers) {
       const receiver = await openReceiver(place);
       closers.push(() => receiver.close());

@@ -1,5 +1,5 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import { Queue } from "bullmq";
 import { BENCH_TENANT, type Place, takePlace } from "../../engines/place.js";
 import type { Contender, Role } from "../../harness/comparison.js";
@@ -15,8 +15,8 @@ export const memory: Scenario = {
   about:
     "Bytes that Redis holds for a trace that waits for its projection, by `used_memory`: what a backlog costs. What the processes " +
     "hold under load stands in the tables of the other scenarios.",
-  async run({ options, engines, compare }) {
-    const services = await engines();
+  async run({ options, startEngines, compare }) {
+    const engines = await startEngines();
     const traces = options.quick ? 500 : TRACES;
     await compare({
       name: "traces that wait",
@@ -24,7 +24,7 @@ export const memory: Scenario = {
       figures: { redis: { label: "Redis", unit: "bytes per trace" } },
       rounds: 1,
       contenders: [
-        waiting({ name: "ours", role: "ours", services, traces }, ({ redisUrl, prefix }) => {
+        waiting({ name: "ours", role: "ours", engines, traces }, ({ redisUrl, prefix }) => {
           const queue = new ProjectionQueueBullMQ({ connection: redisUrl, prefix, delayMs: HOUR_MS });
           return {
             add: (traceIds) =>
@@ -33,7 +33,7 @@ export const memory: Scenario = {
           };
         }),
         waiting(
-          { name: "a BullMQ job per trace", role: "baseline", services, traces },
+          { name: "a BullMQ job per trace", role: "baseline", engines, traces },
           ({ redisUrl, prefix }) => {
             const queue = new Queue("projections", { connection: { url: redisUrl }, prefix });
             return {
@@ -57,7 +57,7 @@ export const memory: Scenario = {
 interface WaitingSetUp {
   readonly name: string;
   readonly role: Role;
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   readonly traces: number;
 }
 
@@ -67,7 +67,7 @@ interface WaitingQueue {
 }
 
 function waiting(
-  { name, role, services, traces }: WaitingSetUp,
+  { name, role, engines, traces }: WaitingSetUp,
   open: (place: Place) => WaitingQueue,
 ): Contender {
   const traceIds = genAiTraces({ traces, spansPerTrace: 1, seed: 1 }).map(({ traceId }) => traceId);
@@ -79,7 +79,7 @@ function waiting(
     name,
     role,
     async open() {
-      place = takePlace(services);
+      place = takePlace(engines);
       queue = open(place);
       // A queue's scripts and its own keys are there before.
       await queue.add(traceIds.slice(0, 1));

@@ -27,12 +27,12 @@ export const project: Scenario = {
     "queue. A query and an insert per trace is a BullMQ worker that does just that, at three quarters of the cores and without a limit of its rate. " +
     "Where traces name a session, all contenders tell it of each trace before they store the trace's projection, and rebuild it: ours with " +
     "its own moments every 300 ms, the floor each session once at the end, one by one after each trace. CPU time is that until sessions are current, too.",
-  async run({ options, engines, compare }) {
-    const services = await engines();
+  async run({ options, startEngines, compare }) {
+    const engines = await startEngines();
     const traces = options.quick ? 200 : Math.round(TRACES * options.secondsPerRound);
     const oneByOne = options.quick ? 20 : Math.round(TRACES_ONE_BY_ONE * options.secondsPerRound);
     for (const sessions of [false, true]) {
-      const load = { services, traces, sessions };
+      const load = { engines, traces, sessions };
       await compare({
         name: `traces of ten spans${sessions ? " that name a session" : ""}`,
         unit: "traces",

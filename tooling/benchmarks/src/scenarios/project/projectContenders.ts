@@ -1,8 +1,8 @@
 import { ProjectionQueueBullMQ } from "@es/queue-bullmq";
-import type { ChildService, TestServices } from "@es/tooling-engines";
+import type { ServerProcess, TestEngines } from "@es/tooling-engines";
+import { startApp } from "../../engines/app.js";
 import { contenderAtPlace } from "../../engines/contenderAtPlace.js";
 import { BENCH_TENANT, type Place } from "../../engines/place.js";
-import { startService } from "../../engines/service.js";
 import { fillTraceTables, migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender, Role, Round } from "../../harness/comparison.js";
 import { type Pids, watchProcesses } from "../../harness/processUsage.js";
@@ -15,13 +15,13 @@ export const OURS_MEMORY = "ours, queue in memory";
 export const FLOOR = "floor: batches without a queue";
 export const LITERAL = "a query and an insert per trace";
 
-/** How the services name them when nobody does. */
+/** How the apps name them when nobody does. */
 const QUEUE_NAMES = { traces: "trace-projections", sessions: "session-projections" } as const;
 /** Traces that a request of a thousand spans touches. */
 const SCHEDULED_AT_ONCE = 100;
 
 export interface RebuildLoad {
-  readonly services: TestServices;
+  readonly engines: TestEngines;
   readonly traces: number;
   /** Whether each trace names a session, which is rebuilt too. */
   readonly sessions: boolean;
@@ -40,7 +40,7 @@ export interface Rebuilder {
 /** `apps/worker`, with the calls that ingest makes beside it. */
 export function bullMqProjects(load: RebuildLoad): Contender {
   return contender({ name: OURS_BULLMQ, role: "ours", load }, async (place) => {
-    const worker = await startWorkerService(place);
+    const worker = await startWorkerApp(place);
     const queue = openQueue(place, "traces");
     const sessionQueue = openQueue(place, "sessions");
     return {
@@ -65,11 +65,11 @@ export function bullMqProjects(load: RebuildLoad): Contender {
 }
 
 /** `apps/worker`, which makes the tables. It looks at what lags once, at the start, when there is nothing yet. */
-export function startWorkerService(place: Place): Promise<ChildService> {
-  return startService("worker", { ...place.environment, RECONCILE_INTERVAL_MS: "0" });
+export function startWorkerApp(place: Place): Promise<ServerProcess> {
+  return startApp("worker", { ...place.environment, RECONCILE_INTERVAL_MS: "0" });
 }
 
-/** A queue of the services, from this process. */
+/** A queue of the apps, from this process. */
 export function openQueue(
   { redisUrl: connection, prefix }: Place,
   of: keyof typeof QUEUE_NAMES,
@@ -118,13 +118,13 @@ interface ContenderSetUp {
 }
 
 function contender(
-  { name, role, load: { services, traces, sessions } }: ContenderSetUp,
+  { name, role, load: { engines, traces, sessions } }: ContenderSetUp,
   openRebuilder: (place: Place) => Promise<Rebuilder>,
 ): Contender {
   return contenderAtPlace({
     name,
     role,
-    services,
+    engines,
     async open(place, closers) {
       const rebuilder = await openRebuilder(place);
       closers.push(() => rebuilder.close());

@@ -1,5 +1,5 @@
 import { migrate, replayClickHouseMigrations } from "@es/store-clickhouse";
-import type { TestServices } from "@es/tooling-engines";
+import type { TestEngines } from "@es/tooling-engines";
 import { type Place, takePlace } from "../../engines/place.js";
 import { fillTraceTables, migrateTraceTables } from "../../engines/traceTables.js";
 import type { Contender } from "../../harness/comparison.js";
@@ -18,28 +18,28 @@ export const replay: Scenario = {
   about:
     `Every projection of ${TRACES} traces of ${SPANS_PER_TRACE} spans is rebuilt, a million spans, in one replay by a process that does ` +
     "nothing else: listed, read, folded and written page by page, with its progress kept in ClickHouse. Once, for it takes minutes.",
-  async run({ options, engines, compare }) {
-    const services = await engines();
+  async run({ options, startEngines, compare }) {
+    const engines = await startEngines();
     const traces = options.quick ? 300 : TRACES;
     await compare({
       name: "every trace once",
       unit: "traces",
       rounds: 1,
       figures: { memory: { label: "most memory", unit: "MB" } },
-      contenders: [replays(services, traces)],
+      contenders: [replays(engines, traces)],
       targets: [{ says: "less than 512 MB", contender: OURS, figure: "memory", atMost: 512 }],
     });
   },
 };
 
-function replays(services: TestServices, traces: number): Contender {
+function replays(engines: TestEngines, traces: number): Contender {
   let place: Place | undefined;
   let program: Program | undefined;
   return {
     name: OURS,
     role: "ours",
     async open() {
-      place = takePlace(services);
+      place = takePlace(engines);
       const { client, database, clickhouseUrl } = place;
       await migrateTraceTables(place);
       await migrate(client, { database, migrations: [replayClickHouseMigrations] });

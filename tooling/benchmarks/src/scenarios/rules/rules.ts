@@ -24,7 +24,7 @@ export const rules: Scenario = {
     "What the rules of one convention after the other cost: traces that real SDKs sent, those of the conformance tests, are ordered and " +
     "folded in one process without any engine. The floor looks at every attribute of every span once. Then the projections of the same " +
     "traces are read one after the other from ClickHouse, as the read API does: whatever sent a trace, reading it costs the same.",
-  async run({ options, engines, selects, compare }) {
+  async run({ options, startEngines, selects, compare }) {
     const seconds = options.secondsPerRound * SHARE_OF_ROUND;
     const traces = [...recordedTraces()];
     if (selects("folding by convention")) {
@@ -38,7 +38,7 @@ export const rules: Scenario = {
       });
     }
     if (!selects("reading by convention")) return;
-    const place = takePlace(await engines());
+    const place = takePlace(await startEngines());
     try {
       await migrateTraceTables(place);
       const [first] = traces;

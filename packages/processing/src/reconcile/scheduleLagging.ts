@@ -3,7 +3,7 @@ import { wholeNumber } from "@es/core/adapter";
 import { RETRY_PARKED_AFTER_MS, type ReconciledQueue, refOf, withoutParked } from "../queue/parkedRuns.js";
 import type { LaggingAggregate, LagSource, ListLaggingOptions } from "./lagSource.js";
 
-export interface ReconcileOptions extends Pick<ListLaggingOptions, "acceptedWithinMs" | "graceMs"> {
+export interface ScheduleLaggingOptions extends Pick<ListLaggingOptions, "acceptedWithinMs" | "graceMs"> {
   /**
    * How long a parked run is left alone, milliseconds, if it failed for a reason that does not pass and nothing more is
    * stored. 0 schedules what is parked like all else. @default 3 600 000
@@ -14,7 +14,7 @@ export interface ReconcileOptions extends Pick<ListLaggingOptions, "acceptedWith
 }
 
 /** What one look found. */
-export interface ReconcileResult {
+export interface ScheduleLaggingResult {
   /** Aggregates that lag, parked ones included. */
   readonly lagging: number;
   /** Those of them that were scheduled. */
@@ -29,11 +29,11 @@ export interface ReconcileResult {
  * Schedules every aggregate that lags, page by page, but those whose run is parked and would fail again. It heals what a lost queue, or a process that died between storing
  * and scheduling, left behind. Rejects as the source or the queue does.
  */
-export async function reconcile(
+export async function scheduleLagging(
   source: LagSource,
   queue: ReconciledQueue,
-  { signal, retryParkedAfterMs = RETRY_PARKED_AFTER_MS, ...window }: ReconcileOptions = {},
-): Promise<ReconcileResult> {
+  { signal, retryParkedAfterMs = RETRY_PARKED_AFTER_MS, ...window }: ScheduleLaggingOptions = {},
+): Promise<ScheduleLaggingResult> {
   wholeNumber("retryParkedAfterMs", retryParkedAfterMs, 0);
   let lagging = 0;
   let scheduled = 0;

@@ -8,14 +8,14 @@ import {
 import { buildClickHouseImage, buildRedisImage, type ImageBuildOptions } from "./distributionImages.js";
 import { imageIsAvailable } from "./docker.js";
 import { ensureDockerDaemon } from "./dockerDaemon.js";
-import { startServices, type TestServices } from "./testServices.js";
+import { startEngines, type TestEngines } from "./testEngines.js";
 
 /**
  * ClickHouse and Redis in containers, whatever it takes: the official images where a registry can be reached, else images
  * built from this machine's distribution and this repository; on the Docker daemon that answers, else on one of our own,
  * which `close()` ends. Rejects, saying what to do, if that cannot be had.
  */
-export async function startContainerServices(options: ImageBuildOptions): Promise<TestServices> {
+export async function startContainerEngines(options: ImageBuildOptions): Promise<TestEngines> {
   const { step, signal } = options;
   const daemon = await step("Finding a Docker daemon", () => ensureDockerDaemon(signal));
   try {
@@ -23,19 +23,19 @@ export async function startContainerServices(options: ImageBuildOptions): Promis
     const redis = await imageOf(OFFICIAL_REDIS_IMAGE, buildRedisImage, options);
     // Its helper that removes what a killed run leaves is an image of a registry's, too. We remove what we start.
     if (clickhouse.local || redis.local) process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
-    const services = await step("Starting the containers", () =>
-      startServices(
+    const engines = await step("Starting the containers", () =>
+      startEngines(
         () => startClickHouseContainer(clickhouse),
         () => startRedisContainer(redis),
       ),
     );
     return {
-      ...services,
+      ...engines,
       host: `Docker ${daemon.version}, ${daemon.source}`,
       close: () =>
         step("Ending the containers", async () => {
           try {
-            await services.close();
+            await engines.close();
           } finally {
             await daemon.close();
           }

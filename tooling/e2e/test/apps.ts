@@ -7,7 +7,7 @@ export interface Standalone {
   readonly operationsUrl: string;
 }
 
-/** The standalone service on free ports, ready to serve. */
+/** The standalone app on free ports, ready to serve. */
 export async function startStandalone(
   dataDir: string,
   environment: Readonly<Record<string, string>> = {},
@@ -40,8 +40,8 @@ export async function startStandalone(
   return { process: started, ...addresses };
 }
 
-/** One of the separate services, and its address from its start-up log. It listens; whether it is ready is another matter. */
-export async function startService(
+/** One of the separate apps, and its address from its start-up log. It listens; whether it is ready is another matter. */
+export async function startApp(
   app: "ingest" | "worker" | "console",
   environment: Readonly<Record<string, string>>,
 ): Promise<{ process: RunningProcess; url: string }> {

@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { createClient } from "@clickhouse/client";
 import { freePort } from "@es/tooling-engines";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startApp, startEngine, untilReady } from "./apps.js";
 import { chatProjection, exporters, makeSpan, sendChatThroughSdk, sendSpans } from "./otlpClient.js";
 import { killLeftovers, type RunningProcess, temporaryFolder, until } from "./processes.js";
 import { allProjections, completeProjection } from "./readApi.js";
-import { startEngine, startService, untilReady } from "./services.js";
 
-type Service = Awaited<ReturnType<typeof startService>>;
+type App = Awaited<ReturnType<typeof startApp>>;
 
 const redisUrl = process.env.REDIS_URL ?? "";
 const unique = () => randomUUID().replaceAll("-", "");
@@ -23,18 +23,18 @@ describe("two ingests, two workers and a console", () => {
     REDIS_URL: redisUrl,
     QUEUE_PREFIX: `{e2e-${unique()}}`,
   };
-  let ingests: Service[];
-  let workers: Service[];
-  let console: Service;
+  let ingests: App[];
+  let workers: App[];
+  let console: App;
 
   beforeAll(async () => {
     // All at once: five processes bring one empty database up to date.
     const [ingestA, ingestB, workerA, workerB, reader] = await Promise.all([
-      startService("ingest", environment),
-      startService("ingest", environment),
-      startService("worker", environment),
-      startService("worker", environment),
-      startService("console", environment),
+      startApp("ingest", environment),
+      startApp("ingest", environment),
+      startApp("worker", environment),
+      startApp("worker", environment),
+      startApp("console", environment),
     ]);
     ingests = [ingestA, ingestB];
     workers = [workerA, workerB];
@@ -88,7 +88,7 @@ describe("two ingests, two workers and a console", () => {
     first?.process.kill("SIGKILL");
     await sendSpans(ingests[1]?.url ?? "", spans.slice(50));
     for (const { traceId } of spans) await completeProjection(console.url, traceId, 1);
-    workers = [await startService("worker", environment), ...(second === undefined ? [] : [second])];
+    workers = [await startApp("worker", environment), ...(second === undefined ? [] : [second])];
     await untilReady(workers[0]?.url ?? "");
   }, 120_000);
 });
@@ -97,19 +97,19 @@ describe("without ClickHouse", () => {
   let engine: RunningProcess | undefined;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let port: number;
-  const services: Service[] = [];
+  const apps: App[] = [];
 
   beforeAll(async () => {
     folder = await temporaryFolder();
     port = await freePort();
   });
   afterAll(async () => {
-    await Promise.all(services.map(({ process }) => process.stop()));
+    await Promise.all(apps.map(({ process }) => process.stop()));
     await engine?.stop();
     await folder.remove();
   });
 
-  it("services start, say so, and recover by themselves; nothing acknowledged is lost", {
+  it("apps start, say so, and recover by themselves; nothing acknowledged is lost", {
     timeout: 180_000,
   }, async () => {
     const environment = {
@@ -118,10 +118,10 @@ describe("without ClickHouse", () => {
       QUEUE_PREFIX: `{e2e-${unique()}}`,
       RECONCILE_INTERVAL_MS: "500",
     };
-    const ingest = await startService("ingest", environment);
-    const worker = await startService("worker", environment);
-    const console = await startService("console", environment);
-    services.push(ingest, worker, console);
+    const ingest = await startApp("ingest", environment);
+    const worker = await startApp("worker", environment);
+    const console = await startApp("console", environment);
+    apps.push(ingest, worker, console);
 
     // Not there at start.
     const refused = await fetch(`${ingest.url}/v1/traces`, {
@@ -136,7 +136,7 @@ describe("without ClickHouse", () => {
     expect(refused.status).toBe(503);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     expect(await refused.json()).toMatchObject({ message: expect.stringContaining("send again") });
-    for (const { url } of services) {
+    for (const { url } of apps) {
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
       const ready = await fetch(`${url}/readyz`);
       expect(ready.status).toBe(503);
@@ -147,7 +147,7 @@ describe("without ClickHouse", () => {
 
     // It comes up.
     engine = await startEngine(folder.path, port);
-    await Promise.all(services.map(({ url }) => untilReady(url)));
+    await Promise.all(apps.map(({ url }) => untilReady(url)));
     const acknowledged: string[] = [];
     let answers = 0;
     let refusals = 0;
@@ -194,7 +194,7 @@ describe("without Redis", () => {
       CLICKHOUSE_DATABASE: database,
       QUEUE_PREFIX: `{e2e-${unique()}}`,
     };
-    const ingest = await startService("ingest", {
+    const ingest = await startApp("ingest", {
       ...environment,
       REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
     });
@@ -202,8 +202,8 @@ describe("without Redis", () => {
     const spans = Array.from({ length: 20 }, () => makeSpan());
     expect(await sendSpans(ingest.url, spans)).toBe(200);
     // These have Redis; the reconciler finds what was never scheduled.
-    const worker = await startService("worker", { ...environment, REDIS_URL: redisUrl });
-    const console = await startService("console", environment);
+    const worker = await startApp("worker", { ...environment, REDIS_URL: redisUrl });
+    const console = await startApp("console", environment);
     for (const { traceId } of spans) {
       await until(
         `${traceId} is projected`,
@@ -220,9 +220,9 @@ describe("without Redis", () => {
   });
 });
 
-describe("a service with a wrong configuration", () => {
+describe("an app with a wrong configuration", () => {
   it.each(["ingest", "worker", "console"] as const)("%s says what is wrong and ends", async (app) => {
-    await expect(startService(app, { CLICKHOUSE_URL: "localhost" })).rejects.toThrow(
+    await expect(startApp(app, { CLICKHOUSE_URL: "localhost" })).rejects.toThrow(
       /CLICKHOUSE_URL is "…": expected a URL that begins with http:\/\/ or https:\/\//,
     );
   });

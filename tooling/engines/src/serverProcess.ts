@@ -3,18 +3,18 @@ import { rm } from "node:fs/promises";
 
 const START_TIMEOUT_MS = 60_000;
 
-export interface ChildServiceOptions {
+export interface ServerProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   /** Added to this process's environment. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Resolves the service's address from a line it prints, or returns `undefined` while it isn't ready. */
+  /** Resolves the server's address from a line it prints, or returns `undefined` while it isn't ready. */
   readonly ready: (line: string) => string | undefined;
-  /** Removed when the service is closed. */
+  /** Removed when the server is closed. */
   readonly dataDir?: string;
 }
 
-export interface ChildService {
+export interface ServerProcess {
   readonly url: string;
   readonly pid: number;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ process.on("exit", () => {
 });
 
 /** Starts a server as a child process and waits until it says it is ready. It ends with this process. */
-export async function startChildService(options: ChildServiceOptions): Promise<ChildService> {
+export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { command, args, environment, dataDir } = options;
   const child = spawn(command, args, {
     env: { ...process.env, ...environment },
@@ -48,7 +48,7 @@ export async function startChildService(options: ChildServiceOptions): Promise<C
   }
 }
 
-function readiness(child: ChildProcess, { command, args, ready }: ChildServiceOptions): Promise<string> {
+function readiness(child: ChildProcess, { command, args, ready }: ServerProcessOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
     let isReady = false;

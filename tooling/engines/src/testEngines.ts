@@ -11,14 +11,14 @@ import { startLocalClickHouse } from "./localClickHouse.js";
 import { startLocalRedis } from "./localRedis.js";
 
 /** One engine the tests talk to. */
-export interface TestService extends EngineProcess {
+export interface TestEngine extends EngineProcess {
   /** As the engine itself says it. */
   readonly version: string;
 }
 
-export interface TestServices {
-  readonly clickhouse: TestService;
-  readonly redis: TestService;
+export interface TestEngines {
+  readonly clickhouse: TestEngine;
+  readonly redis: TestEngine;
   /** What the containers run on. */
   readonly host?: string;
   close(): Promise<void>;
@@ -29,13 +29,13 @@ export interface TestServices {
  * daemon answers and has or can pull the images; else processes of this machine. Rejects, saying what to do, if an engine
  * cannot be had: nothing is skipped and nothing is mocked.
  */
-export function startTestServices(): Promise<TestServices> {
+export function startTestEngines(): Promise<TestEngines> {
   let docker: Promise<boolean> | undefined;
   const canRun = async (image: string) => {
     docker ??= dockerIsUsable();
     return (await docker) && (await imageIsAvailable(image));
   };
-  return startServices(
+  return startEngines(
     async () =>
       given("CLICKHOUSE_URL") ??
       ((await canRun(OFFICIAL_CLICKHOUSE_IMAGE))
@@ -50,10 +50,10 @@ export function startTestServices(): Promise<TestServices> {
 }
 
 /** Both or none, once they answer. */
-export async function startServices(
+export async function startEngines(
   startClickHouse: () => Promise<EngineProcess>,
   startRedis: () => Promise<EngineProcess>,
-): Promise<TestServices> {
+): Promise<TestEngines> {
   const started: EngineProcess[] = [];
   const close = async () => {
     await Promise.all(started.map((engine) => engine.close()));
